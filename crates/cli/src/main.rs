@@ -1,0 +1,2 @@
+//! The `emotome` command line.
+fn main() {}

@@ -1,0 +1,5 @@
+//! Sparse non-negative embeddings from odd-one-out choices, and how far to trust them.
+
+pub mod embedding;
+
+pub use embedding::{Embedding, EmbeddingError};

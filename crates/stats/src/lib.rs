@@ -1,0 +1,7 @@
+//! Statistics that serve every other crate: counter-based randomness, correlation, resampling,
+//! false-discovery control and matching.
+//!
+//! Nothing here knows about stimuli, triplets or brains. Every function is deterministic given
+//! its seed, and gives bit-identical results at any thread count.
+
+pub mod random;

@@ -1,0 +1,6 @@
+//! Stimuli and what is known about them, aligned by key and never by row position.
+
+pub mod run;
+pub mod stimulus;
+
+pub use stimulus::{StimulusId, StimulusKey, StimulusSet};

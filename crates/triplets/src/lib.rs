@@ -1,0 +1,5 @@
+//! Odd-one-out trials: who was shown what in which order, and which item was called odd.
+
+pub mod trial;
+
+pub use trial::{Choice, ChoiceSet, Outcome, Position, Split, Trial, Triplet, UnorderedTriplet};
