@@ -4,4 +4,5 @@
 //! Nothing here knows about stimuli, triplets or brains. Every function is deterministic given
 //! its seed, and gives bit-identical results at any thread count.
 
+pub mod permutation;
 pub mod random;

@@ -59,7 +59,10 @@ pub fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
             (a >> 32) as u32 ^ c[3] ^ k[1],
             a as u32,
         ];
-        k = [k[0].wrapping_add(0x9e37_79b9), k[1].wrapping_add(0xbb67_ae85)];
+        k = [
+            k[0].wrapping_add(0x9e37_79b9),
+            k[1].wrapping_add(0xbb67_ae85),
+        ];
     }
     c
 }
@@ -105,7 +108,10 @@ impl CounterRng {
     pub fn next_word(&mut self) -> u32 {
         if self.used == 4 {
             let (b, s) = (self.block, self.stream);
-            self.buffer = philox([b as u32, (b >> 32) as u32, s as u32, (s >> 32) as u32], self.key);
+            self.buffer = philox(
+                [b as u32, (b >> 32) as u32, s as u32, (s >> 32) as u32],
+                self.key,
+            );
             self.block += 1;
             self.used = 0;
         }
@@ -179,7 +185,10 @@ mod tests {
     /// Known answers of the Random123 distribution (kat_vectors, philox4x32 10).
     #[test]
     fn philox_equals_the_published_vectors() {
-        assert_eq!(philox([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
+        assert_eq!(
+            philox([0; 4], [0; 2]),
+            [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]
+        );
         assert_eq!(
             philox([u32::MAX; 4], [u32::MAX; 2]),
             [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]
