@@ -1,0 +1,184 @@
+//! Linear and rank correlation, and the Fisher transformation.
+
+use crate::{rank::average_ranks, summary::mean};
+use ndarray::{Array2, ArrayView2, Axis};
+
+/// Largest |r| that [`fisher_z`] tells apart from a perfect correlation: 1 − 10⁻⁶.
+pub const FISHER_LIMIT: f64 = 1.0 - 1e-6;
+
+/// Pearson's r = Σ(x − x̄)(y − ȳ) / √(Σ(x − x̄)² Σ(y − ȳ)²), in [−1, 1].
+///
+/// NaN where it is undefined: fewer than two values, or one side constant. Two passes, O(n).
+///
+/// # Panics
+/// If the lengths differ.
+///
+/// ```
+/// use emotome_stats::correlation::pearson;
+/// assert_eq!(pearson(&[1.0, 2.0, 3.0], &[5.0, 3.0, 1.0]), -1.0);
+/// assert!(pearson(&[1.0, 1.0], &[1.0, 2.0]).is_nan());
+/// ```
+#[must_use]
+pub fn pearson(x: &[f64], y: &[f64]) -> f64 {
+    assert_eq!(x.len(), y.len(), "correlation needs pairs of values");
+    weighted_pearson(x.iter().zip(y).map(|(&x, &y)| (x, y, 1.0)))
+}
+
+/// Pearson's r of `(x, y, weight)` triples, weights ≥ 0 counting as repeats.
+///
+/// NaN where it is undefined, including for a total weight of zero.
+#[must_use]
+pub fn weighted_pearson(values: impl Iterator<Item = (f64, f64, f64)> + Clone) -> f64 {
+    let (mut total, mut sum_x, mut sum_y) = (0.0, 0.0, 0.0);
+    let mut range = [
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+    ];
+    for (x, y, w) in values.clone().filter(|v| v.2 != 0.0) {
+        total += w;
+        sum_x += w * x;
+        sum_y += w * y;
+        range = [
+            range[0].min(x),
+            range[1].max(x),
+            range[2].min(y),
+            range[3].max(y),
+        ];
+    }
+    if range[0] >= range[1] || range[2] >= range[3] {
+        return f64::NAN;
+    }
+    let (mean_x, mean_y) = (sum_x / total, sum_y / total);
+    let (mut xx, mut yy, mut xy) = (0.0, 0.0, 0.0);
+    for (x, y, w) in values {
+        let (dx, dy) = (x - mean_x, y - mean_y);
+        xx += w * dx * dx;
+        yy += w * dy * dy;
+        xy += w * dx * dy;
+    }
+    // One root each: the product of two small sums of squares could underflow.
+    (xy / (xx.sqrt() * yy.sqrt())).clamp(-1.0, 1.0)
+}
+
+/// Spearman's ρ: Pearson's r of the average ranks. O(n log n).
+///
+/// # Panics
+/// If the lengths differ.
+#[must_use]
+pub fn spearman(x: &[f64], y: &[f64]) -> f64 {
+    pearson(&average_ranks(x), &average_ranks(y))
+}
+
+/// Fisher's z = atanh r, with |r| clipped to [`FISHER_LIMIT`] so that averages stay finite.
+#[must_use]
+pub fn fisher_z(r: f64) -> f64 {
+    // The library's atanh is not odd near −1.
+    r.abs().min(FISHER_LIMIT).atanh().copysign(r)
+}
+
+/// The correlation of a Fisher z: tanh z.
+#[must_use]
+pub fn fisher_r(z: f64) -> f64 {
+    z.tanh()
+}
+
+/// The mean of correlations in Fisher z, as a correlation; NaN of nothing.
+#[must_use]
+pub fn fisher_mean(correlations: &[f64]) -> f64 {
+    let z: Vec<f64> = correlations.iter().map(|&r| fisher_z(r)).collect();
+    fisher_r(mean(&z))
+}
+
+/// Pearson's r of every column of `a` (n × p) with every column of `b` (n × q), p × q.
+///
+/// Constant columns give NaN. O(n p q) in one matrix product.
+///
+/// # Panics
+/// If the numbers of rows differ.
+#[must_use]
+pub fn cross_correlation(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
+    assert_eq!(
+        a.nrows(),
+        b.nrows(),
+        "correlation needs the same rows on both sides"
+    );
+    let mut r = standardised(a).t().dot(&standardised(b));
+    r.mapv_inplace(|r| r.clamp(-1.0, 1.0));
+    r
+}
+
+/// Pearson's r of every pair of columns of `a` (n × p), p × p.
+#[must_use]
+pub fn correlation_matrix(a: ArrayView2<'_, f64>) -> Array2<f64> {
+    cross_correlation(a, a)
+}
+
+/// The columns, centred and of unit length; constant ones become NaN.
+#[must_use]
+pub fn standardised(a: ArrayView2<'_, f64>) -> Array2<f64> {
+    let mut out = a.to_owned();
+    for mut column in out.axis_iter_mut(Axis(1)) {
+        let first = column.first().copied().unwrap_or(f64::NAN);
+        if column.iter().all(|&x| x == first) {
+            column.fill(f64::NAN);
+            continue;
+        }
+        let centre = column.mean().unwrap_or(f64::NAN);
+        column -= centre;
+        let length = column.dot(&column).sqrt();
+        column /= length;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_perfect_correlation_has_a_finite_z() {
+        assert!(fisher_z(1.0).is_finite() && fisher_z(-1.0) == -fisher_z(1.0));
+        assert!(fisher_mean(&[1.0, 0.0]) < 1.0);
+        assert!((fisher_r(fisher_z(0.3)) - 0.3).abs() < 1e-14);
+    }
+
+    #[test]
+    fn weights_count_as_repeats() {
+        let (x, y) = ([1.0, 2.0, 5.0], [2.0, 1.0, 9.0]);
+        let weighted = weighted_pearson((0..3).map(|i| (x[i], y[i], [2.0, 0.0, 1.0][i])));
+        assert!((weighted - pearson(&[1.0, 1.0, 5.0], &[2.0, 2.0, 9.0])).abs() < 1e-15);
+    }
+
+    #[test]
+    fn tiny_values_do_not_underflow() {
+        assert_eq!(
+            pearson(&[1e-160, 2e-160, 3e-160], &[1e-160, 2e-160, 3e-160]),
+            1.0
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn correlations_stay_in_range_and_are_symmetric(
+            v in proptest::collection::vec((-1e3..1e3, -1e3..1e3), 2..40),
+        ) {
+            let (x, y): (Vec<f64>, Vec<f64>) = v.into_iter().unzip();
+            let r = pearson(&x, &y);
+            prop_assert!(r.is_nan() || r.abs() <= 1.0);
+            prop_assert!(r.is_nan() || r == pearson(&y, &x));
+        }
+
+        #[test]
+        fn the_matrix_equals_the_pairs(values in proptest::collection::vec(-10.0..10.0_f64, 30)) {
+            let a = Array2::from_shape_vec((10, 3), values).unwrap();
+            let r = correlation_matrix(a.view());
+            for ((i, j), &value) in r.indexed_iter() {
+                let pair = pearson(&a.column(i).to_vec(), &a.column(j).to_vec());
+                prop_assert!((value - pair).abs() < 1e-12);
+            }
+        }
+    }
+}
