@@ -1,1 +1,15 @@
-//! (being built)
+//! Agents that answer odd-one-out trials, and the diagnostics that tell good answers from bad.
+//!
+//! A [`Judge`] turns a [`Trial`](emotome_triplets::Trial) into a [`Judgment`]. The agents here need
+//! no network: [`FeatureJudge`] judges by a table of features.
+
+pub mod calibrate;
+pub mod choice;
+pub mod features;
+pub mod judge;
+pub mod similarity;
+
+pub use choice::ChoiceRule;
+pub use features::FeatureJudge;
+pub use judge::{Judge, JudgeDescription, Judgment};
+pub use similarity::{Centring, Metric, MissingValues, Similarities, SimilarityParams};
