@@ -1,5 +1,7 @@
 //! Stimuli and what is known about them, aligned by key and never by row position.
 
+pub mod array;
+pub mod output;
 pub mod run;
 pub mod stimulus;
 

@@ -67,7 +67,9 @@ pub enum KeyError {
         label: String,
     },
     /// Two stimuli share a key.
-    #[error("stimulus key {key:?} stands in rows {first} and {second} (counted from 1); keys must be unique: remove or rename one")]
+    #[error(
+        "stimulus key {key:?} stands in rows {first} and {second} (counted from 1); keys must be unique: remove or rename one"
+    )]
     Duplicate {
         /// The key found twice.
         key: String,
@@ -77,7 +79,9 @@ pub enum KeyError {
         second: usize,
     },
     /// A key is not in the set.
-    #[error("stimulus {key:?} is not among the {n} stimuli of this study; add it to stimuli.tsv or drop its rows")]
+    #[error(
+        "stimulus {key:?} is not among the {n} stimuli of this study; add it to stimuli.tsv or drop its rows"
+    )]
     Unknown {
         /// The key found.
         key: String,
@@ -118,7 +122,9 @@ impl StimulusSet {
     ///
     /// # Errors
     /// [`KeyError`] for a malformed or repeated label.
-    pub fn from_labels<S: Into<String>>(labels: impl IntoIterator<Item = S>) -> Result<Self, KeyError> {
+    pub fn from_labels<S: Into<String>>(
+        labels: impl IntoIterator<Item = S>,
+    ) -> Result<Self, KeyError> {
         let mut set = Self::default();
         for label in labels {
             let key = StimulusKey::new(label)?;
@@ -189,7 +195,14 @@ mod tests {
     #[test]
     fn a_repeated_label_is_refused_with_both_rows() {
         let error = StimulusSet::from_labels(["a", "b", "a"]).unwrap_err();
-        assert_eq!(error, KeyError::Duplicate { key: "a".into(), first: 1, second: 3 });
+        assert_eq!(
+            error,
+            KeyError::Duplicate {
+                key: "a".into(),
+                first: 1,
+                second: 3
+            }
+        );
     }
 
     #[test]

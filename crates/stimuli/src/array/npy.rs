@@ -1,0 +1,554 @@
+//! The NumPy `.npy` format, versions 1 to 3
+//! (<https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>).
+
+use std::fs::File;
+use std::io::{self, BufReader, ErrorKind, Read, Write};
+use std::path::Path;
+
+use ndarray::{ArrayD, ArrayViewD, IxDyn, ShapeBuilder};
+
+use super::{Array, ArrayError, ArrayRef, Number, Place};
+use crate::output::{AtomicFile, Overwrite};
+
+const MAGIC: &[u8; 6] = b"\x93NUMPY";
+/// NumPy itself reads headers up to 10,000 bytes; a longer one describes no plain array.
+const MAX_HEADER: u64 = 10_000;
+/// Axes that NumPy supports at most.
+const MAX_AXES: usize = 64;
+/// Bytes decoded at a time: a multiple of every element size, and small enough for the cache.
+const BLOCK: usize = 1 << 16;
+
+/// Reads a `.npy` file: f4, f8, i1 to i8, u1 to u8, b1 or text, either byte order, C or Fortran order.
+///
+/// Time and memory are linear in the file's size.
+///
+/// # Errors
+/// [`ArrayError`] when the file is missing, damaged, empty, of another type, or holds pickled objects.
+pub fn read_npy(path: impl AsRef<Path>) -> Result<Array, ArrayError> {
+    let place = Place::file(path.as_ref());
+    let io = |source| ArrayError::Io {
+        place: place.clone(),
+        source,
+    };
+    let file = File::open(path.as_ref()).map_err(io)?;
+    let length = file.metadata().map_err(io)?.len();
+    read_from(&mut BufReader::new(file), length, &place)
+}
+
+/// Writes a `.npy` file, version 1, little-endian, C order; the bytes depend on the array alone.
+///
+/// # Errors
+/// [`ArrayError::Output`] when the file exists and `overwrite` forbids it, or cannot be written.
+pub fn write_npy<'a>(
+    path: impl AsRef<Path>,
+    overwrite: Overwrite,
+    array: impl Into<ArrayRef<'a>>,
+) -> Result<(), ArrayError> {
+    let mut file = AtomicFile::create(path.as_ref(), overwrite)?;
+    let written = write_to(&mut file, &array.into());
+    written.map_err(|source| file.error(source))?;
+    Ok(file.commit()?)
+}
+
+/// Reads one array of `length` bytes, header included.
+pub(super) fn read_from(
+    source: &mut impl Read,
+    length: u64,
+    place: &Place,
+) -> Result<Array, ArrayError> {
+    let Header {
+        dtype,
+        fortran,
+        shape,
+        bytes,
+    } = Header::read(source, length, place)?;
+    let kind = Kind::parse(&dtype, place)?;
+    let elements = shape
+        .iter()
+        .try_fold(1_u64, |product, &axis| product.checked_mul(axis));
+    let claimed = elements.and_then(|n| n.checked_mul(kind.bytes() as u64));
+    let shape_text = shape_text(&shape);
+    let found = length.saturating_sub(bytes);
+    if elements == Some(0) || kind.bytes() == 0 {
+        return Err(ArrayError::Empty {
+            place: place.clone(),
+            what: format!("the array of shape {shape_text} and dtype {dtype} has no content"),
+        });
+    }
+    let size = |found| ArrayError::Size {
+        place: place.clone(),
+        shape: shape_text.clone(),
+        dtype: dtype.clone(),
+        claimed: claimed.map_or_else(|| "more than 2^63".to_owned(), |n| n.to_string()),
+        found,
+    };
+    // From here every axis and the total are bounded by the bytes that exist.
+    let (Some(count), true) = (elements, claimed == Some(found)) else {
+        return Err(size(found));
+    };
+    let count = count as usize;
+    let axes: Vec<usize> = shape.iter().map(|&axis| axis as usize).collect();
+    let layout = || IxDyn(&axes).set_f(fortran);
+    let mut input = Input {
+        source,
+        place,
+        swap: kind.swap,
+        size: &size,
+    };
+    macro_rules! numbers {
+        ($variant:ident) => {
+            Array::$variant(shaped(layout(), input.numbers(count)?).ok_or_else(|| size(found))?)
+        };
+    }
+    Ok(match kind.code {
+        Code::F4 => numbers!(F32),
+        Code::F8 => numbers!(F64),
+        Code::I1 => numbers!(I8),
+        Code::I2 => numbers!(I16),
+        Code::I4 => numbers!(I32),
+        Code::I8 => numbers!(I64),
+        Code::U1 => numbers!(U8),
+        Code::U2 => numbers!(U16),
+        Code::U4 => numbers!(U32),
+        Code::U8 => numbers!(U64),
+        Code::B1 => numbers!(Bool),
+        Code::Wide(_) => {
+            let swap = kind.swap;
+            let decode = |bytes: &[u8]| {
+                let codes = bytes.chunks_exact(4).map(<u32 as Number>::from_le);
+                codes
+                    .map(|code| char::from_u32(if swap { code.swap_bytes() } else { code }))
+                    .collect()
+            };
+            Array::Text(
+                shaped(layout(), input.text(count, kind.bytes(), decode)?)
+                    .ok_or_else(|| size(found))?,
+            )
+        }
+        Code::Bytes(_) => {
+            let decode = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+            Array::Text(
+                shaped(layout(), input.text(count, kind.bytes(), decode)?)
+                    .ok_or_else(|| size(found))?,
+            )
+        }
+    })
+}
+
+/// Writes one array, header included.
+pub(super) fn write_to(out: &mut impl Write, array: &ArrayRef<'_>) -> io::Result<()> {
+    match array {
+        ArrayRef::F32(a) => write_numbers(out, "<f4", a),
+        ArrayRef::F64(a) => write_numbers(out, "<f8", a),
+        ArrayRef::I8(a) => write_numbers(out, "|i1", a),
+        ArrayRef::I16(a) => write_numbers(out, "<i2", a),
+        ArrayRef::I32(a) => write_numbers(out, "<i4", a),
+        ArrayRef::I64(a) => write_numbers(out, "<i8", a),
+        ArrayRef::U8(a) => write_numbers(out, "|u1", a),
+        ArrayRef::U16(a) => write_numbers(out, "<u2", a),
+        ArrayRef::U32(a) => write_numbers(out, "<u4", a),
+        ArrayRef::U64(a) => write_numbers(out, "<u8", a),
+        ArrayRef::Bool(a) => write_numbers(out, "|b1", a),
+        ArrayRef::Text(a) => write_text(out, a),
+    }
+}
+
+fn shaped<T>(shape: ndarray::Shape<IxDyn>, values: Vec<T>) -> Option<ArrayD<T>> {
+    ArrayD::from_shape_vec(shape, values).ok()
+}
+
+fn shape_text<T: ToString>(shape: &[T]) -> String {
+    let axes: Vec<_> = shape.iter().map(T::to_string).collect();
+    format!(
+        "({}{})",
+        axes.join(", "),
+        if axes.len() == 1 { "," } else { "" }
+    )
+}
+
+/// What stands before the data.
+struct Header {
+    dtype: String,
+    fortran: bool,
+    shape: Vec<u64>,
+    /// Length of everything before the data.
+    bytes: u64,
+}
+
+impl Header {
+    fn read(source: &mut impl Read, length: u64, place: &Place) -> Result<Self, ArrayError> {
+        let wrong = |what: String| ArrayError::Header {
+            place: place.clone(),
+            what,
+        };
+        let fill = |source: &mut dyn Read, bytes: &mut [u8]| {
+            source
+                .read_exact(bytes)
+                .map_err(|error| match error.kind() {
+                    ErrorKind::UnexpectedEof => {
+                        wrong(format!("the file of {length} bytes ends within its header"))
+                    }
+                    _ => ArrayError::Io {
+                        place: place.clone(),
+                        source: error,
+                    },
+                })
+        };
+        if length == 0 {
+            return Err(ArrayError::Empty {
+                place: place.clone(),
+                what: "the file has 0 bytes".into(),
+            });
+        }
+        let mut start = [0; 8];
+        fill(source, &mut start)?;
+        if &start[..6] != MAGIC {
+            return Err(wrong("it does not begin with \\x93NUMPY".into()));
+        }
+        let width = match start[6] {
+            1 => 2,
+            2 | 3 => 4,
+            version => {
+                return Err(wrong(format!(
+                    "format version {version}, expected 1, 2 or 3"
+                )));
+            }
+        };
+        let mut size = [0; 4];
+        fill(source, &mut size[..width])?;
+        let size = u64::from(u32::from_le_bytes(size));
+        let bytes = 8 + width as u64 + size;
+        if size > MAX_HEADER {
+            return Err(wrong(format!(
+                "a header of {size} bytes, expected at most {MAX_HEADER}"
+            )));
+        }
+        if bytes > length {
+            return Err(wrong(format!(
+                "the file of {length} bytes ends within its header"
+            )));
+        }
+        let mut text = vec![0; size as usize];
+        fill(source, &mut text)?;
+        let text = String::from_utf8_lossy(&text);
+        let (dtype, fortran, shape) = Literal { rest: &text }.dict(place)?;
+        Ok(Self {
+            dtype,
+            fortran,
+            shape,
+            bytes,
+        })
+    }
+}
+
+/// Reader of the Python literal that a header is.
+struct Literal<'a> {
+    rest: &'a str,
+}
+
+impl Literal<'_> {
+    fn dict(mut self, place: &Place) -> Result<(String, bool, Vec<u64>), ArrayError> {
+        let (mut dtype, mut fortran, mut shape) = (None, None, None);
+        let whole = self.rest;
+        let wrong = |what: &str| ArrayError::Header {
+            place: place.clone(),
+            what: format!(
+                "{what} in the header {:?}",
+                whole.trim().chars().take(120).collect::<String>()
+            ),
+        };
+        if !self.eat("{") {
+            return Err(wrong("no opening brace"));
+        }
+        while !self.eat("}") {
+            let key = self
+                .string()
+                .ok_or_else(|| wrong("a key is not a quoted string"))?;
+            if !self.eat(":") {
+                return Err(wrong("no colon after a key"));
+            }
+            match key.as_str() {
+                "descr" => {
+                    // A list describes a record array: fields, not numbers.
+                    if self.rest.trim_start().starts_with('[') {
+                        let list: String = self
+                            .rest
+                            .trim_start()
+                            .chars()
+                            .take_while(|&c| c != ']')
+                            .collect();
+                        return Err(if list.contains("O'") {
+                            ArrayError::Pickled {
+                                place: place.clone(),
+                                dtype: format!("{list}]"),
+                            }
+                        } else {
+                            ArrayError::DType {
+                                place: place.clone(),
+                                dtype: format!("{list}]"),
+                            }
+                        });
+                    }
+                    dtype = Some(
+                        self.string()
+                            .ok_or_else(|| wrong("descr is not a quoted string"))?,
+                    );
+                }
+                "fortran_order" => {
+                    fortran = Some(match (self.eat("True"), self.eat("False")) {
+                        (false, false) => {
+                            return Err(wrong("fortran_order is neither True nor False"));
+                        }
+                        (is_true, _) => is_true,
+                    });
+                }
+                "shape" => {
+                    shape = Some(
+                        self.tuple()
+                            .ok_or_else(|| wrong("shape is not a tuple of whole numbers"))?,
+                    );
+                }
+                _ => return Err(wrong("an unknown key")),
+            }
+            if !self.eat(",") && !self.rest.trim_start().starts_with('}') {
+                return Err(wrong("no comma between entries"));
+            }
+        }
+        match (dtype, fortran, shape) {
+            (Some(dtype), Some(fortran), Some(shape)) if shape.len() <= MAX_AXES => {
+                Ok((dtype, fortran, shape))
+            }
+            (Some(_), Some(_), Some(_)) => Err(wrong("more axes than NumPy supports")),
+            _ => Err(wrong("descr, fortran_order or shape is missing")),
+        }
+    }
+
+    fn eat(&mut self, token: &str) -> bool {
+        let rest = self.rest.trim_start().strip_prefix(token);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    fn string(&mut self) -> Option<String> {
+        let rest = self.rest.trim_start();
+        let quote = rest.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+        let (text, rest) = rest[1..].split_once(quote)?;
+        self.rest = rest;
+        Some(text.to_owned())
+    }
+
+    fn tuple(&mut self) -> Option<Vec<u64>> {
+        let mut axes = Vec::new();
+        if !self.eat("(") {
+            return None;
+        }
+        while !self.eat(")") {
+            let rest = self.rest.trim_start();
+            let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+            axes.push(rest[..digits].parse().ok()?);
+            // Python 2 wrote long integers as 12L.
+            self.rest = rest[digits..].strip_prefix('L').unwrap_or(&rest[digits..]);
+            if !self.eat(",") && !self.rest.trim_start().starts_with(')') {
+                return None;
+            }
+        }
+        Some(axes)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Code {
+    F4,
+    F8,
+    I1,
+    I2,
+    I4,
+    I8,
+    U1,
+    U2,
+    U4,
+    U8,
+    B1,
+    /// UCS-4 text of so many characters.
+    Wide(u32),
+    /// Byte text of so many bytes.
+    Bytes(u32),
+}
+
+/// The element type of a file.
+struct Kind {
+    code: Code,
+    swap: bool,
+}
+
+impl Kind {
+    fn parse(dtype: &str, place: &Place) -> Result<Self, ArrayError> {
+        let refused = || ArrayError::DType {
+            place: place.clone(),
+            dtype: dtype.to_owned(),
+        };
+        let (swap, code) = match dtype.as_bytes().first() {
+            Some(b'<' | b'|' | b'=') => (false, &dtype[1..]),
+            Some(b'>') => (true, &dtype[1..]),
+            _ => (false, dtype),
+        };
+        let code = match code {
+            "f4" => Code::F4,
+            "f8" => Code::F8,
+            "i1" => Code::I1,
+            "i2" => Code::I2,
+            "i4" => Code::I4,
+            "i8" => Code::I8,
+            "u1" => Code::U1,
+            "u2" => Code::U2,
+            "u4" => Code::U4,
+            "u8" => Code::U8,
+            "b1" | "?" => Code::B1,
+            _ if code.starts_with('O') => {
+                return Err(ArrayError::Pickled {
+                    place: place.clone(),
+                    dtype: dtype.to_owned(),
+                });
+            }
+            _ => match (code.get(..1), code.get(1..).and_then(|n| n.parse().ok())) {
+                (Some("U"), Some(chars)) => Code::Wide(chars),
+                (Some("S"), Some(bytes)) => Code::Bytes(bytes),
+                _ => return Err(refused()),
+            },
+        };
+        Ok(Self { code, swap })
+    }
+
+    const fn bytes(&self) -> usize {
+        match self.code {
+            Code::I1 | Code::U1 | Code::B1 => 1,
+            Code::I2 | Code::U2 => 2,
+            Code::F4 | Code::I4 | Code::U4 => 4,
+            Code::F8 | Code::I8 | Code::U8 => 8,
+            Code::Wide(chars) => 4 * chars as usize,
+            Code::Bytes(bytes) => bytes as usize,
+        }
+    }
+}
+
+/// The data part of a file.
+struct Input<'a, R, F> {
+    source: &'a mut R,
+    place: &'a Place,
+    swap: bool,
+    size: &'a F,
+}
+
+impl<R: Read, F: Fn(u64) -> ArrayError> Input<'_, R, F> {
+    fn fill(&mut self, bytes: &mut [u8], before: usize) -> Result<(), ArrayError> {
+        self.source
+            .read_exact(bytes)
+            .map_err(|error| match error.kind() {
+                ErrorKind::UnexpectedEof => (self.size)(before as u64),
+                _ => ArrayError::Io {
+                    place: self.place.clone(),
+                    source: error,
+                },
+            })
+    }
+
+    fn numbers<T: Number>(&mut self, count: usize) -> Result<Vec<T>, ArrayError> {
+        let mut values = self.reserve(count)?;
+        let mut block = vec![0; BLOCK];
+        while values.len() < count {
+            let n = (count - values.len()).min(BLOCK / T::BYTES);
+            let bytes = &mut block[..n * T::BYTES];
+            self.fill(bytes, values.len() * T::BYTES)?;
+            if self.swap {
+                bytes.chunks_exact_mut(T::BYTES).for_each(<[u8]>::reverse);
+            }
+            values.extend(bytes.chunks_exact(T::BYTES).map(T::from_le));
+        }
+        Ok(values)
+    }
+
+    /// Elements of `width` bytes each, padded with NUL.
+    fn text(
+        &mut self,
+        count: usize,
+        width: usize,
+        decode: impl Fn(&[u8]) -> Option<String>,
+    ) -> Result<Vec<String>, ArrayError> {
+        let mut texts = self.reserve(count)?;
+        let mut element: Vec<u8> = self.reserve(width)?;
+        element.resize(width, 0);
+        for index in 0..count {
+            self.fill(&mut element, index * width)?;
+            let text = decode(&element).map(|text| text.trim_end_matches('\0').to_owned());
+            texts.push(text.ok_or_else(|| ArrayError::Unicode {
+                place: self.place.clone(),
+                index,
+            })?);
+        }
+        Ok(texts)
+    }
+
+    fn reserve<T>(&self, count: usize) -> Result<Vec<T>, ArrayError> {
+        let mut values = Vec::new();
+        values
+            .try_reserve_exact(count)
+            .map_err(|_| ArrayError::Memory {
+                place: self.place.clone(),
+                bytes: (count as u64).saturating_mul(size_of::<T>() as u64),
+            })?;
+        Ok(values)
+    }
+}
+
+fn write_header(out: &mut impl Write, dtype: &str, shape: &[usize]) -> io::Result<()> {
+    let mut header = format!(
+        "{{'descr': '{dtype}', 'fortran_order': False, 'shape': {}, }}",
+        shape_text(shape)
+    );
+    // Data begin at a multiple of 64 bytes, so that they can be mapped into memory.
+    let padding = 63 - (MAGIC.len() + 4 + header.len()) % 64;
+    header.extend(std::iter::repeat_n(' ', padding));
+    header.push('\n');
+    let size = u16::try_from(header.len())
+        .map_err(|_| io::Error::other("too many axes for a .npy header"))?;
+    out.write_all(MAGIC)?;
+    out.write_all(&[1, 0])?;
+    out.write_all(&size.to_le_bytes())?;
+    out.write_all(header.as_bytes())
+}
+
+fn write_numbers<T: Number>(
+    out: &mut impl Write,
+    dtype: &str,
+    array: &ArrayViewD<'_, T>,
+) -> io::Result<()> {
+    write_header(out, dtype, array.shape())?;
+    let mut block = Vec::with_capacity(BLOCK);
+    for &value in array {
+        value.put_le(&mut block);
+        if block.len() == BLOCK {
+            out.write_all(&block)?;
+            block.clear();
+        }
+    }
+    out.write_all(&block)
+}
+
+fn write_text(out: &mut impl Write, array: &ArrayViewD<'_, String>) -> io::Result<()> {
+    // NumPy has no elements of width 0.
+    let width = array
+        .iter()
+        .map(|text| text.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(1);
+    write_header(out, &format!("<U{width}"), array.shape())?;
+    let mut block = Vec::new();
+    for text in array {
+        block.clear();
+        text.chars().for_each(|c| u32::from(c).put_le(&mut block));
+        block.resize(4 * width, 0);
+        out.write_all(&block)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! NumPy `.npz` archives: a zip file of `.npy` members, stored or deflated.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
+
+use super::{Array, ArrayError, ArrayRef, Place, npy};
+use crate::output::{AtomicFile, Overwrite};
+
+/// Deflate cannot expand a byte to more than this many.
+const MAX_DEFLATE_RATIO: u64 = 1032;
+/// Expansion that real numbers reach; beyond it [`BOMB_BYTES`] limits a member.
+const PLAIN_RATIO: u64 = 100;
+/// The most that a member of suspicious expansion may hold.
+const BOMB_BYTES: u64 = 1 << 30;
+
+/// The names of the arrays in an `.npz` archive, in file order, without `.npy`.
+///
+/// # Errors
+/// [`ArrayError`] when the file is missing or no archive.
+pub fn npz_members(path: impl AsRef<Path>) -> Result<Vec<String>, ArrayError> {
+    Ok(open(path.as_ref())?
+        .file_names()
+        .filter_map(|name| Some(member_name(&name.ok()?)))
+        .collect())
+}
+
+/// Reads one array of an `.npz` archive.
+///
+/// # Errors
+/// [`ArrayError`] when the archive is damaged, lacks the member, lies about its size, or the member is
+/// no array (see [`read_npy`](super::read_npy)).
+pub fn read_npz(path: impl AsRef<Path>, member: &str) -> Result<Array, ArrayError> {
+    let path = path.as_ref();
+    let mut archive = open(path)?;
+    let place = Place {
+        path: path.to_owned(),
+        member: Some(member.to_owned()),
+    };
+    let broken = |what: String| ArrayError::Archive {
+        place: place.clone(),
+        what,
+    };
+    let index = [format!("{member}.npy"), member.to_owned()]
+        .iter()
+        .find_map(|n| archive.index_for_name(n));
+    let Some(index) = index else {
+        return Err(ArrayError::NoMember {
+            place,
+            available: npz_members(path)?.join(", "),
+        });
+    };
+    let mut entry = archive
+        .by_index(index)
+        .map_err(|error| broken(error.to_string()))?;
+    let (claimed, compressed) = (entry.size(), entry.compressed_size());
+    let possible = match entry.compression() {
+        CompressionMethod::Stored => compressed,
+        _ => compressed.saturating_mul(MAX_DEFLATE_RATIO),
+    };
+    if claimed > possible {
+        return Err(broken(format!(
+            "it claims {claimed} bytes, but its {compressed} compressed bytes can hold at most {possible}"
+        )));
+    }
+    if claimed > BOMB_BYTES && claimed / compressed.max(1) > PLAIN_RATIO {
+        return Err(ArrayError::Bomb {
+            place,
+            compressed,
+            claimed,
+            limit: BOMB_BYTES,
+        });
+    }
+    let array = npy::read_from(&mut entry, claimed, &place).map_err(|error| match error {
+        ArrayError::Io { source, .. } => broken(source.to_string()),
+        other => other,
+    })?;
+    // Reading past the last element makes the decoder check length and checksum.
+    match entry.read(&mut [0]) {
+        Ok(0) => Ok(array),
+        Ok(_) => Err(broken(format!(
+            "it holds more than the {claimed} bytes it claims"
+        ))),
+        Err(error) => Err(broken(error.to_string())),
+    }
+}
+
+/// Writes an `.npz` archive; its bytes depend on the arrays and their names alone.
+///
+/// Members are stored uncompressed, with a fixed time stamp.
+///
+/// ```
+/// use emotome_stimuli::array::{read_npz, write_npz};
+/// use emotome_stimuli::output::Overwrite;
+/// let dir = tempfile::tempdir()?;
+/// let path = dir.path().join("embedding.npz");
+/// let embedding = ndarray::array![[0.5_f32, 0.0], [0.25, 1.0]];
+/// write_npz(&path, Overwrite::Refuse, &[("embedding", embedding.view().into())])?;
+/// assert_eq!(read_npz(&path, "embedding")?.shape(), [2, 2]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`ArrayError::Output`] when the file exists and `overwrite` forbids it, or cannot be written.
+pub fn write_npz(
+    path: impl AsRef<Path>,
+    overwrite: Overwrite,
+    arrays: &[(&str, ArrayRef<'_>)],
+) -> Result<(), ArrayError> {
+    let mut file = AtomicFile::create(path.as_ref(), overwrite)?;
+    let written = write_members(&mut file, arrays);
+    written.map_err(|source| file.error(source))?;
+    Ok(file.commit()?)
+}
+
+fn write_members(file: &mut AtomicFile, arrays: &[(&str, ArrayRef<'_>)]) -> io::Result<()> {
+    let mut archive = ZipWriter::new(file);
+    // Members past 4 GiB need the long header; its presence must depend on the array alone.
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Stored)
+        .last_modified_time(DateTime::default())
+        .unix_permissions(0o644)
+        .large_file(true);
+    for (name, array) in arrays {
+        archive.start_file(format!("{name}.npy"), options)?;
+        npy::write_to(&mut archive, array)?;
+    }
+    archive.finish()?;
+    Ok(())
+}
+
+fn open(path: &Path) -> Result<ZipArchive<BufReader<File>>, ArrayError> {
+    let place = Place::file(path);
+    let io = |source| ArrayError::Io {
+        place: place.clone(),
+        source,
+    };
+    let file = File::open(path).map_err(io)?;
+    if file.metadata().map_err(io)?.len() == 0 {
+        return Err(ArrayError::Empty {
+            place,
+            what: "the file has 0 bytes".into(),
+        });
+    }
+    ZipArchive::new(BufReader::new(file)).map_err(|error| ArrayError::Archive {
+        place: place.clone(),
+        what: error.to_string(),
+    })
+}
+
+fn member_name(file_name: &str) -> String {
+    file_name
+        .strip_suffix(".npy")
+        .unwrap_or(file_name)
+        .to_owned()
+}
