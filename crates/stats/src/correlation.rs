@@ -58,8 +58,18 @@ pub fn weighted_pearson(values: impl Iterator<Item = (f64, f64, f64)> + Clone) -
         yy += w * dy * dy;
         xy += w * dx * dy;
     }
-    // One root each: the product of two small sums of squares could underflow.
-    (xy / (xx.sqrt() * yy.sqrt())).clamp(-1.0, 1.0)
+    correlation_of(xx, yy, xy)
+}
+
+/// xy / √(xx yy), in [−1, 1]; sums of squares too small or large to multiply get a root each.
+pub(crate) fn correlation_of(xx: f64, yy: f64, xy: f64) -> f64 {
+    let product = xx * yy;
+    let scale = if product.is_normal() {
+        product.sqrt()
+    } else {
+        xx.sqrt() * yy.sqrt()
+    };
+    (xy / scale).clamp(-1.0, 1.0)
 }
 
 /// Spearman's ρ: Pearson's r of the average ranks. O(n log n).

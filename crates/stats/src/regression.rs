@@ -1,6 +1,7 @@
 //! Simple linear regression with the t-test of its slope.
 
 use crate::{
+    correlation::correlation_of,
     distribution::student_t_two_sided,
     summary::{mean, sum},
 };
@@ -53,7 +54,7 @@ pub fn fit_line(x: &[f64], y: &[f64]) -> Option<Line> {
     let r = if yy == 0.0 {
         0.0
     } else {
-        (xy / (xx.sqrt() * yy.sqrt())).clamp(-1.0, 1.0)
+        correlation_of(xx, yy, xy)
     };
     // (1 − r)(1 + r) keeps the digits that 1 − r² loses near a perfect line.
     let unexplained = (1.0 - r) * (1.0 + r);
