@@ -7,7 +7,9 @@ pub mod calibrate;
 pub mod choice;
 pub mod features;
 pub mod judge;
+pub mod ratings;
 pub mod similarity;
+pub mod simulated;
 
 pub use choice::ChoiceRule;
 pub use features::FeatureJudge;
