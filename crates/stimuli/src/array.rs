@@ -115,18 +115,14 @@ pub enum ArrayError {
     },
     /// The header promises other bytes than there are.
     #[error(
-        "{place}: the header claims shape {shape} of {dtype}, {claimed} bytes of data, but there are {found}; \
+        "{place}: the header claims {claim} of data, but there are {found}; \
          the file is truncated or damaged: fetch or write it again"
     )]
     Size {
         /// The array.
         place: Place,
-        /// The shape claimed, as NumPy writes it.
-        shape: String,
-        /// The dtype claimed.
-        dtype: String,
-        /// Bytes claimed, or "more than 2^63".
-        claimed: String,
+        /// Shape, dtype and bytes claimed.
+        claim: String,
         /// Bytes found.
         found: u64,
     },

@@ -5,6 +5,7 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use tempfile::NamedTempFile;
 
 /// What to do when the file to be written exists.
@@ -193,6 +194,23 @@ pub fn write(
 ) -> Result<(), OutputError> {
     let mut file = AtomicFile::create(path, overwrite)?;
     file.write_all(bytes).map_err(|source| file.error(source))?;
+    file.commit()
+}
+
+/// Writes a value as indented JSON in one step, see [`AtomicFile`].
+///
+/// # Errors
+/// As [`AtomicFile::create`] and [`AtomicFile::commit`].
+pub fn write_json(
+    path: impl Into<PathBuf>,
+    overwrite: Overwrite,
+    value: &impl Serialize,
+) -> Result<(), OutputError> {
+    let mut file = AtomicFile::create(path, overwrite)?;
+    let written = serde_json::to_writer_pretty(&mut file, value).map_err(io::Error::from);
+    written
+        .and_then(|()| file.write_all(b"\n"))
+        .map_err(|source| file.error(source))?;
     file.commit()
 }
 

@@ -126,7 +126,7 @@ pub fn read_matrix_named(
 /// # Errors
 /// [`ArrayError::Labels`] when keys or names do not fit the shape, [`ArrayError::Output`] when the file
 /// exists and `overwrite` forbids it, or cannot be written.
-pub fn write_tsv<T: Display + PartialEq>(
+pub fn write_tsv<T: Display + PartialOrd>(
     path: impl AsRef<Path>,
     overwrite: Overwrite,
     rows: &StimulusSet,
@@ -153,7 +153,7 @@ pub fn write_tsv<T: Display + PartialEq>(
     Ok(file.commit()?)
 }
 
-fn write_rows<T: Display + PartialEq>(
+fn write_rows<T: Display + PartialOrd>(
     file: &mut AtomicFile,
     rows: &StimulusSet,
     columns: &[impl AsRef<str>],
@@ -170,11 +170,10 @@ fn write_rows<T: Display + PartialEq>(
     for (key, row) in rows.keys().iter().zip(values.rows()) {
         write!(file, "{key}")?;
         for value in row {
-            // Only NaN differs from itself.
-            if *value == *value {
-                write!(file, "\t{value}")?
-            } else {
-                file.write_all(b"\tn/a")?
+            // Only NaN has no order with itself.
+            match value.partial_cmp(value) {
+                Some(_) => write!(file, "\t{value}")?,
+                None => file.write_all(b"\tn/a")?,
             }
         }
         file.write_all(b"\n")?;

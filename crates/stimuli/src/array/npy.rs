@@ -75,11 +75,10 @@ pub(super) fn read_from(
             what: format!("the array of shape {shape_text} and dtype {dtype} has no content"),
         });
     }
+    let bytes = claimed.map_or_else(|| "more than 2^63".to_owned(), |n| n.to_string());
     let size = |found| ArrayError::Size {
         place: place.clone(),
-        shape: shape_text.clone(),
-        dtype: dtype.clone(),
-        claimed: claimed.map_or_else(|| "more than 2^63".to_owned(), |n| n.to_string()),
+        claim: format!("shape {shape_text} of {dtype}, {bytes} bytes"),
         found,
     };
     // From here every axis and the total are bounded by the bytes that exist.

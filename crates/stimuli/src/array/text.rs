@@ -1,6 +1,7 @@
 //! Numbers in text: tables with separators, and plain matrices between blanks.
 
 use std::fs::{self, File};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
@@ -70,7 +71,7 @@ pub(super) fn read_delimited(path: &Path, separator: u8) -> Result<LabelledMatri
         return Err(empty("the file has no line of text"));
     }
     let width = record.len();
-    let first_line = line_of(&record);
+    let first_record = record.clone();
     let header = header(path, &record)?;
     if header.is_some() && !next(&mut record)? {
         return Err(empty("the table has a header and no rows"));
@@ -89,9 +90,9 @@ pub(super) fn read_delimited(path: &Path, separator: u8) -> Result<LabelledMatri
         if record.len() != width {
             return Err(ArrayError::Ragged {
                 path: path.to_owned(),
-                line: line_of(&record),
+                line: line_of(path, &record),
                 found: record.len(),
-                first_line,
+                first_line: line_of(path, &first_record),
                 expected: width,
             });
         }
@@ -102,7 +103,7 @@ pub(super) fn read_delimited(path: &Path, separator: u8) -> Result<LabelledMatri
             let cell = cell_text(path, &record, column)?;
             values.push(number(cell).ok_or_else(|| ArrayError::Cell {
                 path: path.to_owned(),
-                line: line_of(&record),
+                line: line_of(path, &record),
                 column: column + 1,
                 cell: cell.to_owned(),
                 hint: if column == 0 {
@@ -221,12 +222,26 @@ fn cell_text<'a>(
     let cell = record.get(column).unwrap_or_default();
     std::str::from_utf8(cell).map_err(|_| ArrayError::NotText {
         path: path.to_owned(),
-        line: line_of(record),
+        line: line_of(path, record),
     })
 }
 
-fn line_of(record: &ByteRecord) -> u64 {
-    record.position().map_or(0, csv::Position::line)
+/// The line where a record stands, from 1. The parser counts blank lines before a record to it; a fault is
+/// rare enough to look them up in the file.
+fn line_of(path: &Path, record: &ByteRecord) -> u64 {
+    let Some(start) = record.position() else {
+        return 0;
+    };
+    let blank_lines = || -> std::io::Result<u64> {
+        let mut file = BufReader::new(File::open(path)?);
+        file.seek(SeekFrom::Start(start.byte()))?;
+        let blanks = file
+            .bytes()
+            .map_while(Result::ok)
+            .take_while(|byte| matches!(byte, b'\n' | b'\r'));
+        Ok(blanks.filter(|&byte| byte == b'\n').count() as u64)
+    };
+    start.line() + blank_lines().unwrap_or(0)
 }
 
 /// The callers have made every row `width` long.
