@@ -5,11 +5,13 @@
 
 pub mod calibrate;
 pub mod choice;
+pub mod collect;
 pub mod features;
 pub mod judge;
 pub mod ratings;
 pub mod similarity;
 pub mod simulated;
+pub mod tripletize;
 
 pub use choice::ChoiceRule;
 pub use features::FeatureJudge;
