@@ -1,5 +1,7 @@
 //! Sparse non-negative embeddings from odd-one-out choices, and how far to trust them.
 
 pub mod embedding;
+pub mod evaluate;
+pub mod train;
 
 pub use embedding::{Embedding, EmbeddingError};

@@ -1,0 +1,376 @@
+//! Sixteen `f32` lanes: the one vector shape of all training kernels.
+//!
+//! Each instruction set implements the same sixteen-lane operations, each lane correctly rounded
+//! (fused multiply-add included) and each reduction in the same tree. AVX-512, AVX2 and portable
+//! code therefore give bit-identical embeddings; only their speed differs.
+
+#![allow(unsafe_code)]
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::*;
+
+/// Lanes in a vector; rows of training matrices are padded to a multiple of it.
+pub(crate) const LANES: usize = 16;
+
+/// Sixteen `f32` values and the operations the kernels need.
+///
+/// # Safety
+/// Every method may only run on a CPU with the instruction set of the implementation;
+/// [`super::kernel::InstructionSet`] checks this once, where it is chosen.
+pub(crate) trait Lanes: Copy {
+    unsafe fn splat(value: f32) -> Self;
+    unsafe fn load(source: *const f32) -> Self;
+    unsafe fn store(self, target: *mut f32);
+    unsafe fn add(self, other: Self) -> Self;
+    unsafe fn sub(self, other: Self) -> Self;
+    unsafe fn mul(self, other: Self) -> Self;
+    unsafe fn div(self, other: Self) -> Self;
+    unsafe fn sqrt(self) -> Self;
+    unsafe fn max(self, other: Self) -> Self;
+    unsafe fn min(self, other: Self) -> Self;
+    /// `self · factor + addend`, rounded once.
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
+    unsafe fn round_ties_even(self) -> Self;
+    /// 2^self for integral self in −126..=127.
+    unsafe fn exp2_integral(self) -> Self;
+    /// `(mantissa in [0.5, 1), exponent)` of positive normal values.
+    unsafe fn split_exponent(self) -> (Self, Self);
+    /// Where `self > 0`: `yes`, else `no`.
+    unsafe fn if_positive(self, yes: Self, no: Self) -> Self;
+    /// The sum of the lanes, halves added first: 16 → 8 → 4 → 2 → 1.
+    unsafe fn sum(self) -> f32;
+
+    /// e^x for x ≤ 88, relative error below 2^-22; 0 below −87.3.
+    #[inline(always)]
+    unsafe fn exp(self) -> Self {
+        unsafe {
+            let floor = Self::splat(-87.3);
+            let x = self.max(floor).min(Self::splat(88.0));
+            let k = x.mul(Self::splat(std::f32::consts::LOG2_E)).round_ties_even();
+            let r = k.mul_add(Self::splat(-0.693_359_375), x);
+            let r = k.mul_add(Self::splat(2.121_944_4e-4), r);
+            let mut p = Self::splat(1.987_569_2e-4);
+            for c in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
+                p = p.mul_add(r, Self::splat(c));
+            }
+            let y = p.mul_add(r.mul(r), r).add(Self::splat(1.0));
+            let y = y.mul(k.exp2_integral());
+            self.sub(floor).if_positive(y, Self::splat(0.0))
+        }
+    }
+
+    /// ln x for positive normal x, absolute error below 2^-22 of the result's scale.
+    #[inline(always)]
+    unsafe fn ln(self) -> Self {
+        unsafe {
+            let (m, e) = self.split_exponent();
+            let small = Self::splat(std::f32::consts::FRAC_1_SQRT_2).sub(m);
+            let e = small.if_positive(e.sub(Self::splat(1.0)), e);
+            let m = small.if_positive(m.add(m), m).sub(Self::splat(1.0));
+            let z = m.mul(m);
+            let mut p = Self::splat(7.037_683_6e-2);
+            for c in [
+                -1.151_461e-1, 1.167_699_9e-1, -1.242_014_1e-1, 1.424_932_3e-1, -1.666_805_8e-1,
+                2.000_071_5e-1, -2.499_999_4e-1, 3.333_333_1e-1,
+            ] {
+                p = p.mul_add(m, Self::splat(c));
+            }
+            let y = p.mul(m).mul(z);
+            let y = e.mul_add(Self::splat(-2.121_944_4e-4), y);
+            let y = z.mul_add(Self::splat(-0.5), y);
+            e.mul_add(Self::splat(0.693_359_375), m.add(y))
+        }
+    }
+}
+
+/// Lanes in plain Rust: correct on every CPU, and the reference for the others.
+#[derive(Clone, Copy)]
+pub(crate) struct Portable([f32; LANES]);
+
+impl Portable {
+    #[inline(always)]
+    fn zip(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
+        Self(std::array::from_fn(|i| f(self.0[i], other.0[i])))
+    }
+}
+
+impl Lanes for Portable {
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        Self([value; LANES])
+    }
+    #[inline(always)]
+    unsafe fn load(source: *const f32) -> Self {
+        Self(unsafe { source.cast::<[f32; LANES]>().read_unaligned() })
+    }
+    #[inline(always)]
+    unsafe fn store(self, target: *mut f32) {
+        unsafe { target.cast::<[f32; LANES]>().write_unaligned(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        self.zip(other, |a, b| a + b)
+    }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        self.zip(other, |a, b| a - b)
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        self.zip(other, |a, b| a * b)
+    }
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        self.zip(other, |a, b| a / b)
+    }
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        Self(self.0.map(f32::sqrt))
+    }
+    // The comparisons copy x86 `max`/`min`: the second operand wins ties and NaN.
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        self.zip(other, |a, b| if a > b { a } else { b })
+    }
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        self.zip(other, |a, b| if a < b { a } else { b })
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i].mul_add(factor.0[i], addend.0[i])))
+    }
+    #[inline(always)]
+    unsafe fn round_ties_even(self) -> Self {
+        Self(self.0.map(f32::round_ties_even))
+    }
+    #[inline(always)]
+    unsafe fn exp2_integral(self) -> Self {
+        Self(self.0.map(|k| f32::from_bits(((k as i32 + 127) as u32) << 23)))
+    }
+    #[inline(always)]
+    unsafe fn split_exponent(self) -> (Self, Self) {
+        let bits = self.0.map(f32::to_bits);
+        (
+            Self(bits.map(|b| f32::from_bits((b & 0x007f_ffff) | 0x3f00_0000))),
+            Self(bits.map(|b| ((b >> 23) as i32 - 126) as f32)),
+        )
+    }
+    #[inline(always)]
+    unsafe fn if_positive(self, yes: Self, no: Self) -> Self {
+        Self(std::array::from_fn(|i| if self.0[i] > 0.0 { yes.0[i] } else { no.0[i] }))
+    }
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        let mut v = self.0;
+        for half in [8, 4, 2, 1] {
+            for i in 0..half {
+                v[i] += v[i + half];
+            }
+        }
+        v[0]
+    }
+}
+
+/// Two 256-bit registers.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(__m256, __m256);
+
+#[cfg(target_arch = "x86_64")]
+impl Lanes for Avx2 {
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        unsafe { Self(_mm256_set1_ps(value), _mm256_set1_ps(value)) }
+    }
+    #[inline(always)]
+    unsafe fn load(source: *const f32) -> Self {
+        unsafe { Self(_mm256_loadu_ps(source), _mm256_loadu_ps(source.add(8))) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, target: *mut f32) {
+        unsafe {
+            _mm256_storeu_ps(target, self.0);
+            _mm256_storeu_ps(target.add(8), self.1);
+        }
+    }
+    #[inline(always)]
+    unsafe fn add(self, o: Self) -> Self {
+        unsafe { Self(_mm256_add_ps(self.0, o.0), _mm256_add_ps(self.1, o.1)) }
+    }
+    #[inline(always)]
+    unsafe fn sub(self, o: Self) -> Self {
+        unsafe { Self(_mm256_sub_ps(self.0, o.0), _mm256_sub_ps(self.1, o.1)) }
+    }
+    #[inline(always)]
+    unsafe fn mul(self, o: Self) -> Self {
+        unsafe { Self(_mm256_mul_ps(self.0, o.0), _mm256_mul_ps(self.1, o.1)) }
+    }
+    #[inline(always)]
+    unsafe fn div(self, o: Self) -> Self {
+        unsafe { Self(_mm256_div_ps(self.0, o.0), _mm256_div_ps(self.1, o.1)) }
+    }
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        unsafe { Self(_mm256_sqrt_ps(self.0), _mm256_sqrt_ps(self.1)) }
+    }
+    #[inline(always)]
+    unsafe fn max(self, o: Self) -> Self {
+        unsafe { Self(_mm256_max_ps(self.0, o.0), _mm256_max_ps(self.1, o.1)) }
+    }
+    #[inline(always)]
+    unsafe fn min(self, o: Self) -> Self {
+        unsafe { Self(_mm256_min_ps(self.0, o.0), _mm256_min_ps(self.1, o.1)) }
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, f: Self, a: Self) -> Self {
+        unsafe { Self(_mm256_fmadd_ps(self.0, f.0, a.0), _mm256_fmadd_ps(self.1, f.1, a.1)) }
+    }
+    #[inline(always)]
+    unsafe fn round_ties_even(self) -> Self {
+        const MODE: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+        unsafe { Self(_mm256_round_ps::<MODE>(self.0), _mm256_round_ps::<MODE>(self.1)) }
+    }
+    #[inline(always)]
+    unsafe fn exp2_integral(self) -> Self {
+        #[inline(always)]
+        unsafe fn half(k: __m256) -> __m256 {
+            unsafe {
+                let k = _mm256_add_epi32(_mm256_cvtps_epi32(k), _mm256_set1_epi32(127));
+                _mm256_castsi256_ps(_mm256_slli_epi32::<23>(k))
+            }
+        }
+        unsafe { Self(half(self.0), half(self.1)) }
+    }
+    #[inline(always)]
+    unsafe fn split_exponent(self) -> (Self, Self) {
+        #[inline(always)]
+        unsafe fn half(x: __m256) -> (__m256, __m256) {
+            unsafe {
+                let b = _mm256_castps_si256(x);
+                let m = _mm256_or_si256(
+                    _mm256_and_si256(b, _mm256_set1_epi32(0x007f_ffff)),
+                    _mm256_set1_epi32(0x3f00_0000),
+                );
+                let e = _mm256_sub_epi32(_mm256_srli_epi32::<23>(b), _mm256_set1_epi32(126));
+                (_mm256_castsi256_ps(m), _mm256_cvtepi32_ps(e))
+            }
+        }
+        let ((m0, e0), (m1, e1)) = unsafe { (half(self.0), half(self.1)) };
+        (Self(m0, m1), Self(e0, e1))
+    }
+    #[inline(always)]
+    unsafe fn if_positive(self, yes: Self, no: Self) -> Self {
+        unsafe {
+            let zero = _mm256_setzero_ps();
+            Self(
+                _mm256_blendv_ps(no.0, yes.0, _mm256_cmp_ps::<_CMP_GT_OQ>(self.0, zero)),
+                _mm256_blendv_ps(no.1, yes.1, _mm256_cmp_ps::<_CMP_GT_OQ>(self.1, zero)),
+            )
+        }
+    }
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        unsafe { sum_eight(_mm256_add_ps(self.0, self.1)) }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn sum_eight(v: __m256) -> f32 {
+    unsafe {
+        let four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
+        let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+        _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+    }
+}
+
+/// One 512-bit register.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512(__m512);
+
+#[cfg(target_arch = "x86_64")]
+impl Lanes for Avx512 {
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        unsafe { Self(_mm512_set1_ps(value)) }
+    }
+    #[inline(always)]
+    unsafe fn load(source: *const f32) -> Self {
+        unsafe { Self(_mm512_loadu_ps(source)) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, target: *mut f32) {
+        unsafe { _mm512_storeu_ps(target, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, o: Self) -> Self {
+        unsafe { Self(_mm512_add_ps(self.0, o.0)) }
+    }
+    #[inline(always)]
+    unsafe fn sub(self, o: Self) -> Self {
+        unsafe { Self(_mm512_sub_ps(self.0, o.0)) }
+    }
+    #[inline(always)]
+    unsafe fn mul(self, o: Self) -> Self {
+        unsafe { Self(_mm512_mul_ps(self.0, o.0)) }
+    }
+    #[inline(always)]
+    unsafe fn div(self, o: Self) -> Self {
+        unsafe { Self(_mm512_div_ps(self.0, o.0)) }
+    }
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        unsafe { Self(_mm512_sqrt_ps(self.0)) }
+    }
+    #[inline(always)]
+    unsafe fn max(self, o: Self) -> Self {
+        unsafe { Self(_mm512_max_ps(self.0, o.0)) }
+    }
+    #[inline(always)]
+    unsafe fn min(self, o: Self) -> Self {
+        unsafe { Self(_mm512_min_ps(self.0, o.0)) }
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, f: Self, a: Self) -> Self {
+        unsafe { Self(_mm512_fmadd_ps(self.0, f.0, a.0)) }
+    }
+    #[inline(always)]
+    unsafe fn round_ties_even(self) -> Self {
+        unsafe { Self(_mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)) }
+    }
+    #[inline(always)]
+    unsafe fn exp2_integral(self) -> Self {
+        unsafe {
+            let k = _mm512_add_epi32(_mm512_cvtps_epi32(self.0), _mm512_set1_epi32(127));
+            Self(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(k)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn split_exponent(self) -> (Self, Self) {
+        unsafe {
+            let b = _mm512_castps_si512(self.0);
+            let m = _mm512_or_si512(
+                _mm512_and_si512(b, _mm512_set1_epi32(0x007f_ffff)),
+                _mm512_set1_epi32(0x3f00_0000),
+            );
+            let e = _mm512_sub_epi32(_mm512_srli_epi32::<23>(b), _mm512_set1_epi32(126));
+            (Self(_mm512_castsi512_ps(m)), Self(_mm512_cvtepi32_ps(e)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn if_positive(self, yes: Self, no: Self) -> Self {
+        unsafe {
+            let mask = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, _mm512_setzero_ps());
+            Self(_mm512_mask_blend_ps(mask, no.0, yes.0))
+        }
+    }
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        unsafe {
+            let high = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(self.0)));
+            sum_eight(_mm256_add_ps(_mm512_castps512_ps256(self.0), high))
+        }
+    }
+}
