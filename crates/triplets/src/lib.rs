@@ -1,5 +1,7 @@
 //! Odd-one-out trials: who was shown what in which order, and which item was called odd.
 
+pub mod design;
+pub mod split;
 pub mod trial;
 
 pub use trial::{Choice, ChoiceSet, Outcome, Position, Split, Trial, Triplet, UnorderedTriplet};

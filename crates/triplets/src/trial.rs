@@ -101,6 +101,12 @@ impl UnorderedTriplet {
     pub const ORDERS: [[usize; 3]; 6] =
         [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
+    /// Three stimuli known to ascend.
+    pub(crate) const fn from_ascending(items: [StimulusId; 3]) -> Self {
+        debug_assert!(items[0].0 < items[1].0 && items[1].0 < items[2].0);
+        Self(items)
+    }
+
     /// The stimuli, ascending.
     #[must_use]
     pub const fn items(self) -> [StimulusId; 3] {
@@ -155,6 +161,19 @@ impl Outcome {
             _ => None,
         }
     }
+
+    /// The name in tables, where every choice is `ok`.
+    #[must_use]
+    pub const fn status(self) -> &'static str {
+        match self {
+            Self::Chosen(_) => "ok",
+            Self::Invalid => "invalid",
+            Self::Ambiguous => "ambiguous",
+            Self::Refused => "refused",
+            Self::TimedOut => "timeout",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// What a trial may be used for. No unordered triplet belongs to two splits.
@@ -172,6 +191,17 @@ pub enum Split {
     Ceiling = 3,
     /// All triplets of a small stimulus subset, for the measured similarity matrix.
     FullSet = 4,
+}
+
+impl Split {
+    /// Every split.
+    pub const ALL: [Self; 5] = [Self::Train, Self::Validation, Self::Test, Self::Ceiling, Self::FullSet];
+
+    /// The split of a name, as [`Split`] displays it.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|split| split.to_string() == name)
+    }
 }
 
 impl fmt::Display for Split {
@@ -265,6 +295,12 @@ impl ChoiceSet {
             }
         }
         Ok(Self { n_stimuli, choices })
+    }
+
+    /// No choices among `n_stimuli` stimuli.
+    #[must_use]
+    pub const fn empty(n_stimuli: usize) -> Self {
+        Self { n_stimuli, choices: Vec::new() }
     }
 
     /// The number of stimuli that ids refer to.
