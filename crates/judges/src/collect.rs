@@ -107,6 +107,9 @@ pub enum CollectError<E: std::error::Error + Send + 'static> {
 /// Trials judged between two visits to the sink: about 4 MiB of judgments.
 const BATCH: usize = 1 << 16;
 
+/// Trials that one thread judges at a time.
+const CHUNK: usize = 1 << 9;
+
 /// Judges the trials of a design with the given numbers, in order, and stores them.
 ///
 /// `trial_at` gives trial t of the design, `None` past its end; `numbers` must ascend, e.g.
@@ -124,7 +127,7 @@ pub fn collect<J: Judge + ?Sized, S: TrialSink>(
     run: Run<'_>,
 ) -> Result<Collected, CollectError<S::Error>> {
     let n = judge.n_stimuli();
-    let ask = |&number: &u64| {
+    let design = |&number: &u64| {
         let trial = trial_at(number).ok_or(CollectError::PastTheEnd { number })?;
         match trial.triplet.items().into_iter().find(|id| id.index() >= n) {
             Some(id) => Err(CollectError::UnknownStimulus {
@@ -132,14 +135,22 @@ pub fn collect<J: Judge + ?Sized, S: TrialSink>(
                 id: id.0,
                 n,
             }),
-            None => Ok((trial, judge.judge(&trial))),
+            None => Ok(trial),
         }
+    };
+    // All trials of a chunk first, then all answers: the look-ups of many answers overlap.
+    let ask = |chunk: &[u64]| {
+        let trials = chunk.iter().map(design).collect::<Result<Vec<_>, _>>()?;
+        Ok(trials
+            .into_iter()
+            .map(|trial| (trial, judge.judge(&trial)))
+            .collect::<Vec<_>>())
     };
     let resume_at = sink.resume_at().map_err(CollectError::Resume)?;
     let mut numbers = numbers.into_iter();
     let total = numbers.size_hint().1.map(|total| total as u64);
     let mut collected = Collected::default();
-    let (mut asked, mut answers) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
+    let mut asked = Vec::with_capacity(BATCH);
     run.progress.begin("judging trials", total);
     let result = loop {
         asked.clear();
@@ -159,12 +170,8 @@ pub fn collect<J: Judge + ?Sized, S: TrialSink>(
                 ..collected
             });
         }
-        asked
-            .par_iter()
-            .with_min_len(256)
-            .map(ask)
-            .collect_into_vec(&mut answers);
-        let batch: Result<Vec<_>, _> = answers.drain(..).collect();
+        let answers: Result<Vec<_>, _> = asked.par_chunks(CHUNK).map(ask).collect();
+        let batch = answers.map(|chunks| chunks.concat());
         let stored = batch.and_then(|batch| {
             sink.append(&batch).map_err(|source| CollectError::Sink {
                 first: asked[0],
