@@ -19,6 +19,7 @@ use crate::stimulus::KeyError;
 pub use matrix::{LabelledMatrix, read_matrix, read_matrix_named, write_tsv};
 pub use npy::{read_npy, write_npy};
 pub use npz::{npz_members, read_npz, write_npz};
+pub(crate) use text::{names_keys, number};
 
 /// Where an array lies: a file, and the member of it if the file is an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]

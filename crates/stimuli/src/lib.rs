@@ -1,10 +1,17 @@
 //! Stimuli and what is known about them, aligned by key and never by row position.
 
 pub mod array;
+pub mod captions;
+pub mod check;
 pub mod digest;
+pub mod finding;
+pub mod init;
 pub mod output;
 pub mod provenance;
+pub mod ratings;
 pub mod run;
 pub mod stimulus;
+pub mod study;
+mod table;
 
 pub use stimulus::{StimulusId, StimulusKey, StimulusSet};

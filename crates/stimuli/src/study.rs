@@ -1,0 +1,584 @@
+//! A study folder: `study.toml`, `stimuli.tsv`, captions and ratings, joined by key.
+//!
+//! ```text
+//! study.toml          name, licence, media folder, rule for sensitive stimuli
+//! stimuli.tsv         key, media, caption, sha256, sensitive
+//! captions.tsv        key, caption: any number of lines per stimulus (optional)
+//! ratings/NAME.tsv    key and a column per scale (optional)
+//! ratings/NAME.json   what the scales are
+//! ```
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::captions::Captions;
+use crate::digest::Sha256Sum;
+use crate::finding::Severity::{Error, Note, Warning};
+use crate::finding::{Finding, Findings};
+use crate::output::{self, AtomicFile, OutputError, Overwrite};
+use crate::ratings::{RatingsError, RatingsTable, check_key};
+use crate::stimulus::{StimulusId, StimulusSet};
+use crate::table::{Table, missing};
+
+/// The files of a study folder.
+pub(crate) const MANIFEST: &str = "study.toml";
+pub(crate) const STIMULI: &str = "stimuli.tsv";
+pub(crate) const CAPTIONS: &str = "captions.tsv";
+pub(crate) const RATINGS: &str = "ratings";
+
+/// The layout that this version reads and writes.
+const FORMAT: u32 = 1;
+
+/// What `study.toml` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The layout of the folder; 1 so far.
+    pub format: u32,
+    /// The name of the study.
+    pub name: String,
+    /// What it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The terms under which the folder's own tables may be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
+    /// What to cite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub citation: Option<String>,
+    /// The folder that media paths start from, itself relative to the study folder.
+    #[serde(default = "Manifest::default_media")]
+    pub media: PathBuf,
+    /// A stimulus rated at or above one of these limits is sensitive and must be flagged in `stimuli.tsv`.
+    #[serde(default)]
+    pub sensitive: BTreeMap<String, f64>,
+}
+
+impl Manifest {
+    /// A manifest with the default rule for sensitive stimuli: Sexual Desire .15, Horror .3, Disgust .4.
+    ///
+    /// ```
+    /// let manifest = emotome_stimuli::study::Manifest::new("clips");
+    /// assert_eq!(manifest.sensitive["Horror"], 0.3);
+    /// ```
+    pub fn new(name: impl Into<String>) -> Self {
+        let sensitive = [("Sexual Desire", 0.15), ("Horror", 0.3), ("Disgust", 0.4)];
+        Self {
+            format: FORMAT,
+            name: name.into(),
+            description: None,
+            licence: None,
+            citation: None,
+            media: Self::default_media(),
+            sensitive: sensitive
+                .map(|(scale, limit)| (scale.to_owned(), limit))
+                .into(),
+        }
+    }
+
+    fn default_media() -> PathBuf {
+        ".".into()
+    }
+
+    /// The scales on which a stimulus reaches the limit, by name.
+    #[must_use]
+    pub fn sensitive_scales(&self, table: &RatingsTable, stimulus: StimulusId) -> Vec<String> {
+        let scales = table.scales.iter().zip(table.values.row(stimulus.index()));
+        let reached = scales.filter(|((name, _), value)| {
+            self.sensitive
+                .get(name)
+                .is_some_and(|limit| *value >= limit)
+        });
+        reached.map(|((name, _), _)| name.clone()).collect()
+    }
+}
+
+/// What is known of one stimulus besides its ratings.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Record {
+    /// Its file, relative to the media folder.
+    pub media: Option<PathBuf>,
+    /// Its descriptions in words.
+    pub captions: Vec<String>,
+    /// The content of its file.
+    pub sha256: Option<Sha256Sum>,
+    /// Why it should be shown with care, e.g. `Horror`; empty if it need not be.
+    pub sensitive: Vec<String>,
+}
+
+/// A study, read from its folder or about to be written to one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Study {
+    /// What `study.toml` says.
+    pub manifest: Manifest,
+    /// Its stimuli, in the order of `stimuli.tsv`.
+    pub stimuli: StimulusSet,
+    /// What is known of each, in the same order.
+    pub records: Vec<Record>,
+    /// Its ratings, in the order of their names.
+    pub ratings: Vec<RatingsTable>,
+}
+
+/// Why a study cannot be opened or made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StudyError {
+    /// The folder has faults.
+    #[error("{root}: {n} errors in the study; the first:\n{first}\n\nemotome check {root} shows them all", root = root.display())]
+    Unsound {
+        /// The study folder.
+        root: PathBuf,
+        /// The number of errors.
+        n: usize,
+        /// The first of them.
+        first: Box<Finding>,
+    },
+    /// The ratings cannot be written.
+    #[error(transparent)]
+    Ratings(#[from] RatingsError),
+    /// A file cannot be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+}
+
+/// A study as far as it could be read, with the lines of its stimuli.
+pub(crate) struct Loaded {
+    pub(crate) study: Study,
+    /// The line of each stimulus in `stimuli.tsv`.
+    pub(crate) lines: Vec<u64>,
+}
+
+impl Study {
+    /// A study without stimuli.
+    #[must_use]
+    pub fn new(manifest: Manifest) -> Self {
+        Self {
+            manifest,
+            stimuli: StimulusSet::default(),
+            records: Vec::new(),
+            ratings: Vec::new(),
+        }
+    }
+
+    /// Opens a study folder. Media files are not looked at: see [`check`](crate::check::check).
+    ///
+    /// # Errors
+    /// [`StudyError::Unsound`] counts the errors and shows the first.
+    pub fn open(root: impl AsRef<Path>) -> Result<Self, StudyError> {
+        let root = root.as_ref();
+        let mut findings = Findings::default();
+        let loaded = load(root, &mut findings);
+        match (loaded, findings.first_error()) {
+            (Some(loaded), None) => Ok(loaded.study),
+            (_, first) => Err(StudyError::Unsound {
+                root: root.to_owned(),
+                n: findings.count(Error),
+                first: Box::new(
+                    first
+                        .cloned()
+                        .unwrap_or_else(|| unreachable!("no study without an error")),
+                ),
+            }),
+        }
+    }
+
+    /// The ratings table of a name.
+    #[must_use]
+    pub fn ratings(&self, name: &str) -> Option<&RatingsTable> {
+        self.ratings.iter().find(|table| table.name == name)
+    }
+
+    /// The captions of all stimuli that have any.
+    #[must_use]
+    pub fn captions(&self) -> Captions {
+        let with = self
+            .stimuli
+            .keys()
+            .iter()
+            .zip(&self.records)
+            .filter(|(_, record)| !record.captions.is_empty());
+        let (keys, texts): (Vec<&str>, Vec<_>) = with
+            .map(|(key, r)| (key.as_str(), r.captions.clone()))
+            .unzip();
+        // The keys of a set are sound.
+        Captions {
+            stimuli: StimulusSet::from_labels(keys).unwrap_or_default(),
+            texts,
+        }
+    }
+
+    /// Flags stimuli that the ratings make sensitive by the manifest's rule; returns how many are flagged.
+    pub fn flag_sensitive(&mut self) -> usize {
+        for table in &self.ratings {
+            for (key, record) in self.stimuli.keys().iter().zip(&mut self.records) {
+                if let Some(rated) = table.stimuli.get(key.as_str()) {
+                    record
+                        .sensitive
+                        .extend(self.manifest.sensitive_scales(table, rated));
+                    record.sensitive.sort();
+                    record.sensitive.dedup();
+                }
+            }
+        }
+        self.records
+            .iter()
+            .filter(|record| !record.sensitive.is_empty())
+            .count()
+    }
+
+    /// Writes the study folder.
+    ///
+    /// # Errors
+    /// [`OutputError::Exists`] before anything is written, if a file of the study is there and `overwrite`
+    /// forbids to replace it; [`StudyError`] if a file cannot be written.
+    pub fn write(&self, root: impl AsRef<Path>, overwrite: Overwrite) -> Result<(), StudyError> {
+        let root = root.as_ref();
+        let ratings = self
+            .ratings
+            .iter()
+            .flat_map(|t| ["tsv", "json"].map(|e| format!("{RATINGS}/{}.{e}", t.name)));
+        for file in [MANIFEST, STIMULI, CAPTIONS]
+            .into_iter()
+            .map(str::to_owned)
+            .chain(ratings)
+        {
+            let path = root.join(file);
+            if overwrite == Overwrite::Refuse && path.exists() {
+                return Err(OutputError::Exists { path }.into());
+            }
+        }
+        output::write(
+            root.join(MANIFEST),
+            overwrite,
+            manifest_text(&self.manifest).as_bytes(),
+        )?;
+        let mut file = AtomicFile::create(root.join(STIMULI), overwrite)?;
+        let written = self.write_stimuli(&mut file);
+        written.map_err(|source| file.error(source))?;
+        file.commit()?;
+        let captions = self.captions();
+        if captions.texts.iter().any(|texts| texts.len() > 1) {
+            captions.write(root.join(CAPTIONS), overwrite)?;
+        }
+        for table in &self.ratings {
+            table.write(root.join(RATINGS), overwrite)?;
+        }
+        Ok(())
+    }
+
+    /// A lone caption stands with its stimulus; several need a table of their own.
+    fn write_stimuli(&self, file: &mut AtomicFile) -> io::Result<()> {
+        let lone = self.records.iter().all(|record| record.captions.len() < 2);
+        let mut out = csv::WriterBuilder::new().delimiter(b'\t').from_writer(file);
+        let caption: &[&str] = if lone { &["caption"] } else { &[] };
+        out.write_record([&["key", "media"], caption, &["sha256", "sensitive"]].concat())?;
+        for (key, record) in self.stimuli.keys().iter().zip(&self.records) {
+            let none = || "n/a".to_owned();
+            out.write_field(key.as_str())?;
+            out.write_field(
+                record
+                    .media
+                    .as_ref()
+                    .map_or_else(none, |path| path.display().to_string()),
+            )?;
+            if lone {
+                out.write_field(record.captions.first().cloned().unwrap_or_else(none))?;
+            }
+            out.write_field(record.sha256.map_or_else(none, |digest| digest.to_string()))?;
+            out.write_field(if record.sensitive.is_empty() {
+                none()
+            } else {
+                record.sensitive.join(";")
+            })?;
+            out.write_record(None::<&[u8]>)?;
+        }
+        out.flush()
+    }
+}
+
+/// Reads a study folder as far as possible; faults become findings.
+pub(crate) fn load(root: &Path, findings: &mut Findings) -> Option<Loaded> {
+    let manifest = load_manifest(root, findings);
+    let (mut study, lines) = load_stimuli(root, manifest?, findings)?;
+    load_captions(root, &mut study, findings);
+    load_ratings(root, &mut study, findings);
+    Some(Loaded { study, lines })
+}
+
+fn load_manifest(root: &Path, findings: &mut Findings) -> Option<Manifest> {
+    let name = Path::new(MANIFEST);
+    let text = match fs::read_to_string(root.join(name)) {
+        Ok(text) => text,
+        Err(error) => {
+            findings.add(
+                (Error, "no-study"),
+                (name, None),
+                format!("the file cannot be read: {error}"),
+                "a study folder with a study.toml",
+                "make one with: emotome init DIR",
+            );
+            return None;
+        }
+    };
+    let manifest: Manifest = match toml::from_str(&text) {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            let line = error
+                .span()
+                .map(|span| 1 + text[..span.start].matches('\n').count() as u64);
+            findings.add(
+                (Error, "bad-manifest"),
+                (name, line),
+                error.message(),
+                "format, name, and optionally description, licence, citation, media and [sensitive]",
+                "correct the entry",
+            );
+            return None;
+        }
+    };
+    if manifest.format != FORMAT {
+        findings.add(
+            (Error, "format"),
+            (name, None),
+            format!("format {}", manifest.format),
+            format!("format {FORMAT}, the only one this version knows"),
+            "use the version of emotome that made the study",
+        );
+        return None;
+    }
+    Some(manifest)
+}
+
+fn load_stimuli(
+    root: &Path,
+    manifest: Manifest,
+    findings: &mut Findings,
+) -> Option<(Study, Vec<u64>)> {
+    let name = Path::new(STIMULI);
+    let table = Table::read(root, name, findings)?;
+    let Some(key) = table.column(&["key"]) else {
+        findings.add(
+            (Error, "no-key-column"),
+            (name, Some(1)),
+            format!("the columns are {}", table.header.join(", ")),
+            "a column key, and optionally media, caption, sha256 and sensitive",
+            "name the column of keys so",
+        );
+        return None;
+    };
+    let [media, caption, sha256, sensitive] =
+        ["media", "caption", "sha256", "sensitive"].map(|c| table.column(&[c]));
+    for (column, title) in table.header.iter().enumerate() {
+        if ![Some(key), media, caption, sha256, sensitive].contains(&Some(column)) {
+            findings.add(
+                (Note, "unused-column"),
+                (name, Some(1)),
+                format!("column {title:?} is not read"),
+                "key, media, caption, sha256, sensitive",
+                "put ratings into ratings/NAME.tsv; other columns may stay",
+            );
+        }
+    }
+    let (mut keys, mut records, mut lines) = (Vec::new(), Vec::new(), Vec::new());
+    let mut seen = HashMap::new();
+    for (line, cells) in &table.rows {
+        let label = &cells[key];
+        if !check_key(label, (name, *line), &mut seen, findings) {
+            continue;
+        }
+        let cell = |column: Option<usize>| column.map(|c| &cells[c]).filter(|cell| !missing(cell));
+        let digest = cell(sha256).map(|text| text.parse());
+        if let Some(Err(error)) = &digest {
+            let error: &crate::digest::DigestError = error;
+            findings.add(
+                (Error, "bad-sha256"),
+                (name, Some(*line)),
+                error.to_string(),
+                "the sha256 of the media file, or n/a",
+                "compute it again, or write n/a",
+            );
+        }
+        keys.push(label.clone());
+        lines.push(*line);
+        records.push(Record {
+            media: cell(media).map(PathBuf::from),
+            captions: cell(caption).cloned().into_iter().collect(),
+            sha256: digest.and_then(Result::ok),
+            sensitive: cell(sensitive).map_or_else(Vec::new, |flags| {
+                flags
+                    .split(';')
+                    .map(|flag| flag.trim().to_owned())
+                    .filter(|flag| !flag.is_empty())
+                    .collect()
+            }),
+        });
+    }
+    if keys.is_empty() {
+        findings.add(
+            (Warning, "no-stimuli"),
+            (name, None),
+            "the study has no stimuli",
+            "a line per stimulus",
+            "add them, or start from files: emotome init DIR --clips FOLDER",
+        );
+    }
+    // Keys were checked one by one.
+    let stimuli = StimulusSet::from_labels(keys).ok()?;
+    Some((
+        Study {
+            manifest,
+            stimuli,
+            records,
+            ratings: Vec::new(),
+        },
+        lines,
+    ))
+}
+
+fn load_captions(root: &Path, study: &mut Study, findings: &mut Findings) {
+    let name = Path::new(CAPTIONS);
+    if !root.join(name).exists() {
+        return;
+    }
+    let Some((captions, lines)) = Captions::load(root, name, findings) else {
+        return;
+    };
+    for ((key, texts), line) in captions
+        .stimuli
+        .keys()
+        .iter()
+        .zip(captions.texts)
+        .zip(lines)
+    {
+        match study.stimuli.get(key.as_str()) {
+            Some(id) => study.records[id.index()].captions.extend(texts),
+            None => unknown_key(
+                key.as_str(),
+                (name, Some(line)),
+                study.stimuli.len(),
+                findings,
+            ),
+        }
+    }
+}
+
+fn load_ratings(root: &Path, study: &mut Study, findings: &mut Findings) {
+    let folder = root.join(RATINGS);
+    if !folder.exists() {
+        return;
+    }
+    let entries = fs::read_dir(&folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let mut names: Vec<PathBuf> = match entries {
+        Ok(entries) => entries
+            .into_iter()
+            .map(|entry| Path::new(RATINGS).join(entry.file_name()))
+            .collect(),
+        Err(error) => {
+            findings.add(
+                (Error, "unreadable"),
+                (Path::new(RATINGS), None),
+                format!("the folder cannot be listed: {error}"),
+                "a folder of tables",
+                "check its permissions",
+            );
+            return;
+        }
+    };
+    names.sort();
+    for name in &names {
+        match name.extension().and_then(|e| e.to_str()) {
+            Some("tsv") => {
+                if let Some((table, lines)) = RatingsTable::load(root, name, findings) {
+                    match_keys(&table, &lines, (name, &study.stimuli), findings);
+                    study.ratings.push(table);
+                }
+            }
+            Some("json") if names.contains(&name.with_extension("tsv")) => {}
+            _ => findings.add(
+                (Note, "unused-file"),
+                (name, None),
+                "the file is not read",
+                "NAME.tsv tables with NAME.json sidecars",
+                "move it elsewhere, or convert it",
+            ),
+        }
+    }
+}
+
+fn match_keys(
+    table: &RatingsTable,
+    lines: &[u64],
+    (name, stimuli): (&Path, &StimulusSet),
+    findings: &mut Findings,
+) {
+    for (key, line) in table.stimuli.keys().iter().zip(lines) {
+        if stimuli.get(key.as_str()).is_none() {
+            unknown_key(key.as_str(), (name, Some(*line)), stimuli.len(), findings);
+        }
+    }
+    let unrated: Vec<_> = stimuli
+        .keys()
+        .iter()
+        .filter(|key| table.stimuli.get(key.as_str()).is_none())
+        .collect();
+    if let Some(first) = unrated.first() {
+        findings.add(
+            (Warning, "unrated"),
+            (name, None),
+            format!(
+                "{} of {} stimuli are not rated, {first} first",
+                unrated.len(),
+                stimuli.len()
+            ),
+            "a line per stimulus of stimuli.tsv",
+            "add them, or leave them out of analyses that use these ratings",
+        );
+    }
+}
+
+fn unknown_key(key: &str, place: (&Path, Option<u64>), n: usize, findings: &mut Findings) {
+    findings.add(
+        (Error, "unknown-key"),
+        place,
+        format!("key {key:?} is not in {STIMULI}"),
+        format!("one of its {n} keys"),
+        format!("correct the key, add the stimulus to {STIMULI}, or delete the line"),
+    );
+}
+
+/// The manifest with comments for the people who will edit it.
+fn manifest_text(manifest: &Manifest) -> String {
+    let quote = |text: &str| toml::Value::from(text).to_string();
+    let entry = |name: &str, hint: &str, value: Option<&String>| match value {
+        Some(value) => format!("{name} = {}\n", quote(value)),
+        None => format!("# {name} = \"{hint}\"\n"),
+    };
+    let mut text = format!(
+        "format = {}\nname = {}\n",
+        manifest.format,
+        quote(&manifest.name)
+    );
+    text += &entry(
+        "description",
+        "what the study is about",
+        manifest.description.as_ref(),
+    );
+    text += &entry(
+        "licence",
+        "terms of use of the tables in this folder",
+        manifest.licence.as_ref(),
+    );
+    text += &entry("citation", "what to cite", manifest.citation.as_ref());
+    text += "\n# Media paths in stimuli.tsv start from this folder.\n";
+    text += &format!("media = {}\n", quote(&manifest.media.display().to_string()));
+    text += "\n# A stimulus rated at or above one of these limits must be flagged as sensitive in stimuli.tsv.\n";
+    text += "[sensitive]\n";
+    for (scale, limit) in &manifest.sensitive {
+        text += &format!("{} = {limit:?}\n", quote(scale));
+    }
+    text
+}
