@@ -9,6 +9,7 @@ pub mod init;
 pub mod output;
 pub mod provenance;
 pub mod ratings;
+pub mod reconciliation;
 pub mod run;
 pub mod stimulus;
 pub mod study;
