@@ -1,6 +1,7 @@
 //! Sparse non-negative embeddings from odd-one-out choices, and how far to trust them.
 
 pub mod embedding;
+pub mod files;
 pub mod evaluate;
 pub mod train;
 

@@ -3,7 +3,7 @@
 use super::kernel::{Appearances, Record};
 use emotome_stats::permutation::KeyedPermutation;
 use emotome_stats::random::{Seed, mix};
-use emotome_triplets::ChoiceSet;
+use emotome_triplets::{Choice, ChoiceSet};
 use rayon::prelude::*;
 
 /// Trials that stay together: dealing whole blocks reads memory in runs instead of single trials.
@@ -39,9 +39,16 @@ impl Deck {
         let source = |i: usize| shuffle.at(i as u64) as usize;
         let trials = (0..n)
             .into_par_iter()
-            .map(|i| choices.choices()[source(i)].odd_last().map(|id| id.0))
+            .map(|i| canonical(choices.choices()[source(i)]).0)
             .collect();
-        let targets = targets.map(|q| (0..n).into_par_iter().map(|i| q[source(i)]).collect());
+        let targets = targets.map(|q| {
+            let target = |i: usize| {
+                let [pair, first, second] = q[source(i)];
+                let (_, swapped) = canonical(choices.choices()[source(i)]);
+                if swapped { [pair, second, first] } else { [pair, first, second] }
+            };
+            (0..n).into_par_iter().map(target).collect()
+        });
         let block = if n < DEAL_SINGLY { 1 } else { BLOCK };
         Self { trials, targets, block, seed: seed.derive("epoch") }
     }
@@ -92,6 +99,13 @@ impl Deck {
             batch.appearances.sort(&batch.records, n_items);
         });
     }
+}
+
+/// `[similar, similar, odd]` with the similar pair ascending, so that the presented order cannot
+/// change a result, and whether the pair was swapped.
+fn canonical(choice: Choice) -> ([u32; 3], bool) {
+    let [a, b, odd] = choice.odd_last().map(|id| id.0);
+    ([a.min(b), a.max(b), odd], a > b)
 }
 
 /// A random order of `n` things.

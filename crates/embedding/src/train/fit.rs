@@ -126,6 +126,15 @@ pub enum FitError {
         /// The label found.
         value: [f32; 3],
     },
+    /// The first weights do not belong to these choices.
+    #[error("the embedding to start from: {0}")]
+    Start(EmbeddingError),
+    /// There are no candidates to choose from.
+    #[error("no {what} given; give at least one")]
+    NoCandidate {
+        /// What is missing.
+        what: &'static str,
+    },
     /// The weights became infinite.
     #[error("the fit diverged in epoch {epoch}: {source}; lower --rate")]
     Diverged {

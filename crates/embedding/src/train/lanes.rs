@@ -374,3 +374,64 @@ impl Lanes for Avx512 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::kernel::InstructionSet;
+
+    fn run<V: Lanes>(x: &[f32; LANES], y: &[f32; LANES]) -> Vec<u32> {
+        let mut bits = Vec::new();
+        // SAFETY: called only for instruction sets this CPU has; all arrays hold sixteen values.
+        unsafe {
+            let (a, b) = (V::load(x.as_ptr()), V::load(y.as_ptr()));
+            let size = a.max(V::splat(0.0).sub(a)).max(V::splat(1e-30));
+            let (mantissa, exponent) = size.split_exponent();
+            for v in [
+                a.add(b), a.sub(b), a.mul(b), a.div(b), a.max(b), a.min(b), a.mul_add(b, a),
+                a.round_ties_even(), a.exp(), size.ln(), size.sqrt(), mantissa, exponent,
+                a.if_positive(b, a),
+            ] {
+                let mut out = [0.0; LANES];
+                v.store(out.as_mut_ptr());
+                bits.extend(out.map(f32::to_bits));
+            }
+            bits.push(a.mul(b).sum().to_bits());
+        }
+        bits
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_instruction_set_gives_the_same_bits(
+            x in proptest::array::uniform16(-90.0_f32..90.0),
+            y in proptest::array::uniform16(-2.0_f32..2.0),
+        ) {
+            let expected = run::<Portable>(&x, &y);
+            #[cfg(target_arch = "x86_64")]
+            for set in InstructionSet::available() {
+                let bits = match set {
+                    InstructionSet::Portable => continue,
+                    InstructionSet::Avx2 => run::<Avx2>(&x, &y),
+                    InstructionSet::Avx512 => run::<Avx512>(&x, &y),
+                };
+                assert_eq!(bits, expected, "{set:?}");
+            }
+        }
+
+        #[test]
+        fn exp_and_ln_are_accurate(x in -87.0_f32..87.0) {
+            let mut out = [[0.0; LANES]; 2];
+            // SAFETY: `Portable` runs everywhere, and both arrays hold sixteen values.
+            unsafe {
+                let e = Portable::splat(x).exp();
+                e.store(out[0].as_mut_ptr());
+                e.ln().store(out[1].as_mut_ptr());
+            }
+            let truth = f64::from(x).exp();
+            assert!((f64::from(out[0][0]) / truth - 1.0).abs() < 3e-7, "exp {x}: {}", out[0][0]);
+            let back = f64::from(out[0][0]).ln();
+            assert!((f64::from(out[1][0]) - back).abs() < 3e-7 * back.abs().max(1.0), "ln of exp {x}");
+        }
+    }
+}

@@ -46,3 +46,47 @@ pub(crate) unsafe fn normals<V: Lanes>(key: u64, block: u64) -> V {
         p.mul(x).mul(V::splat(std::f32::consts::SQRT_2))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::lanes::Portable;
+    use emotome_stats::distribution::normal_cdf;
+
+    fn sample(key: u64, blocks: u64) -> Vec<f64> {
+        let mut all = Vec::new();
+        for block in 0..blocks {
+            let mut x = [0.0; LANES];
+            // SAFETY: `Portable` runs everywhere, and `x` holds sixteen values.
+            unsafe { normals::<Portable>(key, block).store(x.as_mut_ptr()) };
+            all.extend(x.map(f64::from));
+        }
+        all
+    }
+
+    /// Kolmogorov–Smirnov distance; 1.95/√n is the 0.1 % point.
+    #[test]
+    fn noise_is_standard_normal() {
+        let mut x = sample(7, 20_000);
+        let n = x.len() as f64;
+        x.sort_by(f64::total_cmp);
+        let distance = x
+            .iter()
+            .enumerate()
+            .map(|(i, &x)| (normal_cdf(x) - (i as f64 + 0.5) / n).abs())
+            .fold(0.0, f64::max);
+        assert!(distance < 1.95 / n.sqrt(), "KS distance {distance}");
+    }
+
+    #[test]
+    fn neighbouring_draws_and_keys_are_uncorrelated() {
+        let (x, y) = (sample(1, 5_000), sample(2, 5_000));
+        let n = x.len() as f64;
+        for lag in 1..LANES {
+            let r: f64 = x.iter().zip(&x[lag..]).map(|(a, b)| a * b).sum::<f64>() / n;
+            assert!(r.abs() < 4.0 / n.sqrt(), "lag {lag}: r = {r}");
+        }
+        let r: f64 = x.iter().zip(&y).map(|(a, b)| a * b).sum::<f64>() / n;
+        assert!(r.abs() < 4.0 / n.sqrt(), "keys: r = {r}");
+    }
+}

@@ -10,8 +10,8 @@
 //! arXiv 2205.00756; written from the paper.
 //!
 //! The mixture is never evaluated as a sum of densities, which underflows some 13 slab widths out:
-//! its slope needs only the responsibility r = 1 / (1 + e^{ln p₂ − ln p₁}) of the spike, and its
-//! logarithm is a max-shifted log-sum-exp.
+//! its slope, all that the fit needs, depends on the responsibility r = 1 / (1 + e^{ln p₂ − ln p₁})
+//! of the spike alone.
 
 #![allow(unsafe_code)]
 
@@ -176,17 +176,6 @@ impl Prior {
             let r = V::splat(1.0).div(V::splat(1.0).add(slab_odds));
             x.mul(r.mul_add(V::splat(spike - slab), V::splat(slab)))
         }
-    }
-
-    /// ln p(x), by log-sum-exp.
-    fn log_density(self, x: f64, pi: f64) -> f64 {
-        let part = |share: f64, precision: f32| {
-            let precision = f64::from(precision);
-            share.ln() + 0.5 * (precision / std::f64::consts::TAU).ln() - 0.5 * precision * x * x
-        };
-        let (a, b) = (part(pi, self.precisions[0]), part(1.0 - pi, self.precisions[1]));
-        let top = a.max(b);
-        top + ((a - top).exp() + (b - top).exp()).ln()
     }
 }
 
@@ -383,5 +372,35 @@ impl Model for CheckedVice {
         let kept = self.kept(&mu, &sigma);
         let pick = |values: &Array2<f32>| values.select(ndarray::Axis(1), &kept);
         (pick(&mu).mapv(|w| w.max(0.0)), Some(pick(&sigma)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// ln p(x) by log-sum-exp, in f64.
+    fn log_prior(params: &ViceParams, x: f64) -> f64 {
+        let part = |share: f64, sd: f64| share.ln() - sd.ln() - 0.5 * (x / sd).powi(2);
+        let (a, b) = (part(params.pi, params.spike), part(1.0 - params.pi, params.slab));
+        let top = a.max(b);
+        top + ((a - top).exp() + (b - top).exp()).ln()
+    }
+
+    #[test]
+    fn the_pull_of_the_prior_is_its_slope_and_finite_far_out() {
+        for (pi, spike, slab) in [(0.5, 0.25, 1.0), (0.1, 0.125, 8.0), (0.9, 0.01, 2.0)] {
+            let params = ViceParams { pi, spike, slab, ..ViceParams::default() };
+            let prior = params.clone().check().unwrap().prior();
+            for x in [-500.0_f32, -3.0, -0.4, -0.01, 0.0, 0.02, 0.3, 1.0, 5.0, 40.0, 1e4] {
+                let mut pull = [0.0; LANES];
+                // SAFETY: `Portable` runs everywhere, and `pull` holds sixteen values.
+                unsafe { prior.pull(Portable::splat(x)).store(pull.as_mut_ptr()) };
+                let (h, x) = (1e-4 * f64::from(x).abs().max(0.01), f64::from(x));
+                let slope = (log_prior(&params, x - h) - log_prior(&params, x + h)) / (2.0 * h);
+                let tolerance = 2e-4 * slope.abs().max(1.0);
+                assert!((f64::from(pull[0]) - slope).abs() < tolerance, "x = {x}: {} vs {slope}", pull[0]);
+            }
+        }
     }
 }
