@@ -5,7 +5,12 @@
 //! comparison; the default of each parameter is the unbiased one.
 
 pub mod accuracy;
+pub mod ceiling;
+pub mod dominance;
 pub mod item_marginal;
+pub mod reproducibility;
+pub mod retained;
+pub mod rsm;
 pub mod score;
 pub mod two_way;
 

@@ -115,7 +115,13 @@ impl TrialClusters {
         }
         let mut by_triple: Vec<u32> = (0..n as u32).collect();
         by_triple.par_sort_unstable_by_key(|&t| (items[t as usize], t));
-        let mut clusters = Self { items, start, pairs, by_triple, related: 0.0 };
+        let mut clusters = Self {
+            items,
+            start,
+            pairs,
+            by_triple,
+            related: 0.0,
+        };
         clusters.related = clusters.double_sum(&vec![1.0; n]).0;
         Ok(clusters)
     }
@@ -364,7 +370,7 @@ mod tests {
         let items: Vec<[u32; 3]> = (0..60).map(|_| random_triple(9, &mut rng)).collect();
         let scores: Vec<f64> = items
             .iter()
-            .map(|t| f64::from(t[0]) + rng.normal())
+            .map(|t| f64::from(t.iter().map(|i| i % 3).sum::<u32>()) + rng.normal())
             .collect();
         let found = TrialClusters::new(&trials(&items, 9))
             .unwrap()
@@ -399,7 +405,7 @@ mod tests {
 
     /// Coverage of 95 % intervals over studies in which items and trials are both new.
     fn coverage(n_items: u64, n_trials: usize, item_sd: f64, resampling: Resampling) -> f64 {
-        let studies = 600;
+        let studies = 400;
         let covered = (0..studies)
             .into_par_iter()
             .filter(|&study| {
@@ -433,6 +439,7 @@ mod tests {
             (100, 5000, 0.05),
             (60, 10_000, 0.05),
             (30, 3000, 0.04),
+            (20, 400, 0.04),
         ] {
             let share = coverage(n_items, n_trials, item_sd, Resampling::TwoWay);
             assert!(
@@ -468,11 +475,21 @@ mod tests {
 
     #[test]
     fn a_perfect_score_in_few_trials_is_not_certain() {
-        let clusters = TrialClusters::new(&trials(&[[0, 1, 2], [1, 2, 3]], 4)).unwrap();
-        let ci = clusters
+        let apart = TrialClusters::new(&trials(&[[0, 1, 2], [3, 4, 5]], 6)).unwrap();
+        let ci = apart
             .proportion_interval(&[1.0, 1.0], Resampling::TwoWay, 0.95)
             .unwrap();
-        assert!(ci.high == 1.0 && ci.low < 0.5);
+        assert!(ci.high == 1.0 && ci.low < 0.5, "{ci:?}");
+    }
+
+    #[test]
+    fn trials_that_all_share_an_item_say_nothing_about_other_items() {
+        let together = TrialClusters::new(&trials(&[[0, 1, 2], [0, 3, 4]], 5)).unwrap();
+        assert!(together.mean(&[1.0, 0.0]).unwrap().standard_error.is_nan());
+        let ci = together
+            .proportion_interval(&[1.0, 0.0], Resampling::TwoWay, 0.95)
+            .unwrap();
+        assert!(ci.low.is_nan() && ci.high.is_nan());
     }
 
     #[test]
