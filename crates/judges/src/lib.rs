@@ -6,6 +6,7 @@
 pub mod calibrate;
 pub mod choice;
 pub mod collect;
+pub mod diagnose;
 pub mod features;
 pub mod judge;
 pub mod ratings;

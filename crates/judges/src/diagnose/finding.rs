@@ -1,0 +1,115 @@
+//! What a diagnostic says.
+
+use emotome_stats::interval::Interval;
+use serde::Serialize;
+
+/// How much a finding matters; a clean agent has none above [`Note`](Self::Note).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The trials cannot tell.
+    Untested,
+    /// Nothing to see.
+    Fine,
+    /// True, but too small to matter, or no fault.
+    Note,
+    /// Look into it before you rely on these choices.
+    Warning,
+    /// These choices should not be used as they are.
+    Serious,
+}
+
+/// The result of one diagnostic.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finding {
+    /// The diagnostic, e.g. `position-shares`.
+    pub name: &'static str,
+    /// How much it matters.
+    pub severity: Severity,
+    /// The number it looks at; `None` if the trials do not give one.
+    pub statistic: Option<f64>,
+    /// Its 95 % confidence interval, where there is one.
+    pub interval: Option<Interval>,
+    /// The value a good agent would have, where one is known.
+    pub expected: Option<f64>,
+    /// The p-value of the test, where one is made.
+    pub p: Option<f64>,
+    /// The stimuli concerned, worst first, for findings about stimuli.
+    pub stimuli: Vec<u32>,
+    /// What was found, in a sentence with its numbers.
+    pub explanation: String,
+    /// What to do about it; empty if nothing.
+    pub what_to_do: String,
+}
+
+impl Finding {
+    pub(super) fn new(
+        name: &'static str,
+        severity: Severity,
+        statistic: f64,
+        explanation: String,
+    ) -> Self {
+        Self {
+            name,
+            severity,
+            statistic: Some(statistic),
+            interval: None,
+            expected: None,
+            p: None,
+            stimuli: Vec::new(),
+            explanation,
+            what_to_do: String::new(),
+        }
+    }
+
+    pub(super) fn untested(
+        name: &'static str,
+        explanation: impl Into<String>,
+        remedy: &str,
+    ) -> Self {
+        Self {
+            statistic: None,
+            what_to_do: remedy.to_owned(),
+            ..Self::new(name, Severity::Untested, f64::NAN, explanation.into())
+        }
+    }
+
+    pub(super) fn expected(self, expected: f64) -> Self {
+        Self {
+            expected: Some(expected),
+            ..self
+        }
+    }
+
+    pub(super) fn interval(self, interval: Interval) -> Self {
+        Self {
+            interval: Some(interval),
+            ..self
+        }
+    }
+
+    pub(super) fn p(self, p: f64) -> Self {
+        Self { p: Some(p), ..self }
+    }
+
+    pub(super) fn stimuli(self, stimuli: Vec<u32>) -> Self {
+        Self { stimuli, ..self }
+    }
+
+    /// Advice, given only where something is amiss.
+    pub(super) fn advise(self, what_to_do: &str) -> Self {
+        if self.severity > Severity::Fine {
+            Self {
+                what_to_do: what_to_do.to_owned(),
+                ..self
+            }
+        } else {
+            self
+        }
+    }
+}
+
+/// A share in per cent with one decimal.
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}

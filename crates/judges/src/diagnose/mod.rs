@@ -1,0 +1,332 @@
+//! Named diagnostics over judged trials: which of the known ways to go wrong an agent or its
+//! collector took.
+//!
+//! | name | catches |
+//! |---|---|
+//! | `presentation-order` | orders that are not balanced, so that position and similarity mix |
+//! | `position-shares` | a preference for the first, second or third place |
+//! | `order-dependence` | answers that stay at their place when the order changes |
+//! | `order-flips` | other answers in another order than repeats in the same order explain |
+//! | `retest-agreement` | repeats that agree no better than chance, or always |
+//! | `similarity-structure` | answers at random |
+//! | `item-marginals` | choices that one number per stimulus explains |
+//! | `serial-dependence` | answers left over from the previous trial |
+//! | `repeated-rows` | whole rows written twice in succession |
+//! | `refusals`, `unclear-answers`, `failures` | trials without a choice, by kind |
+//! | `refusals-by-stimulus`, `unclear-by-stimulus` | choices that are missing not at random |
+
+mod declined;
+mod finding;
+mod position;
+mod repeats;
+mod serial;
+mod structure;
+
+pub use finding::{Finding, Severity};
+
+use crate::judge::trial_stream;
+use emotome_triplets::{ChoiceSet, Outcome, Split, Trial, UnorderedTriplet};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// A judged trial.
+pub type Judged = (Trial, Outcome);
+
+/// When a departure is worth a warning: significant, and large enough to matter.
+///
+/// With millions of trials any departure is significant, with a hundred hardly one is; so a
+/// warning needs both. Significant but smaller departures are notes.
+///
+/// | parameter | default | |
+/// |---|---|---|
+/// | `alpha` | 0.01 | of each test; the false-discovery rate over stimuli |
+/// | `small` | 0.02 | smallest departure of a share that warrants a warning |
+/// | `large` | 0.10 | smallest departure that is serious |
+/// | `item_share` | 0.5 | share of the structure explained per item that warrants a warning |
+/// | `item_share_large` | 0.8 | the same, serious |
+/// | `missing` | 0.01 | share of trials without a choice that warrants a warning |
+/// | `missing_large` | 0.10 | the same, serious |
+/// | `shards` | 1 | collectors that worked side by side on every `shards`-th trial |
+/// | `permutations` | 999 | random relabellings of the orders of repeated triplets |
+/// | `seed` | 0 | of subsampling and permutations |
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct DiagnoseParams {
+    /// Significance level of each test, in (0, 0.5).
+    pub alpha: f64,
+    /// Smallest departure of a share that warrants a warning.
+    pub small: f64,
+    /// Smallest departure of a share that is serious.
+    pub large: f64,
+    /// Share of the structure explained by item marginals that warrants a warning.
+    pub item_share: f64,
+    /// Share of the structure explained by item marginals that is serious.
+    pub item_share_large: f64,
+    /// Share of trials without a choice that warrants a warning.
+    pub missing: f64,
+    /// Share of trials without a choice that is serious.
+    pub missing_large: f64,
+    /// Collectors that worked side by side: the trial before t is then t − `shards`.
+    pub shards: u64,
+    /// Random relabellings of the orders of repeated triplets, at least 99.
+    pub permutations: u32,
+    /// Seed of subsampling and permutations.
+    pub seed: u64,
+}
+
+impl Default for DiagnoseParams {
+    fn default() -> Self {
+        Self {
+            alpha: 0.01,
+            small: 0.02,
+            large: 0.10,
+            item_share: 0.5,
+            item_share_large: 0.8,
+            missing: 0.01,
+            missing_large: 0.10,
+            shards: 1,
+            permutations: 999,
+            seed: 0,
+        }
+    }
+}
+
+/// Why trials cannot be diagnosed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DiagnoseError {
+    /// There are no trials.
+    #[error("there are no trials to diagnose; collect some first")]
+    Empty,
+    /// A trial shows a stimulus past the end of the set.
+    #[error(
+        "trial {number} shows stimulus {id}, but ids run below {n}; give the stimuli of this study"
+    )]
+    UnknownStimulus {
+        /// The trial.
+        number: u64,
+        /// The stimulus.
+        id: u32,
+        /// The number of stimuli.
+        n: usize,
+    },
+    /// More trials than can be counted.
+    #[error(
+        "{found} trials are more than can be diagnosed at once (2^32 − 1); give a part of them"
+    )]
+    TooMany {
+        /// The number of trials.
+        found: usize,
+    },
+    /// A parameter is outside its range.
+    #[error("{name} is {found}; expected {expected}")]
+    Parameter {
+        /// The parameter.
+        name: &'static str,
+        /// The value found.
+        found: f64,
+        /// Its range in words.
+        expected: &'static str,
+    },
+}
+
+impl DiagnoseParams {
+    fn check(&self) -> Result<(), DiagnoseError> {
+        let refuse = |name, found, expected| {
+            Err(DiagnoseError::Parameter {
+                name,
+                found,
+                expected,
+            })
+        };
+        if !(self.alpha > 0.0 && self.alpha < 0.5) {
+            return refuse("alpha", self.alpha, "a level between 0 and 0.5");
+        }
+        for (name, low, high) in [
+            ("small", self.small, self.large),
+            ("item_share", self.item_share, self.item_share_large),
+            ("missing", self.missing, self.missing_large),
+        ] {
+            if !(low >= 0.0 && low <= high && high <= 1.0) {
+                return refuse(
+                    name,
+                    low,
+                    "a share of at least 0 that is at most its serious level, itself at most 1",
+                );
+            }
+        }
+        if self.shards == 0 {
+            return refuse("shards", 0.0, "at least 1");
+        }
+        if !(99..=1_000_000).contains(&self.permutations) {
+            return refuse(
+                "permutations",
+                f64::from(self.permutations),
+                "99 to 1,000,000",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Runs every diagnostic; each gives at least one finding, also when all is well or when the
+/// trials cannot tell.
+///
+/// Tests that need independent trials use one trial per unordered triplet, drawn at random among
+/// its showings, so repeats neither inflate nor mask anything. Trials may come in any order; the
+/// order of collection is that of their numbers. O(N log N); about 5 s for 10 M trials.
+///
+/// # Errors
+/// [`DiagnoseError`] for no trials, unknown stimuli or parameters out of range.
+///
+/// ```
+/// use emotome_judges::diagnose::{DiagnoseParams, Severity, diagnose};
+/// use emotome_judges::{Judge, simulated::{ResponseParams, SimulatedJudge}};
+/// use emotome_stats::random::Seed;
+/// use emotome_triplets::design::DesignParams;
+/// use ndarray::Array2;
+///
+/// let biased = ResponseParams { position_bias: [0.5, 0.0, 0.0], ..Default::default() };
+/// let judge = SimulatedJudge::new(Array2::zeros((50, 1)).view(), biased, Seed(1))?;
+/// let design = DesignParams { trials: 5_000, ..DesignParams::new(50, 1) }.check()?;
+/// let judged: Vec<_> = design.trials().map(|t| (t, judge.judge(&t).outcome)).collect();
+/// let findings = diagnose(&judged, 50, &DiagnoseParams::default())?;
+/// let position = findings.iter().find(|f| f.name == "position-shares").unwrap();
+/// assert_eq!(position.severity, Severity::Serious);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn diagnose(
+    judged: &[Judged],
+    n_stimuli: usize,
+    params: &DiagnoseParams,
+) -> Result<Vec<Finding>, DiagnoseError> {
+    params.check()?;
+    let evidence = Evidence::new(judged, n_stimuli, params)?;
+    let mut findings = position::findings(&evidence);
+    findings.extend(repeats::findings(&evidence));
+    findings.extend(structure::findings(&evidence));
+    findings.extend(serial::findings(&evidence));
+    findings.extend(declined::findings(&evidence));
+    Ok(findings)
+}
+
+/// The judged trials of a file of choices: numbered by row, since the row order is all that a file
+/// knows of the collection; replicates are not numbered in it and stay 0.
+#[must_use]
+pub fn judged_from_choices(choices: &ChoiceSet) -> Vec<Judged> {
+    let trial = |(row, choice): (usize, &emotome_triplets::Choice)| {
+        let trial = Trial {
+            number: row as u64,
+            triplet: choice.triplet,
+            replicate: 0,
+            split: Split::Train,
+        };
+        (trial, Outcome::Chosen(choice.odd))
+    };
+    choices.choices().iter().enumerate().map(trial).collect()
+}
+
+/// The trials, sorted the ways the diagnostics need.
+struct Evidence<'a> {
+    judged: &'a [Judged],
+    n_stimuli: usize,
+    params: &'a DiagnoseParams,
+    /// Rows in order of collection.
+    in_time: Vec<u32>,
+    /// Rows sorted by unordered triplet.
+    by_triplet: Vec<u32>,
+    /// One row per unordered triplet, drawn at random, in order of triplet.
+    distinct: Vec<u32>,
+}
+
+impl<'a> Evidence<'a> {
+    fn new(
+        judged: &'a [Judged],
+        n_stimuli: usize,
+        params: &'a DiagnoseParams,
+    ) -> Result<Self, DiagnoseError> {
+        if judged.is_empty() {
+            return Err(DiagnoseError::Empty);
+        }
+        let Ok(count) = u32::try_from(judged.len()) else {
+            return Err(DiagnoseError::TooMany {
+                found: judged.len(),
+            });
+        };
+        for (trial, _) in judged {
+            if let Some(id) = trial
+                .triplet
+                .items()
+                .into_iter()
+                .find(|id| id.index() >= n_stimuli)
+            {
+                return Err(DiagnoseError::UnknownStimulus {
+                    number: trial.number,
+                    id: id.0,
+                    n: n_stimuli,
+                });
+            }
+        }
+        let mut in_time: Vec<u32> = (0..count).collect();
+        let lane = |number: u64| (number % params.shards, number);
+        in_time.par_sort_by_key(|&row| lane(judged[row as usize].0.number));
+        // Showings of a triplet stand in order of collection, whatever the order of the rows.
+        let mut keyed: Vec<(UnorderedTriplet, u32)> = in_time
+            .par_iter()
+            .zip(0..count)
+            .map(|(&row, place)| (judged[row as usize].0.triplet.unordered(), place))
+            .collect();
+        keyed.par_sort_unstable();
+        keyed
+            .par_iter_mut()
+            .for_each(|entry| entry.1 = in_time[entry.1 as usize]);
+        let lottery = |row: u32| {
+            // The number tells showings apart where a file does not count its replicates.
+            let trial = &judged[row as usize].0;
+            emotome_stats::random::mix(trial_stream(trial) ^ trial.number ^ params.seed)
+        };
+        let distinct = keyed
+            .chunk_by(|a, b| a.0 == b.0)
+            .filter_map(|group| {
+                group
+                    .iter()
+                    .map(|g| g.1)
+                    .min_by_key(|&row| (lottery(row), row))
+            })
+            .collect();
+        let by_triplet = keyed.into_iter().map(|(_, row)| row).collect();
+        Ok(Self {
+            judged,
+            n_stimuli,
+            params,
+            in_time,
+            by_triplet,
+            distinct,
+        })
+    }
+
+    fn row(&self, row: u32) -> &'a Judged {
+        &self.judged[row as usize]
+    }
+
+    /// The rows of each unordered triplet that was shown more than once.
+    fn repeated(&self) -> impl Iterator<Item = &[u32]> {
+        self.by_triplet
+            .chunk_by(|&a, &b| {
+                self.row(a).0.triplet.unordered() == self.row(b).0.triplet.unordered()
+            })
+            .filter(|group| group.len() > 1)
+    }
+
+    /// How bad a significant departure of a share is.
+    fn severity_of_departure(&self, p: f64, departure: f64) -> Severity {
+        if p.is_nan() || p > self.params.alpha {
+            Severity::Fine
+        } else if departure >= self.params.large {
+            Severity::Serious
+        } else if departure >= self.params.small {
+            Severity::Warning
+        } else {
+            Severity::Note
+        }
+    }
+}

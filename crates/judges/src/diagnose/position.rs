@@ -1,0 +1,116 @@
+//! Does the place at which a stimulus is shown decide whether it is called odd?
+
+use super::finding::percent;
+use super::{Evidence, Finding, Severity};
+use emotome_stats::distribution::chi_squared_sf;
+use emotome_stats::interval::wilson;
+
+/// Independent trials below which shares are not tested.
+const NEEDED: f64 = 100.0;
+
+const PLACES: [&str; 3] = ["first", "second", "third"];
+
+pub(super) fn findings(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let orders = presentation_order(evidence);
+    let balanced = orders.severity < Severity::Warning;
+    vec![orders, position_shares(evidence, balanced)]
+}
+
+/// Pearson's χ² against equal shares, and its p-value.
+fn equal_shares(counts: &[f64]) -> (f64, f64) {
+    let expected = counts.iter().sum::<f64>() / counts.len() as f64;
+    let chi2 = counts
+        .iter()
+        .map(|c| (c - expected).powi(2) / expected)
+        .sum();
+    (chi2, chi_squared_sf(chi2, counts.len() as f64 - 1.0))
+}
+
+fn presentation_order(evidence: &Evidence<'_>) -> Finding {
+    let name = "presentation-order";
+    let mut counts = [0.0; 6];
+    for &row in &evidence.distinct {
+        counts[usize::from(evidence.row(row).0.triplet.order_code())] += 1.0;
+    }
+    let total: f64 = counts.iter().sum();
+    if total < NEEDED {
+        return Finding::untested(
+            name,
+            format!("only {total} distinct triplets, {NEEDED} are needed"),
+            "judge more trials",
+        );
+    }
+    let (chi2, p) = equal_shares(&counts);
+    let largest = counts.iter().copied().fold(0.0, f64::max) / total;
+    let severity = evidence.severity_of_departure(p, largest - 1.0 / 6.0);
+    let explanation = format!(
+        "the commonest of the six orders of a triplet (by id) makes up {} of {total} distinct triplets, \
+         16.7 % expected (χ²(5) = {chi2:.1}, p = {p:.2e})",
+        percent(largest)
+    );
+    Finding::new(name, severity, largest, explanation).expected(1.0 / 6.0).p(p).advise(
+        "show every triplet in one of its six orders at random; until then a preference for a place \
+         cannot be told from similarity",
+    )
+}
+
+fn position_shares(evidence: &Evidence<'_>, balanced: bool) -> Finding {
+    let name = "position-shares";
+    let mut counts = [0.0; 3];
+    for &row in &evidence.distinct {
+        if let Some(position) = evidence.row(row).1.chosen() {
+            counts[position.index()] += 1.0;
+        }
+    }
+    let total: f64 = counts.iter().sum();
+    if total < NEEDED {
+        return Finding::untested(
+            name,
+            format!("only {total} choices on distinct triplets, {NEEDED} are needed"),
+            "judge more trials",
+        );
+    }
+    let (chi2, p) = equal_shares(&counts);
+    let shares = counts.map(|c| c / total);
+    let worst = (0..3)
+        .max_by(|&a, &b| {
+            (shares[a] - 1.0 / 3.0)
+                .abs()
+                .total_cmp(&(shares[b] - 1.0 / 3.0).abs())
+        })
+        .unwrap_or(0);
+    let severity = evidence.severity_of_departure(p, (shares[worst] - 1.0 / 3.0).abs());
+    let listed: Vec<String> = (0..3)
+        .map(|k| {
+            let ci = wilson(counts[k], total, 0.95);
+            format!(
+                "{} {} [{:.1}–{:.1}]",
+                PLACES[k],
+                percent(shares[k]),
+                100.0 * ci.low,
+                100.0 * ci.high
+            )
+        })
+        .collect();
+    let mut explanation = format!(
+        "the odd one out stood {} of the time in {total} distinct triplets, 33.3 % expected each \
+         (χ²(2) = {chi2:.1}, p = {p:.2e})",
+        listed.join(", ")
+    );
+    let advice = if shares[worst] == 1.0 {
+        "either the file stores the odd item at a fixed place, and the presented order is lost (then this \
+         says nothing about the agent, and neither do the other diagnostics of order), or the agent always \
+         answers the same"
+    } else if !balanced {
+        explanation.push_str("; the orders are not balanced, so this may be similarity");
+        "balance the orders of presentation first"
+    } else {
+        "show each triplet in several orders and average (ask all six where the agent gives \
+         probabilities), or shorten the prompt; fitted as they are, such choices dilute similarity"
+    };
+    Finding::new(name, severity, shares[worst], explanation)
+        .interval(wilson(counts[worst], total, 0.95))
+        .expected(1.0 / 3.0)
+        .p(p)
+        .advise(advice)
+}

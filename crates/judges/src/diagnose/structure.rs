@@ -1,0 +1,270 @@
+//! Do the answers hold similarity at all, and more of it than one number per stimulus?
+
+use super::finding::percent;
+use super::{Evidence, Finding, Severity};
+use crate::judge::trial_stream;
+use emotome_stats::distribution::normal_cdf;
+use emotome_stats::interval::normal;
+use emotome_stats::random::{Seed, mix};
+use emotome_triplets::Choice;
+use rayon::prelude::*;
+
+/// The most trials looked at; the first of a keyed lottery.
+const TRIALS: usize = 1 << 20;
+
+/// Pairs of trials that share two stimuli, below which nothing is tested.
+const NEEDED: f64 = 1_000.0;
+
+/// Sweeps of the item-marginal fit: by far enough for choices among three.
+const SWEEPS: usize = 60;
+
+pub(super) fn findings(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let choices = sample(evidence);
+    let model = ItemMarginals::cross_fitted(&choices, evidence.n_stimuli);
+    let consistency = Consistency::of(&choices, &model.probabilities);
+    vec![
+        similarity_structure(evidence, &consistency),
+        item_marginals(evidence, &consistency, &model, choices.len()),
+    ]
+}
+
+/// A choice and the half of the triplets that it belongs to.
+type Halved = (Choice, bool);
+
+fn sample(evidence: &Evidence<'_>) -> Vec<Halved> {
+    let seed = Seed(evidence.params.seed).derive("structure trials").0;
+    let mut lots: Vec<(u64, Choice)> = evidence
+        .distinct
+        .iter()
+        .filter_map(|&row| {
+            let (trial, outcome) = evidence.row(row);
+            let choice = Choice {
+                triplet: trial.triplet,
+                odd: outcome.chosen()?,
+            };
+            Some((mix(trial_stream(trial) ^ seed), choice))
+        })
+        .collect();
+    if lots.len() > TRIALS {
+        lots.select_nth_unstable_by_key(TRIALS, |&(lot, choice)| (lot, choice.triplet));
+        lots.truncate(TRIALS);
+    }
+    lots.sort_unstable_by_key(|&(lot, choice)| (lot, choice.triplet));
+    lots.into_iter()
+        .map(|(lot, choice)| (choice, lot & 1 == 0))
+        .collect()
+}
+
+/// `P(odd = k) = w_k / (w_a + w_b + w_c)`: one number per stimulus, nothing about pairs.
+///
+/// Fitted by minorise–maximise sweeps (Hunter 2004, doi:10.1214/aos/1079120141), each stimulus
+/// given one virtual trial against two average ones so that no weight runs to 0 or ∞.
+struct ItemMarginals {
+    /// For each trial, the probability of each position, from the half it is not in.
+    probabilities: Vec<[f64; 3]>,
+    /// Share of choices predicted, ties shared.
+    accuracy: f64,
+}
+
+impl ItemMarginals {
+    fn cross_fitted(choices: &[Halved], n: usize) -> Self {
+        let weights = [false, true].map(|half| {
+            let training: Vec<Choice> = choices
+                .iter()
+                .filter(|c| c.1 != half)
+                .map(|c| c.0)
+                .collect();
+            fit(&training, n)
+        });
+        let probabilities: Vec<[f64; 3]> = choices
+            .iter()
+            .map(|(choice, half)| {
+                let w = choice
+                    .triplet
+                    .items()
+                    .map(|id| weights[usize::from(*half)][id.index()]);
+                w.map(|x| x / w.iter().sum::<f64>())
+            })
+            .collect();
+        let credit = probabilities.iter().zip(choices).map(|(p, (choice, _))| {
+            let top = p[0].max(p[1]).max(p[2]);
+            let ties = p.iter().filter(|&&q| q == top).count() as f64;
+            if p[choice.odd.index()] == top {
+                1.0 / ties
+            } else {
+                0.0
+            }
+        });
+        let accuracy = credit.sum::<f64>() / choices.len() as f64;
+        Self {
+            probabilities,
+            accuracy,
+        }
+    }
+}
+
+fn fit(choices: &[Choice], n: usize) -> Vec<f64> {
+    const CHUNK: usize = 1 << 15;
+    let mut odd = vec![1.0 / 3.0; n];
+    for choice in choices {
+        odd[choice.triplet.at(choice.odd).index()] += 1.0;
+    }
+    let mut weights = vec![1.0; n];
+    for _ in 0..SWEEPS {
+        // Chunks are summed in order, so the threads do not matter.
+        let partial: Vec<Vec<f64>> = choices
+            .par_chunks(CHUNK)
+            .map(|chunk| {
+                let mut sums = vec![0.0; n];
+                for choice in chunk {
+                    let items = choice.triplet.items();
+                    let share = 1.0 / items.iter().map(|id| weights[id.index()]).sum::<f64>();
+                    items.iter().for_each(|id| sums[id.index()] += share);
+                }
+                sums
+            })
+            .collect();
+        let next = |i: usize| {
+            let exposure: f64 = partial.iter().map(|sums| sums[i]).sum();
+            odd[i] / (exposure + 1.0 / (weights[i] + 2.0))
+        };
+        weights = (0..n).map(next).collect();
+    }
+    weights
+}
+
+/// How alike the answers about a pair are in different company.
+///
+/// For a pair of stimuli shown in trials t ≠ u with different third items, the product of the
+/// residuals of "this pair was called similar" has mean 0 if answers are at random, and the
+/// variance of the pairs' propensity otherwise. Divided by 2/9, the variance of an answer at
+/// random, its mean is a correlation: `raw` around 1/3, `left` around the item-marginal model.
+struct Consistency {
+    /// Pairs of trials that share a pair of stimuli.
+    coincidences: f64,
+    raw: f64,
+    left: f64,
+}
+
+impl Consistency {
+    fn of(choices: &[Halved], model: &[[f64; 3]]) -> Self {
+        let mut rows: Vec<(u64, f32, f32)> = choices
+            .par_iter()
+            .zip(model)
+            .flat_map_iter(|((choice, _), p)| {
+                let items = choice.triplet.items().map(|id| u64::from(id.0));
+                let odd = choice.odd.index();
+                [(1, 2), (0, 2), (0, 1)]
+                    .into_iter()
+                    .enumerate()
+                    .map(move |(k, (i, j))| {
+                        let (low, high) = (items[i].min(items[j]), items[i].max(items[j]));
+                        let similar = f64::from(u8::from(k == odd));
+                        (
+                            high << 32 | low,
+                            (similar - 1.0 / 3.0) as f32,
+                            (similar - p[k]) as f32,
+                        )
+                    })
+            })
+            .collect();
+        // A stable sort: the sums below must not depend on the threads.
+        rows.par_sort_by_key(|row| row.0);
+        let (mut coincidences, mut raw, mut left) = (0.0, 0.0, 0.0);
+        for pair in rows.chunk_by(|a, b| a.0 == b.0) {
+            let m = pair.len() as f64;
+            coincidences += m * (m - 1.0) / 2.0;
+            let product_sum = |residual: fn(&(u64, f32, f32)) -> f32| {
+                let (sum, squares) = pair
+                    .iter()
+                    .map(residual)
+                    .map(f64::from)
+                    .fold((0.0, 0.0), |(s, q), d| (s + d, q + d * d));
+                (sum * sum - squares) / 2.0
+            };
+            raw += product_sum(|row| row.1);
+            left += product_sum(|row| row.2);
+        }
+        let scale = coincidences * 2.0 / 9.0;
+        Self {
+            coincidences,
+            raw: raw / scale,
+            left: left / scale,
+        }
+    }
+
+    fn standard_error(&self) -> f64 {
+        self.coincidences.powf(-0.5)
+    }
+}
+
+fn too_few(name: &'static str, coincidences: f64) -> Finding {
+    Finding::untested(
+        name,
+        format!("only {coincidences} pairs of trials share two stimuli, {NEEDED} are needed"),
+        "judge more trials",
+    )
+}
+
+fn similarity_structure(evidence: &Evidence<'_>, found: &Consistency) -> Finding {
+    let name = "similarity-structure";
+    if found.coincidences < NEEDED {
+        return too_few(name, found.coincidences);
+    }
+    let se = found.standard_error();
+    let p = normal_cdf(-found.raw / se);
+    let explanation = format!(
+        "what is said of a pair in one company correlates {:.3} ± {se:.3} with what is said of it in another \
+         ({} pairs of trials; p of no structure = {p:.2e})",
+        found.raw, found.coincidences
+    );
+    let severity = if p <= evidence.params.alpha {
+        Severity::Fine
+    } else if se <= evidence.params.small {
+        Severity::Serious
+    } else {
+        Severity::Note
+    };
+    Finding::new(name, severity, found.raw, explanation).interval(normal(found.raw, se, 0.95)).p(p).advise(
+        "the answers cannot be told from random ones: check that the agent sees the stimuli, that ids match \
+         the stimuli, and how its replies are read",
+    )
+}
+
+fn item_marginals(
+    evidence: &Evidence<'_>,
+    found: &Consistency,
+    model: &ItemMarginals,
+    trials: usize,
+) -> Finding {
+    let name = "item-marginals";
+    if found.coincidences < NEEDED {
+        return too_few(name, found.coincidences);
+    }
+    if found.raw < 10.0 * found.standard_error() {
+        return Finding::untested(
+            name,
+            "the structure of the answers is too weak to say what explains it",
+            "judge more trials; see similarity-structure",
+        );
+    }
+    let share = 1.0 - found.left / found.raw;
+    let severity = if share >= evidence.params.item_share_large {
+        Severity::Serious
+    } else if share >= evidence.params.item_share {
+        Severity::Warning
+    } else {
+        Severity::Fine
+    };
+    let explanation = format!(
+        "one number per stimulus (how readily it is called odd in any company) explains {} of the structure \
+         of the answers, and predicts {} of the held-out choices ({trials} choices, 33.3 % by chance)",
+        percent(share),
+        percent(model.accuracy)
+    );
+    Finding::new(name, severity, share, explanation).advise(
+        "the agent sorts stimuli along one scale rather than comparing them: report the item-marginal \
+         baseline beside every accuracy, and results without the dominant dimension; look at the stimuli \
+         at both ends of the scale for a fault such as black frames or empty captions",
+    )
+}
