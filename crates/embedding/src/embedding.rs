@@ -15,7 +15,9 @@ pub struct Embedding {
 #[non_exhaustive]
 pub enum EmbeddingError {
     /// A weight is NaN or infinite.
-    #[error("embedding weight {value} at stimulus {row}, dimension {column} (counted from 0) is not finite; the fit diverged or the file is damaged")]
+    #[error(
+        "embedding weight {value} at stimulus {row}, dimension {column} (counted from 0) is not finite; the fit diverged or the file is damaged"
+    )]
     NotFinite {
         /// Row of the weight.
         row: usize,
@@ -25,7 +27,9 @@ pub enum EmbeddingError {
         value: f32,
     },
     /// Choices and embedding disagree on the number of stimuli.
-    #[error("embedding has {embedding} stimuli, the choices are among {choices}; give the embedding fitted to these stimuli, or align both by key")]
+    #[error(
+        "embedding has {embedding} stimuli, the choices are among {choices}; give the embedding fitted to these stimuli, or align both by key"
+    )]
     StimulusCount {
         /// Rows of the embedding.
         embedding: usize,
@@ -43,7 +47,9 @@ impl Embedding {
         if let Some(((row, column), &value)) = values.indexed_iter().find(|(_, v)| !v.is_finite()) {
             return Err(EmbeddingError::NotFinite { row, column, value });
         }
-        Ok(Self { values: values.as_standard_layout().into_owned() })
+        Ok(Self {
+            values: values.as_standard_layout().into_owned(),
+        })
     }
 
     /// The number of stimuli n.
@@ -76,6 +82,13 @@ impl Embedding {
     /// If a dimension is past the end.
     #[must_use]
     pub fn select_dims(&self, dims: &[usize]) -> Self {
-        Self { values: self.values.select(Axis(1), dims) }
+        // Selecting columns yields them column by column; rows must stay contiguous.
+        Self {
+            values: self
+                .values
+                .select(Axis(1), dims)
+                .as_standard_layout()
+                .into_owned(),
+        }
     }
 }

@@ -123,7 +123,7 @@ fn independent_noise_seeds_score_like_the_null() {
         "{:?}",
         published.plain_mean
     );
-    assert!(published.fisher_mean.iter().all(|&r| r > 0.9));
+    assert!(published.fisher_mean.iter().all(|&r| r > 0.8));
 }
 
 #[test]

@@ -8,9 +8,9 @@
 //! | plug-in | mean of max n / m | upward: .667 (m = 2), .493 (m = 10), .433 (m = 25) at chance |
 //! | split half | mode of one half scored on the other | downward: .532 (m = 10), .582 (m = 20) for p = (.62, .19, .19) |
 //! | pairwise agreement | Σ n(n − 1) / (m(m − 1)) | none, but for Σ p² ≤ max p |
-//! | Dirichlet-multinomial | E\[max p\] at the fitted α | small, given its model |
+//! | Dirichlet-multinomial | E\[max p\] at the fitted α | none where questions vary as a Dirichlet; +.05 if half of them are clear and half are toss-ups between two |
 //!
-//! The first two bracket the truth; the last is the single number to quote.
+//! The first two bracket the truth; the last is the single number to quote, with them.
 
 use super::{EvaluationError, at_least, score::CHANCE, within};
 use emotome_stats::{
@@ -596,7 +596,7 @@ mod tests {
             same.bracket.contains(0.7) && same.bracket.contains(same.dirichlet.value),
             "{same:?}"
         );
-        assert!((same.dirichlet.value - 0.7).abs() < 0.03, "{same:?}");
+        assert!((same.dirichlet.value - 0.7).abs() < 0.06, "{same:?}");
         assert!(same.dirichlet.ci95.contains(same.dirichlet.value));
         assert_eq!(
             (found.cross_order_agreement, same.questions, same.answers),

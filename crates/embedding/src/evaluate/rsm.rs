@@ -557,8 +557,11 @@ pub struct SplitHalf {
 
 /// Splits the trials at random, measures both halves and correlates them.
 ///
-/// O(splits · (N + |items|²)), parallel over splits; each split sends every trial to either half
-/// with probability ½.
+/// The repeats of a triplet are dealt evenly, the odd one by a coin, so that both halves show the
+/// same thirds. Where triplets were shown once the halves differ in thirds, which the whole matrix
+/// does not: reliability is then understated, and `explained` overstated, by a few hundredths.
+///
+/// O(N log N + splits · (N + |items|²)), parallel over splits.
 ///
 /// # Errors
 /// No splits, items out of range, or fewer than three pairs sampled in both halves.
@@ -572,21 +575,37 @@ pub fn split_half(
 ) -> Result<SplitHalf, EvaluationError> {
     at_least(1, splits, "splits", "ask for 100")?;
     let tally = Tally::new(choices, items, thirds)?;
+    let n = choices.len();
+    within(
+        "number of trials",
+        n as f64,
+        u32::try_from(n).is_ok(),
+        "at most 4,294,967,295: use a sample",
+    )?;
+    let triplet = |trial: u32| choices.choices()[trial as usize].triplet.unordered();
+    let mut order: Vec<u32> = (0..n as u32).collect();
+    order.par_sort_unstable_by_key(|&trial| (triplet(trial), trial));
     let seed = Seed(seed).derive("split halves of trials");
     let results: Vec<(f64, f64)> = (0..splits)
         .into_par_iter()
         .map(|split| {
             let mut rng = CounterRng::new(seed, split as u64);
             let mut counts = vec![[[0_u32; 2]; 2]; items.len() * items.len()];
-            let mut coins = 0;
-            for trial in 0..choices.len() {
-                if trial % 32 == 0 {
-                    coins = rng.next_word();
-                }
-                let half = (coins >> (trial % 32) & 1) as usize;
-                for (place, cell) in tally.cells(trial) {
-                    counts[cell][half][0] += 1;
-                    counts[cell][half][1] += u32::from(place == 0);
+            for repeats in order.chunk_by(|&a, &b| triplet(a) == triplet(b)) {
+                let total = repeats.len() as u32;
+                let mut first = total / 2
+                    + if total % 2 == 1 {
+                        rng.next_word() & 1
+                    } else {
+                        0
+                    };
+                for (&trial, left) in repeats.iter().zip((1..=total).rev()) {
+                    let half = usize::from(rng.below_word(left) >= first);
+                    first -= u32::from(half == 0);
+                    for (place, cell) in tally.cells(trial as usize) {
+                        counts[cell][half][0] += 1;
+                        counts[cell][half][1] += u32::from(place == 0);
+                    }
                 }
             }
             let halves = [0, 1].map(|half| {
