@@ -179,11 +179,11 @@ impl fmt::Display for Detection {
         }
         let (low, high) = self.id_range;
         write!(f, "; ids run from {low} to {high} for {} stimuli", self.n_stimuli)?;
-        if let Some(odd) = self.odd {
-            write!(f, "; use `--odd {odd}`")?;
-        }
-        if let Some(base) = self.base {
-            write!(f, "; use `--base {base}`")?;
+        let odd = self.odd.map(|odd| format!("--odd {odd}"));
+        let base = self.base.map(|base| format!("--base {base}"));
+        let flags: Vec<String> = odd.into_iter().chain(base).collect();
+        if !flags.is_empty() {
+            write!(f, "; use `{}`", flags.join(" "))?;
         }
         self.undecided.as_ref().map_or(Ok(()), |why| write!(f, "; {why}"))
     }

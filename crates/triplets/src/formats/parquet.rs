@@ -236,7 +236,7 @@ impl RecordWriter {
             .build();
         let file = parse_message_type(SCHEMA)
             .and_then(|schema| SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties)))
-            .map_err(|error| damaged(path, "cannot be written", error))?;
+            .map_err(|error| failed(path, error))?;
         Ok(Self {
             path: path.into(),
             file,
@@ -281,7 +281,7 @@ impl RecordWriter {
         self.raw_response_ref.push(record.raw_response_ref);
         self.response_ms.push(record.response_ms.filter(|value| !value.is_nan()));
         if self.order.defined.len() == ROW_GROUP {
-            self.flush().map_err(|error| self.failed(error))?;
+            self.flush().map_err(|error| failed(&self.path, error))?;
         }
         Ok(())
     }
@@ -310,28 +310,27 @@ impl RecordWriter {
         Ok(())
     }
 
-    fn failed(&self, error: ParquetError) -> FormatError {
-        match error {
-            ParquetError::External(source) => match source.downcast::<std::io::Error>() {
-                Ok(source) => self.file.inner().error(*source).into(),
-                Err(source) => damaged(&self.path, "cannot be written", ParquetError::External(source)),
-            },
-            error => damaged(&self.path, "cannot be written", error),
-        }
-    }
-
     /// Completes the file and puts it under its name.
     ///
     /// # Errors
     /// [`FormatError`] if it cannot be written.
     pub fn finish(mut self) -> Result<(), FormatError> {
         if !self.order.defined.is_empty() {
-            self.flush().map_err(|error| self.failed(error))?;
+            self.flush().map_err(|error| failed(&self.path, error))?;
         }
-        self.file.finish().map_err(|error| self.failed(error))?;
-        let path = self.path;
-        let file = self.file.into_inner().map_err(|error| damaged(&path, "cannot be written", error))?;
+        let file = self.file.into_inner().map_err(|error| failed(&self.path, error))?;
         Ok(file.commit()?)
+    }
+}
+
+/// What a failed write means: the system's own words where it has some.
+fn failed(path: &Path, error: ParquetError) -> FormatError {
+    match error {
+        ParquetError::External(source) => match source.downcast::<std::io::Error>() {
+            Ok(source) => FormatError::Io { path: path.into(), source: *source },
+            Err(source) => damaged(path, "cannot be written", ParquetError::External(source)),
+        },
+        error => damaged(path, "cannot be written", error),
     }
 }
 
