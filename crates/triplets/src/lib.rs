@@ -1,6 +1,7 @@
 //! Odd-one-out trials: who was shown what in which order, and which item was called odd.
 
 pub mod design;
+pub mod journal;
 pub mod split;
 pub mod trial;
 
