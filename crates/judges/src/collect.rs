@@ -11,11 +11,8 @@ pub trait TrialSink {
     /// Why a batch could not be stored.
     type Error: std::error::Error + Send + 'static;
 
-    /// The first trial number that may be missing: every asked-for trial below it is stored.
-    ///
-    /// # Errors
-    /// Whatever keeps the store from answering.
-    fn resume_at(&self) -> Result<u64, Self::Error>;
+    /// Whether a trial is stored and need not be judged again.
+    fn is_settled(&self, number: u64) -> bool;
 
     /// Stores a batch, in ascending order of trial number, as a whole or not at all. A trial that
     /// is already stored stays as it is.
@@ -99,9 +96,6 @@ pub enum CollectError<E: std::error::Error + Send + 'static> {
         /// Why.
         source: E,
     },
-    /// The store could not say what it holds.
-    #[error("the store could not be read to resume: {0}")]
-    Resume(#[source] E),
 }
 
 /// Trials judged between two visits to the sink: about 4 MiB of judgments.
@@ -115,7 +109,7 @@ const CHUNK: usize = 1 << 9;
 /// `trial_at` gives trial t of the design, `None` past its end; `numbers` must ascend, e.g.
 /// `0..design.len()` or one of its shards. Judging runs on rayon's current pool; since answers
 /// depend on nothing but the trial, the stored trials are the same at any thread count. An
-/// interrupt is heeded between batches of 65,536 trials. The same call resumes where the sink ends.
+/// interrupt is heeded between batches of 65,536 trials. The same call again judges what is missing.
 ///
 /// # Errors
 /// [`CollectError`]; what was stored before stays valid.
@@ -146,7 +140,6 @@ pub fn collect<J: Judge + ?Sized, S: TrialSink>(
             .map(|trial| (trial, judge.judge(&trial)))
             .collect::<Vec<_>>())
     };
-    let resume_at = sink.resume_at().map_err(CollectError::Resume)?;
     let mut numbers = numbers.into_iter();
     let total = numbers.size_hint().1.map(|total| total as u64);
     let mut collected = Collected::default();
@@ -156,7 +149,7 @@ pub fn collect<J: Judge + ?Sized, S: TrialSink>(
         asked.clear();
         while asked.len() < BATCH {
             match numbers.next() {
-                Some(number) if number < resume_at => collected.skipped += 1,
+                Some(number) if sink.is_settled(number) => collected.skipped += 1,
                 Some(number) => asked.push(number),
                 None => break,
             }
@@ -195,8 +188,9 @@ pub fn collect<J: Judge + ?Sized, S: TrialSink>(
 impl TrialSink for Vec<(Trial, Judgment)> {
     type Error = std::convert::Infallible;
 
-    fn resume_at(&self) -> Result<u64, Self::Error> {
-        Ok(self.last().map_or(0, |(trial, _)| trial.number + 1))
+    fn is_settled(&self, number: u64) -> bool {
+        self.binary_search_by_key(&number, |(trial, _)| trial.number)
+            .is_ok()
     }
 
     fn append(&mut self, batch: &[(Trial, Judgment)]) -> Result<(), Self::Error> {
@@ -329,8 +323,8 @@ mod tests {
         struct Small(u64);
         impl TrialSink for Small {
             type Error = Full;
-            fn resume_at(&self) -> Result<u64, Full> {
-                Ok(self.0)
+            fn is_settled(&self, number: u64) -> bool {
+                number < self.0
             }
             fn append(&mut self, batch: &[(Trial, Judgment)]) -> Result<(), Full> {
                 if self.0 > 0 {
