@@ -230,7 +230,19 @@ pub fn folder(path: impl Into<PathBuf>, overwrite: Overwrite) -> Result<(), Outp
     }
 }
 
-fn explain(path: PathBuf, written: u64, source: io::Error) -> OutputError {
+/// Gives a complete file its name, on the disk.
+pub(crate) fn rename(from: &Path, to: &Path, overwrite: Overwrite) -> Result<(), OutputError> {
+    if overwrite == Overwrite::Refuse && to.symlink_metadata().is_ok() {
+        return Err(OutputError::Exists {
+            path: to.to_owned(),
+        });
+    }
+    let renamed = fs::rename(from, to).and_then(|()| sync_folder(folder_of(to)));
+    renamed.map_err(|source| explain(to.to_owned(), 0, source))
+}
+
+/// What a failed write means.
+pub(crate) fn explain(path: PathBuf, written: u64, source: io::Error) -> OutputError {
     match source.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             OutputError::DiskFull { path, written }
