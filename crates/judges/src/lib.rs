@@ -1,13 +1,18 @@
 //! Agents that answer odd-one-out trials, and the diagnostics that tell good answers from bad.
 //!
 //! A [`Judge`] turns a [`Trial`](emotome_triplets::Trial) into a [`Judgment`]. The agents here need
-//! no network: [`FeatureJudge`] judges by a table of features.
+//! no network: [`FeatureJudge`] judges by a table of features, [`ratings::RaterNoiseJudge`] by
+//! ratings redrawn from a panel of raters, [`simulated::SimulatedJudge`] by a planted embedding.
+//! [`collect`](fn@collect::collect) asks one for the trials of a design and stores the answers,
+//! [`tripletize`](fn@tripletize::tripletize) keeps the choices in memory, and
+//! [`diagnose`](fn@diagnose::diagnose) says how far the answers can be trusted.
 
 pub mod calibrate;
 pub mod choice;
 pub mod collect;
 pub mod diagnose;
 pub mod features;
+pub mod journal_sink;
 pub mod judge;
 pub mod ratings;
 pub mod similarity;
