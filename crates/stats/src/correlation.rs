@@ -1,7 +1,7 @@
 //! Linear and rank correlation, and the Fisher transformation.
 
 use crate::{rank::average_ranks, summary::mean};
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Zip};
 
 /// Largest |r| that [`fisher_z`] tells apart from a perfect correlation: 1 − 10⁻⁶.
 pub const FISHER_LIMIT: f64 = 1.0 - 1e-6;
@@ -125,21 +125,31 @@ pub fn correlation_matrix(a: ArrayView2<'_, f64>) -> Array2<f64> {
     cross_correlation(a, a)
 }
 
-/// The columns, centred and of unit length; constant ones become NaN.
+/// The columns, centred and of unit length; constant ones become NaN. Two passes, row by row.
 #[must_use]
 pub fn standardised(a: ArrayView2<'_, f64>) -> Array2<f64> {
-    let mut out = a.to_owned();
-    for mut column in out.axis_iter_mut(Axis(1)) {
-        let first = column.first().copied().unwrap_or(f64::NAN);
-        if column.iter().all(|&x| x == first) {
-            column.fill(f64::NAN);
-            continue;
-        }
-        let centre = column.mean().unwrap_or(f64::NAN);
-        column -= centre;
-        let length = column.dot(&column).sqrt();
-        column /= length;
+    let mut out = a.as_standard_layout().into_owned();
+    let n = out.nrows() as f64;
+    let mut centre = Array1::<f64>::zeros(out.ncols());
+    out.rows().into_iter().for_each(|row| centre += &row);
+    centre /= n;
+    let mut length = Array1::<f64>::zeros(out.ncols());
+    for mut row in out.rows_mut() {
+        row -= &centre;
+        Zip::from(&mut length)
+            .and(&row)
+            .for_each(|l, &x| *l += x * x);
     }
+    length.mapv_inplace(f64::sqrt);
+    // Rounding may leave a constant column a spurious spread: compare its values themselves.
+    for (column, length) in a.columns().into_iter().zip(&mut length) {
+        if column.iter().all(|x| column.first() == Some(x)) {
+            *length = f64::NAN;
+        }
+    }
+    out.rows_mut()
+        .into_iter()
+        .for_each(|mut row| row /= &length);
     out
 }
 

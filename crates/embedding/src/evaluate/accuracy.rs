@@ -46,10 +46,8 @@ pub fn summarise(
 ) -> Result<Accuracy, EvaluationError> {
     let clusters = TrialClusters::new(choices)?;
     let two_way = clusters.mean(&scores.credit)?;
-    let (accuracy_ci95, likelihood_ci) = (
-        clusters.proportion_interval(&scores.credit, resampling, 0.95)?,
-        clusters.interval(&scores.log_likelihood, resampling, 0.95)?,
-    );
+    let [accuracy_ci95, likelihood_ci] =
+        clusters.intervals(&scores.credit, &scores.log_likelihood, resampling, 0.95)?;
     Ok(Accuracy {
         n: scores.len(),
         accuracy: two_way.mean,

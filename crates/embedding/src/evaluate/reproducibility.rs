@@ -175,10 +175,13 @@ pub fn reproducibility(
     let scores = |order: &dyn Fn(usize) -> Vec<usize>| -> Vec<Vec<f64>> {
         (0..others.len())
             .map(|other| {
-                let shuffled = target.select(Axis(0), &order(other));
+                let order = order(other);
                 let mut z = vec![0.0; dims];
                 for (half, prepared) in halves.iter().zip(&prepared[other]) {
-                    let own = half.each_ref().map(|rows| part(shuffled.view(), rows));
+                    let own = half.each_ref().map(|rows| {
+                        let rows: Vec<usize> = rows.iter().map(|&row| order[row]).collect();
+                        part(target.view(), &rows)
+                    });
                     add_matched_z(&own, prepared, &mut z);
                 }
                 z.iter().map(|z| z / (2 * params.splits) as f64).collect()
@@ -246,7 +249,9 @@ pub fn reproducibility(
 
 /// Rows of a matrix with standardised columns, constant ones zero: they correlate with nothing.
 fn part(values: ArrayView2<'_, f64>, rows: &[usize]) -> Array2<f64> {
-    standardised(values.select(Axis(0), rows).view()).mapv(|x| if x.is_nan() { 0.0 } else { x })
+    let mut part = standardised(values.select(Axis(0), rows).view());
+    part.mapv_inplace(|x| if x.is_nan() { 0.0 } else { x });
+    part
 }
 
 /// Matches on either half, adds the Fisher z of the matches on the other half.

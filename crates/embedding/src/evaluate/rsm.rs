@@ -198,8 +198,7 @@ pub fn measured(
     thirds: &[usize],
 ) -> Result<Measured, EvaluationError> {
     let tally = Tally::new(choices, items, thirds)?;
-    let size = items.len();
-    let (mut shown, mut similar) = (vec![0_u32; size * size], vec![0_u32; size * size]);
+    let (mut shown, mut similar) = (vec![0_u32; tally.n_cells()], vec![0_u32; tally.n_cells()]);
     let mut trials = 0;
     for trial in 0..choices.len() {
         let mut informed = false;
@@ -237,7 +236,7 @@ pub fn matched(
     scoring.check()?;
     let rows = rows_for(embedding, choices)?;
     let tally = Tally::new(choices, items, thirds)?;
-    let mut sums = vec![(0.0, 0_u32); items.len() * items.len()];
+    let mut sums = vec![(0.0, 0_u32); tally.n_cells()];
     const CHUNK: usize = 1 << 16;
     for start in (0..choices.len()).step_by(CHUNK) {
         let end = (start + CHUNK).min(choices.len());
@@ -297,8 +296,19 @@ impl<'a> Tally<'a> {
             .filter_map(|(place, (x, y, third))| {
                 let (x, y) = (self.item[x]?, self.item[y]?);
                 self.third[third]?;
-                Some((place, x.min(y) * self.size + x.max(y)))
+                Some((place, self.cell(x.min(y), x.max(y))))
             })
+    }
+
+    /// The number of cells above the diagonal.
+    fn n_cells(&self) -> usize {
+        self.size * self.size.saturating_sub(1) / 2
+    }
+
+    /// The cell of row `a` and column `b > a`, row by row above the diagonal.
+    #[inline]
+    fn cell(&self, a: usize, b: usize) -> usize {
+        a * (2 * self.size - a - 1) / 2 + b - a - 1
     }
 
     fn symmetric<T: Copy>(&self, cell: impl Fn(usize) -> T, diagonal: T) -> Array2<T> {
@@ -306,7 +316,7 @@ impl<'a> Tally<'a> {
             if a == b {
                 diagonal
             } else {
-                cell(a.min(b) * self.size + a.max(b))
+                cell(self.cell(a.min(b), a.max(b)))
             }
         })
     }
@@ -394,7 +404,7 @@ pub fn correlate(
         });
     }
     let n = x.nrows();
-    let pairs = Pairs::new(&x, &y);
+    let pairs = Pairs::new(n, |i, j| [x[[i, j]], y[[i, j]]]);
     at_least(
         3,
         pairs.x.len(),
@@ -455,16 +465,16 @@ struct Pairs {
 }
 
 impl Pairs {
-    fn new(x: &ArrayView2<'_, f64>, y: &ArrayView2<'_, f64>) -> Self {
-        let n = x.nrows();
+    /// Gathers the pairs of `n` items for which neither value is NaN.
+    fn new(n: usize, values: impl Fn(usize, usize) -> [f64; 2]) -> Self {
         let (mut items, mut xs, mut ys) = (vec![], vec![], vec![]);
         for i in 0..n {
             for j in i + 1..n {
-                let (a, b) = (x[[i, j]], y[[i, j]]);
-                if !a.is_nan() && !b.is_nan() {
+                let [x, y] = values(i, j);
+                if !x.is_nan() && !y.is_nan() {
                     items.push([i as u32, j as u32]);
-                    xs.push(a);
-                    ys.push(b);
+                    xs.push(x);
+                    ys.push(y);
                 }
             }
         }
@@ -590,7 +600,7 @@ pub fn split_half(
         .into_par_iter()
         .map(|split| {
             let mut rng = CounterRng::new(seed, split as u64);
-            let mut counts = vec![[[0_u32; 2]; 2]; items.len() * items.len()];
+            let mut counts = vec![[[0_u32; 2]; 2]; tally.n_cells()];
             for repeats in order.chunk_by(|&a, &b| triplet(a) == triplet(b)) {
                 let total = repeats.len() as u32;
                 let mut first = total / 2
@@ -608,12 +618,8 @@ pub fn split_half(
                     }
                 }
             }
-            let halves = [0, 1].map(|half| {
-                tally.matrix(|cell| {
-                    f64::from(counts[cell][half][1]) / f64::from(counts[cell][half][0])
-                })
-            });
-            let pairs = Pairs::new(&halves[0].view(), &halves[1].view());
+            let share = |[shown, similar]: [u32; 2]| f64::from(similar) / f64::from(shown);
+            let pairs = Pairs::new(items.len(), |a, b| counts[tally.cell(a, b)].map(share));
             (
                 pairs.correlation(coefficient, |_| 1.0),
                 pairs.x.len() as f64,

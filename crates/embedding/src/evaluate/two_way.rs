@@ -261,6 +261,30 @@ impl TrialClusters {
         Ok(wilson(p * effective, effective, level))
     }
 
+    /// Intervals of a proportion and of another mean, from the same resamples where there are any:
+    /// [`proportion_interval`](Self::proportion_interval) and [`interval`](Self::interval) at half the cost.
+    ///
+    /// # Errors
+    /// As [`interval`](Self::interval).
+    pub fn intervals(
+        &self,
+        credit: &[f64],
+        other: &[f64],
+        resampling: Resampling,
+        level: f64,
+    ) -> Result<[Interval; 2], EvaluationError> {
+        match resampling {
+            Resampling::TwoWay | Resampling::PublishedItemwise => Ok([
+                self.proportion_interval(credit, resampling, level)?,
+                self.interval(other, resampling, level)?,
+            ]),
+            Resampling::Pigeonhole { .. } | Resampling::Trials { .. } => {
+                let means = self.bootstrap_means(&[credit, other], resampling)?;
+                Ok(means.map(|means| percentile(&means, level)))
+            }
+        }
+    }
+
     /// Bootstrap replicates of the means of several scores on the same resamples.
     ///
     /// Replicate r draws from `CounterRng::new(seed, r)`; O(replicates · N), parallel over
