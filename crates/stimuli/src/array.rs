@@ -9,6 +9,8 @@ mod npz;
 mod text;
 
 use std::fmt;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use ndarray::{ArrayD, ArrayView, ArrayViewD, Dimension};
@@ -58,7 +60,7 @@ pub enum ArrayError {
         /// The array.
         place: Place,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The file cannot be written.
     #[error(transparent)]
@@ -282,6 +284,24 @@ pub enum ArrayError {
         /// `rows` or `columns`.
         axis: &'static str,
     },
+}
+
+/// Opens a regular file and tells its length; a pipe or device could hold a reader up for ever.
+fn open(place: &Place) -> Result<(File, u64), ArrayError> {
+    let regular = || {
+        let metadata = std::fs::metadata(&place.path)?;
+        if !metadata.is_file() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is not a regular file",
+            ));
+        }
+        Ok((File::open(&place.path)?, metadata.len()))
+    };
+    regular().map_err(|source| ArrayError::Io {
+        place: place.clone(),
+        source,
+    })
 }
 
 /// A number type that `.npy` files hold.

@@ -85,10 +85,16 @@ pub enum InitError {
         entries: usize,
     },
     /// A file name cannot be a key.
-    #[error("{path}: the file name is not UTF-8 text; rename the file", path = path.display())]
+    #[error("{path}: the name is not UTF-8 text; rename it", path = path.display())]
     FileName {
-        /// The file.
+        /// The file or folder.
         path: PathBuf,
+    },
+    /// Two ratings tables have the same name.
+    #[error("two ratings tables are called {name:?}; rename one of the files")]
+    SameName {
+        /// The name.
+        name: String,
     },
     /// The user asked to stop.
     #[error("stopped after {done} of {total} clips; nothing was written: run the command again")]
@@ -148,6 +154,20 @@ pub fn init(
         (None, None, None, Some(captions)) => captions.stimuli.clone(),
         (None, None, None, None) => StimulusSet::default(),
     };
+    let names: Vec<&str> = parts
+        .ratings
+        .iter()
+        .map(|table| table.name.as_str())
+        .collect();
+    if let Some(name) = names
+        .iter()
+        .enumerate()
+        .find_map(|(i, name)| names[..i].contains(name).then_some(*name))
+    {
+        return Err(InitError::SameName {
+            name: name.to_owned(),
+        });
+    }
     let mut study = Study::new(manifest);
     study.records = vec![Record::default(); stimuli.len()];
     study.stimuli = stimuli;
@@ -177,6 +197,11 @@ pub fn init(
 
     if let Some(folder) = &parts.clips {
         study.manifest.media = media_folder(root, folder);
+        if study.manifest.media.to_str().is_none() {
+            return Err(InitError::FileName {
+                path: folder.clone(),
+            });
+        }
         let total = clips.len();
         run.progress.begin("hashing clips", Some(total as u64));
         for (done, (key, path)) in clips.iter().enumerate() {

@@ -137,6 +137,12 @@ pub enum StudyError {
         /// The first of them.
         first: Box<Finding>,
     },
+    /// A table of another study lies in the folder and would be taken for a part of this one.
+    #[error("{path} is no part of the new study, which would take it for its own; delete it, or write elsewhere", path = path.display())]
+    Stale {
+        /// The table.
+        path: PathBuf,
+    },
     /// The ratings cannot be written.
     #[error(transparent)]
     Ratings(#[from] RatingsError),
@@ -233,23 +239,38 @@ impl Study {
     /// Writes the study folder.
     ///
     /// # Errors
-    /// [`OutputError::Exists`] before anything is written, if a file of the study is there and `overwrite`
-    /// forbids to replace it; [`StudyError`] if a file cannot be written.
+    /// Before anything is written, [`OutputError::Exists`] if a file of the study is there and `overwrite`
+    /// forbids to replace it, and [`StudyError::Stale`] if a table of an older study would join this one;
+    /// otherwise [`StudyError`] if a file cannot be written.
     pub fn write(&self, root: impl AsRef<Path>, overwrite: Overwrite) -> Result<(), StudyError> {
         let root = root.as_ref();
+        let captions = self.captions();
+        let many = captions.texts.iter().any(|texts| texts.len() > 1);
         let ratings = self
             .ratings
             .iter()
             .flat_map(|t| ["tsv", "json"].map(|e| format!("{RATINGS}/{}.{e}", t.name)));
-        for file in [MANIFEST, STIMULI, CAPTIONS]
+        let mut files: Vec<PathBuf> = [MANIFEST, STIMULI]
             .into_iter()
-            .map(str::to_owned)
-            .chain(ratings)
+            .map(|file| root.join(file))
+            .collect();
+        files.extend(many.then(|| root.join(CAPTIONS)));
+        files.extend(ratings.map(|file| root.join(file)));
+        if let (Some(path), Overwrite::Refuse) =
+            (files.iter().find(|path| path.exists()), overwrite)
         {
-            let path = root.join(file);
-            if overwrite == Overwrite::Refuse && path.exists() {
-                return Err(OutputError::Exists { path }.into());
-            }
+            return Err(OutputError::Exists { path: path.clone() }.into());
+        }
+        let old_ratings = fs::read_dir(root.join(RATINGS))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path());
+        let mut old = old_ratings
+            .filter(|path| path.extension().is_some_and(|e| e == "tsv"))
+            .chain([root.join(CAPTIONS)]);
+        if let Some(path) = old.find(|path| path.exists() && !files.contains(path)) {
+            return Err(StudyError::Stale { path });
         }
         output::write(
             root.join(MANIFEST),
@@ -260,8 +281,7 @@ impl Study {
         let written = self.write_stimuli(&mut file);
         written.map_err(|source| file.error(source))?;
         file.commit()?;
-        let captions = self.captions();
-        if captions.texts.iter().any(|texts| texts.len() > 1) {
+        if many {
             captions.write(root.join(CAPTIONS), overwrite)?;
         }
         for table in &self.ratings {

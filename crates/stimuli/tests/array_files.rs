@@ -544,6 +544,12 @@ fn a_bad_table_is_named_with_line_and_column() {
     ] {
         assert_eq!(refusal(&dir, read_matrix(put(&dir, name, text))), expected);
     }
+    fs::create_dir(dir.path().join("folder.txt")).unwrap();
+    let folder = refusal(&dir, read_matrix(dir.path().join("folder.txt")));
+    assert_eq!(
+        folder,
+        "folder.txt: cannot be read: it is not a regular file"
+    );
     let missing = refusal(&dir, read_matrix(dir.path().join("none.npy")));
     assert!(
         missing.starts_with("none.npy: cannot be read: No such file"),
@@ -619,7 +625,7 @@ proptest! {
         let n = values.len().div_ceil(width);
         let names: Vec<String> = names.iter().map(|name| format!("n{}", name.trim())).collect();
         let matrix = Array2::from_shape_fn((n, width), |(i, j)| *values.get(i * width + j).unwrap_or(&0.0));
-        let rows = StimulusSet::from_labels((0..n).map(|i| format!("clip {i}"))).unwrap();
+        let rows = StimulusSet::from_labels((0..n).map(|i| format!("\"clip\" {i}"))).unwrap();
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("a.tsv");
         write_tsv(&path, Overwrite::Refuse, &rows, &names, matrix.view()).unwrap();

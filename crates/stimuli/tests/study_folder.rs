@@ -10,6 +10,7 @@ use emotome_stimuli::finding::Findings;
 use emotome_stimuli::init::{LeftOut, Parts, init};
 use emotome_stimuli::output::Overwrite;
 use emotome_stimuli::ratings::{Kind, RatingsTable};
+use emotome_stimuli::reconciliation::List;
 use emotome_stimuli::run::{Interrupt, Run, Silent};
 use emotome_stimuli::study::{Manifest, Study};
 use emotome_stimuli::{StimulusId, StimulusSet};
@@ -341,6 +342,16 @@ fn a_study_made_from_nothing_opens() {
         "study.toml exists and is left as it is; use --force to replace it, or write elsewhere"
     ));
     make(Overwrite::Replace).unwrap();
+    // An older table would silently join the new study.
+    let old = put(&dir, "new/ratings/old.tsv", "key\tJoy\n");
+    let message = make(Overwrite::Replace).unwrap_err().to_string();
+    assert_eq!(
+        message,
+        format!(
+            "{} is no part of the new study, which would take it for its own; delete it, or write elsewhere",
+            old.display()
+        )
+    );
 }
 
 #[test]
@@ -458,7 +469,8 @@ fn the_published_ratings_and_captions_make_a_study() {
     ) else {
         return;
     };
-    let table = RatingsTable::read_ck2017(&ratings).unwrap();
+    let (table, known) = RatingsTable::read_known(&ratings).unwrap();
+    assert_eq!(known, Some("Cowen & Keltner (2017)"));
     assert_eq!(table.values.dim(), (2185, 48));
     assert_eq!(table.of_kind(Kind::Category).scales.len(), 34);
     assert_eq!(table.of_kind(Kind::Dimension).scales.len(), 14);
@@ -466,6 +478,35 @@ fn the_published_ratings_and_captions_make_a_study() {
     let captions = Captions::read(&captions).unwrap();
     assert_eq!(captions.stimuli.len(), 2196);
     assert!(captions.texts.iter().all(|texts| texts.len() == 20));
+
+    // Three ways to count the same videos.
+    let include: List = "2181".parse().unwrap();
+    let parts = Parts {
+        ratings: vec![include.ratings(&table).unwrap()],
+        captions: Some(include.captions(&captions).unwrap().0),
+        include: Some(include.stimuli().unwrap()),
+        clips: None,
+    };
+    let dir = TempDir::new().unwrap();
+    let (study, report) = with_run(|run| {
+        init(
+            dir.path(),
+            Manifest::new("emotion"),
+            &parts,
+            Overwrite::Refuse,
+            run,
+        )
+    })
+    .unwrap();
+    assert_eq!(
+        (report.stimuli, report.with_captions, report.left_out.len()),
+        (2181, 2181, 0)
+    );
+    assert_eq!(Study::open(dir.path()).unwrap(), study);
+    assert_eq!(
+        with_run(|run| check(dir.path(), run)).render(9),
+        "0 errors, 0 warnings, 0 notes\n"
+    );
 
     let dir = TempDir::new().unwrap();
     let parts = Parts {
@@ -500,6 +541,7 @@ fn other_ratings_are_not_taken_for_the_published_ones() {
         "Filename,Admiration,Adoration,Joy\na,0,0,1\n",
     );
     let message = RatingsTable::read_ck2017(&path).unwrap_err().to_string();
+    assert_eq!(RatingsTable::read_known(&path).unwrap().1, None);
     assert!(
         message.ends_with(
             "r.csv: column 3 is \"Joy\", expected \"Aesthetic Appreciation\"; these are not the 34 category and 14 \

@@ -159,7 +159,7 @@ fn write_rows<T: Display + PartialOrd>(
     columns: &[impl AsRef<str>],
     values: ArrayView2<'_, T>,
 ) -> io::Result<()> {
-    // Names are quoted where they need it; keys and numbers never do.
+    // Names and keys are quoted where they need it; numbers never do.
     let mut header = csv::WriterBuilder::new()
         .delimiter(b'\t')
         .from_writer(&mut *file);
@@ -168,7 +168,12 @@ fn write_rows<T: Display + PartialOrd>(
     header.flush()?;
     drop(header);
     for (key, row) in rows.keys().iter().zip(values.rows()) {
-        write!(file, "{key}")?;
+        let key = key.as_str();
+        if key.contains('"') {
+            write!(file, "\"{}\"", key.replace('"', "\"\""))?;
+        } else {
+            file.write_all(key.as_bytes())?;
+        }
         for value in row {
             // Only NaN has no order with itself.
             match value.partial_cmp(value) {

@@ -1,13 +1,12 @@
 //! The NumPy `.npy` format, versions 1 to 3
 //! (<https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>).
 
-use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read, Write};
 use std::path::Path;
 
 use ndarray::{ArrayD, ArrayViewD, IxDyn, ShapeBuilder};
 
-use super::{Array, ArrayError, ArrayRef, Number, Place};
+use super::{Array, ArrayError, ArrayRef, Number, Place, open};
 use crate::output::{AtomicFile, Overwrite};
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
@@ -26,12 +25,7 @@ const BLOCK: usize = 1 << 16;
 /// [`ArrayError`] when the file is missing, damaged, empty, of another type, or holds pickled objects.
 pub fn read_npy(path: impl AsRef<Path>) -> Result<Array, ArrayError> {
     let place = Place::file(path.as_ref());
-    let io = |source| ArrayError::Io {
-        place: place.clone(),
-        source,
-    };
-    let file = File::open(path.as_ref()).map_err(io)?;
-    let length = file.metadata().map_err(io)?.len();
+    let (file, length) = open(&place)?;
     read_from(&mut BufReader::new(file), length, &place)
 }
 

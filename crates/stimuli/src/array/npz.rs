@@ -134,12 +134,8 @@ fn write_members(file: &mut AtomicFile, arrays: &[(&str, ArrayRef<'_>)]) -> io::
 
 fn open(path: &Path) -> Result<ZipArchive<BufReader<File>>, ArrayError> {
     let place = Place::file(path);
-    let io = |source| ArrayError::Io {
-        place: place.clone(),
-        source,
-    };
-    let file = File::open(path).map_err(io)?;
-    if file.metadata().map_err(io)?.len() == 0 {
+    let (file, length) = super::open(&place)?;
+    if length == 0 {
         return Err(ArrayError::Empty {
             place,
             what: "the file has 0 bytes".into(),

@@ -1,13 +1,13 @@
 //! Numbers in text: tables with separators, and plain matrices between blanks.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
 use ndarray::Array2;
 
-use super::{ArrayError, LabelledMatrix, Place};
+use super::{ArrayError, LabelledMatrix, Place, open};
 use crate::stimulus::StimulusSet;
 
 /// Header cells that make the first column the keys of the stimuli.
@@ -44,10 +44,7 @@ pub(crate) fn number(cell: &str) -> Option<f64> {
 /// Reads a table with the given separator.
 pub(super) fn read_delimited(path: &Path, separator: u8) -> Result<LabelledMatrix, ArrayError> {
     let place = Place::file(path);
-    let file = File::open(path).map_err(|source| ArrayError::Io {
-        place: place.clone(),
-        source,
-    })?;
+    let (file, _) = open(&place)?;
     let mut reader = ReaderBuilder::new()
         .delimiter(separator)
         .has_headers(false)
@@ -128,10 +125,13 @@ pub(super) fn read_delimited(path: &Path, separator: u8) -> Result<LabelledMatri
 /// Reads numbers between blanks, a row per line.
 pub(super) fn read_blanks(path: &Path) -> Result<LabelledMatrix, ArrayError> {
     let place = Place::file(path);
-    let bytes = fs::read(path).map_err(|source| ArrayError::Io {
-        place: place.clone(),
-        source,
-    })?;
+    let (mut file, _) = open(&place)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)
+        .map_err(|source| ArrayError::Io {
+            place: place.clone(),
+            source,
+        })?;
     let text = std::str::from_utf8(&bytes).map_err(|error| ArrayError::NotText {
         path: path.to_owned(),
         line: 1 + bytes[..error.valid_up_to()]
