@@ -477,12 +477,21 @@ enum Items {
 }
 
 pub(super) fn read(reader: &Reader<'_>) -> Result<Imported, FormatError> {
+    // The decoder asserts what a damaged page may break; nothing it touched outlives this call.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| decode(reader))).unwrap_or_else(|_| {
+        Err(reader.binary("a damaged Parquet file: its pages contradict each other; copy or export it again".into()))
+    })
+}
+
+fn decode(reader: &Reader<'_>) -> Result<Imported, FormatError> {
     let wrong = |error| damaged(reader.path, "not a complete Parquet file (cut off while copying?)", error);
     let file = File::open(reader.path).map_err(|error| reader.io(error))?;
-    if file.metadata().map_err(|error| reader.io(error))?.len() == 0 {
+    let size = file.metadata().map_err(|error| reader.io(error))?.len();
+    if size == 0 {
         return Err(FormatError::Empty { path: reader.path.into() });
     }
     let parquet = SerializedFileReader::new(file).map_err(wrong)?;
+    check_chunks(&parquet, size).map_err(wrong)?;
     let metadata = parquet.metadata().file_metadata();
     let stated = stated(reader, metadata.key_value_metadata())?;
     let schema = metadata.schema_descr();
@@ -550,6 +559,24 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<Imported, FormatError> {
     };
     imported.ignored_columns = columns.ignored(schema);
     Ok(imported)
+}
+
+/// Refuses a footer that places a column outside the file: the decoder takes places on trust.
+fn check_chunks(parquet: &SerializedFileReader<File>, size: u64) -> Result<(), ParquetError> {
+    for group in parquet.metadata().row_groups() {
+        for column in group.columns() {
+            let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+            let end = start.checked_add(column.compressed_size()).and_then(|end| u64::try_from(end).ok());
+            if start < 0 || column.compressed_size() < 0 || end.is_none_or(|end| end > size) {
+                return Err(ParquetError::General(format!(
+                    "column {} is said to take {} bytes from byte {start}, but the file has {size}",
+                    column.column_path(),
+                    column.compressed_size()
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The columns that are read, in this order.
