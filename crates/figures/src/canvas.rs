@@ -1,0 +1,367 @@
+//! Scalable vector pictures: a small writer of SVG elements whose output is a pure function of its input.
+
+use crate::style;
+use std::fmt::Write as _;
+
+/// A finished picture; colours are classes, so that a page can turn it dark.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Svg {
+    width: f64,
+    height: f64,
+    body: String,
+}
+
+impl Svg {
+    /// Width in CSS pixels (1/96 inch); 692 is the 183 mm of a two-column page.
+    #[must_use]
+    pub const fn width(&self) -> f64 {
+        self.width
+    }
+
+    /// Height in CSS pixels.
+    #[must_use]
+    pub const fn height(&self) -> f64 {
+        self.height
+    }
+
+    /// The picture as a file of its own, in the light colours, for a paper or a slide.
+    ///
+    /// `title` and `alt` become the elements that screen readers speak.
+    #[must_use]
+    pub fn file(&self, title: &str, alt: &str) -> String {
+        let mut css = String::new();
+        style::light_rules(&mut css);
+        let head =
+            format!("<style>{css}</style><rect class=\"page\" width=\"100%\" height=\"100%\"/>");
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}\n",
+            self.element(
+                "figure",
+                title,
+                alt,
+                " xmlns=\"http://www.w3.org/2000/svg\"",
+                &head
+            )
+        )
+    }
+
+    /// The picture as an element of an HTML page that holds [`style::page_rules`]; `id` must be unique in it.
+    pub(crate) fn inline(&self, id: &str, title: &str, alt: &str) -> String {
+        self.element(id, title, alt, "", "")
+    }
+
+    fn element(&self, id: &str, title: &str, alt: &str, attributes: &str, head: &str) -> String {
+        let (w, h) = (number(self.width), number(self.height));
+        let (title, alt) = (escape(title), escape(alt));
+        format!(
+            "<svg{attributes} class=\"figure\" viewBox=\"0 0 {w} {h}\" width=\"{w}\" height=\"{h}\" role=\"img\" \
+             aria-labelledby=\"{id}-title {id}-alt\"><title id=\"{id}-title\">{title}</title>\
+             <desc id=\"{id}-alt\">{alt}</desc>{head}{}</svg>",
+            self.body
+        )
+    }
+}
+
+/// Where a text stands relative to its point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Anchor {
+    Start,
+    Middle,
+    End,
+}
+
+impl Anchor {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Middle => "middle",
+            Self::End => "end",
+        }
+    }
+}
+
+/// A picture being drawn. Coordinates are pixels from the top left; elements with a coordinate
+/// that is not finite are left out.
+#[derive(Debug)]
+pub(crate) struct Canvas {
+    width: f64,
+    height: f64,
+    body: String,
+}
+
+impl Canvas {
+    pub(crate) const fn new(width: f64, height: f64) -> Self {
+        Self {
+            width,
+            height,
+            body: String::new(),
+        }
+    }
+
+    pub(crate) fn finish(self) -> Svg {
+        Svg {
+            width: self.width,
+            height: self.height,
+            body: self.body,
+        }
+    }
+
+    pub(crate) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
+        if finite(&[from, to]) {
+            let [x1, y1, x2, y2] = [from.0, from.1, to.0, to.1].map(number);
+            self.push(format_args!(
+                "<line class=\"{class}\" x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\"/>"
+            ));
+        }
+    }
+
+    /// A rectangle between two opposite corners.
+    pub(crate) fn rect(&mut self, class: &str, a: (f64, f64), b: (f64, f64)) {
+        if finite(&[a, b]) {
+            let [x, y] = [a.0.min(b.0), a.1.min(b.1)].map(number);
+            let [w, h] = [(a.0 - b.0).abs(), (a.1 - b.1).abs()].map(number);
+            self.push(format_args!(
+                "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\"/>"
+            ));
+        }
+    }
+
+    /// A marker of half-width `r`. Its shape follows `series`, so that series differ without colour.
+    pub(crate) fn marker(&mut self, class: &str, series: usize, at: (f64, f64), r: f64) {
+        if !finite(&[at]) {
+            return;
+        }
+        let (x, y) = at;
+        let polygon = |canvas: &mut Self, corners: &[(f64, f64)]| canvas.polygon(class, corners);
+        match series % 4 {
+            0 => {
+                let [cx, cy, r] = [x, y, r].map(number);
+                self.push(format_args!(
+                    "<circle class=\"{class}\" cx=\"{cx}\" cy=\"{cy}\" r=\"{r}\"/>"
+                ));
+            }
+            1 => polygon(
+                self,
+                &[
+                    (x - r, y - r),
+                    (x + r, y - r),
+                    (x + r, y + r),
+                    (x - r, y + r),
+                ],
+            ),
+            2 => polygon(
+                self,
+                &[
+                    (x, y - 1.3 * r),
+                    (x + 1.3 * r, y),
+                    (x, y + 1.3 * r),
+                    (x - 1.3 * r, y),
+                ],
+            ),
+            _ => polygon(
+                self,
+                &[(x, y - 1.2 * r), (x + 1.2 * r, y + r), (x - 1.2 * r, y + r)],
+            ),
+        }
+    }
+
+    /// A line through the points; points that are not finite break it.
+    pub(crate) fn polyline(&mut self, class: &str, points: &[(f64, f64)]) {
+        for run in points.split(|&p| !finite(&[p])).filter(|run| run.len() > 1) {
+            let list = coordinates(run);
+            self.push(format_args!(
+                "<polyline class=\"{class}\" points=\"{list}\"/>"
+            ));
+        }
+    }
+
+    pub(crate) fn polygon(&mut self, class: &str, points: &[(f64, f64)]) {
+        if finite(points) {
+            let list = coordinates(points);
+            self.push(format_args!(
+                "<polygon class=\"{class}\" points=\"{list}\"/>"
+            ));
+        }
+    }
+
+    pub(crate) fn text(&mut self, class: &str, at: (f64, f64), anchor: Anchor, text: &str) {
+        if finite(&[at]) {
+            let ([x, y], anchor, text) = ([at.0, at.1].map(number), anchor.name(), escape(text));
+            self.push(format_args!(
+                "<text class=\"{class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{text}</text>"
+            ));
+        }
+    }
+
+    /// A text turned by `degrees` (negative: reads upwards) about its point.
+    pub(crate) fn turned_text(
+        &mut self,
+        class: &str,
+        at: (f64, f64),
+        anchor: Anchor,
+        degrees: f64,
+        text: &str,
+    ) {
+        if finite(&[at]) {
+            let ([x, y], anchor, text) = ([at.0, at.1].map(number), anchor.name(), escape(text));
+            let turn = number(degrees);
+            self.push(format_args!(
+                "<text class=\"{class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\" transform=\"rotate({turn} {x} {y})\">{text}</text>"
+            ));
+        }
+    }
+
+    /// A bitmap stretched over a rectangle without smoothing.
+    pub(crate) fn bitmap(&mut self, at: (f64, f64), size: (f64, f64), data_uri: &str) {
+        let [x, y, w, h] = [at.0, at.1, size.0, size.1].map(number);
+        self.push(format_args!(
+            "<image class=\"bitmap\" x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" preserveAspectRatio=\"none\" href=\"{data_uri}\"/>"
+        ));
+    }
+
+    /// What `draw` draws, with a text that appears under the pointer.
+    pub(crate) fn hinted(&mut self, hint: &str, draw: impl FnOnce(&mut Self)) {
+        let hint = escape(hint);
+        self.push(format_args!("<g><title>{hint}</title>"));
+        draw(self);
+        self.body.push_str("</g>");
+    }
+
+    fn push(&mut self, element: std::fmt::Arguments<'_>) {
+        // Writing to a String cannot fail.
+        let _ = self.body.write_fmt(element);
+    }
+}
+
+fn finite(points: &[(f64, f64)]) -> bool {
+    points.iter().all(|(x, y)| x.is_finite() && y.is_finite())
+}
+
+fn coordinates(points: &[(f64, f64)]) -> String {
+    points
+        .iter()
+        .map(|&(x, y)| format!("{},{}", number(x), number(y)))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// A coordinate with at most two decimals.
+fn number(x: f64) -> String {
+    let text = format!("{x:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" {
+        "0".into()
+    } else {
+        text.into()
+    }
+}
+
+/// Text made safe inside elements and quoted attributes; characters that XML forbids become U+FFFD.
+pub(crate) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '\t' | '\n' | '\r' => out.push(' '),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Advance widths of the printable ASCII characters in hundredths of the size, in the widest of the usual
+/// faces (DejaVu Sans): faces differ by machine, and a text must fit in each.
+#[rustfmt::skip]
+const WIDTHS: [u8; 95] = [
+    32, 40, 46, 84, 64, 95, 78, 27, 39, 39, 50, 84, 32, 36, 32, 34, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 34, 34, 84, 84, 84, 53,
+    100, 68, 69, 70, 77, 63, 58, 77, 75, 29, 29, 66, 56, 86, 75, 79, 60, 79, 69, 63, 61, 73, 68, 99, 69, 61, 69, 39, 34, 39, 84, 50,
+    50, 61, 63, 55, 63, 62, 35, 63, 63, 28, 28, 58, 28, 97, 63, 61, 63, 63, 41, 52, 39, 63, 59, 82, 59, 59, 52, 64, 34, 64, 84,
+];
+
+/// An upper estimate of the width of a text of the given size in pixels.
+pub(crate) fn text_width(text: &str, size: f64) -> f64 {
+    let hundredths = |c: char| match c {
+        ' '..='~' => WIDTHS[c as usize - 32],
+        '\u{1100}'..='\u{ffff}' | '\u{10000}'.. => 100,
+        _ => 70,
+    };
+    text.chars().map(|c| f64::from(hundredths(c))).sum::<f64>() / 100.0 * size
+}
+
+/// `text` shortened with an ellipsis to fit `width` pixels.
+pub(crate) fn fit(text: &str, size: f64, width: f64) -> String {
+    if text_width(text, size) <= width {
+        return text.to_owned();
+    }
+    let mut short = String::new();
+    for c in text.chars() {
+        short.push(c);
+        if text_width(&short, size) + size > width {
+            short.pop();
+            break;
+        }
+    }
+    format!("{}…", short.trim_end())
+}
+
+/// `text` broken between words into lines of at most `width` pixels; words longer than a line are shortened.
+pub(crate) fn wrap(text: &str, size: f64, width: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line)
+                if text_width(line, size) + text_width(word, size) + text_width(" ", size)
+                    <= width =>
+            {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(fit(word, size, width)),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_cannot_break_out_of_an_element_or_attribute() {
+        assert_eq!(
+            escape("<a href=\"x\">&'\u{1}\n"),
+            "&lt;a href=&quot;x&quot;&gt;&amp;&#39;\u{fffd} "
+        );
+    }
+
+    #[test]
+    fn coordinates_are_short_and_never_minus_zero() {
+        assert_eq!(
+            [1.0, 0.125, -0.001, 100.0, 2.5].map(number),
+            ["1", "0.12", "0", "100", "2.5"]
+        );
+    }
+
+    #[test]
+    fn elements_without_a_finite_place_are_left_out() {
+        let mut canvas = Canvas::new(10.0, 10.0);
+        canvas.line("l", (0.0, f64::NAN), (1.0, 1.0));
+        canvas.marker("m", 0, (f64::INFINITY, 0.0), 1.0);
+        canvas.polyline("p", &[(0.0, 0.0), (f64::NAN, 1.0), (1.0, 1.0), (2.0, 2.0)]);
+        let svg = canvas.finish();
+        assert_eq!(svg.body, "<polyline class=\"p\" points=\"1,1 2,2\"/>");
+    }
+
+    #[test]
+    fn wrapped_lines_fit_and_lose_no_word() {
+        let text = "A tiny puppy falls asleep inside the sleeve of a wool coat";
+        let lines = wrap(text, 12.0, 120.0);
+        assert!(lines.len() > 2 && lines.iter().all(|line| text_width(line, 12.0) <= 120.0));
+        assert_eq!(lines.join(" "), text);
+    }
+}

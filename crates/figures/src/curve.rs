@@ -1,0 +1,232 @@
+//! Curves: a quantity against the number of dimensions, λ or the epoch.
+
+use crate::{
+    accuracy::ci_words,
+    canvas::{Anchor, Canvas, Svg, text_width},
+    figure::Figure,
+    frame::{Axis, BELOW, BESIDE, Frame},
+    scale::{Spacing, Unit, decimal, range},
+    style::{SERIES, TICK},
+    table::{Cell, Table},
+};
+use emotome_stats::interval::Interval;
+
+/// One or several curves over a common abscissa.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Curves {
+    /// The heading.
+    pub title: String,
+    /// Name of the abscissa, e.g. `dimensions kept`.
+    pub x_label: String,
+    /// Spacing of the abscissa; logarithmic suits λ.
+    pub x_spacing: Spacing,
+    /// Name of the ordinate with its unit, e.g. `validation loss (nats per choice)`.
+    pub y_label: String,
+    /// How the ordinate is written.
+    pub y_unit: Unit,
+    /// The curves.
+    pub series: Vec<Series>,
+    /// Values to compare with, drawn as dashed lines, e.g. `chance`.
+    pub references: Vec<(String, f64)>,
+    /// The abscissa that was chosen, with the reason, e.g. `chosen: lowest validation loss`.
+    pub chosen: Option<(f64, String)>,
+}
+
+/// One curve.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Series {
+    /// Name in the legend.
+    pub label: String,
+    /// Points in drawing order.
+    pub points: Vec<CurvePoint>,
+}
+
+/// One point of a curve.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct CurvePoint {
+    /// Abscissa.
+    pub x: f64,
+    /// Ordinate; NaN leaves a gap.
+    pub y: f64,
+    /// 95 % confidence interval of the ordinate.
+    pub ci95: Option<Interval>,
+}
+
+impl From<(f64, f64)> for CurvePoint {
+    fn from((x, y): (f64, f64)) -> Self {
+        Self { x, y, ci95: None }
+    }
+}
+
+impl Figure for Curves {
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn alt(&self) -> String {
+        let mut text = format!("Line chart of {} against {}. ", self.y_label, self.x_label);
+        for series in &self.series {
+            let ends = (series.points.first(), series.points.last());
+            let (Some(first), Some(last)) = ends else {
+                continue;
+            };
+            text += &format!(
+                "{}: {} at {}, {} at {}",
+                series.label,
+                self.y_unit.show(first.y),
+                decimal(first.x),
+                self.y_unit.show(last.y),
+                decimal(last.x)
+            );
+            if let Some((low, high)) = range(series.points.iter().map(|p| p.y)) {
+                text += &format!(
+                    ", between {} and {} throughout",
+                    self.y_unit.show(low),
+                    self.y_unit.show(high)
+                );
+            }
+            text += ". ";
+        }
+        for (label, value) in &self.references {
+            text += &format!("Dashed line: {label}, {}. ", self.y_unit.show(*value));
+        }
+        if let Some((x, why)) = &self.chosen {
+            text += &format!("Marked: {} = {}, {why}.", self.x_label, decimal(*x));
+        }
+        text.trim_end().to_owned()
+    }
+
+    fn how_to_read(&self) -> &str {
+        "Follow each line from left to right; a shaded band is the 95 % confidence interval. \
+         Horizontal dashed lines are values to compare with; a vertical one marks the choice that was made."
+    }
+
+    fn svg(&self) -> Svg {
+        const WIDTH: f64 = 560.0;
+        let references = self
+            .references
+            .iter()
+            .map(|(l, _)| text_width(l, TICK))
+            .fold(0.0, f64::max)
+            .min(150.0);
+        let (left, right) = (
+            BESIDE,
+            WIDTH
+                - 14.0
+                - if references > 0.0 {
+                    references + 10.0
+                } else {
+                    0.0
+                },
+        );
+        let legend_rows = if self.series.len() > 1 {
+            self.series.len().div_ceil(3)
+        } else {
+            0
+        };
+        let top = 26.0 + 20.0 * legend_rows as f64;
+        let bottom = top + 230.0;
+        let points = || self.series.iter().flat_map(|s| &s.points);
+        let placeable = |p: &&CurvePoint| self.x_spacing == Spacing::Linear || p.x > 0.0;
+        let x = range(points().filter(placeable).map(|p| p.x)).unwrap_or((f64::NAN, f64::NAN));
+        let ys =
+            points().flat_map(|p| [Some(p.y), p.ci95.map(|ci| ci.low), p.ci95.map(|ci| ci.high)]);
+        let (low, high) =
+            range(ys.flatten().chain(self.references.iter().map(|r| r.1))).unwrap_or((0.0, 1.0));
+        let room = 0.06 * (high - low);
+
+        let mut canvas = Canvas::new(WIDTH, bottom + BELOW);
+        let frame = Frame::draw(
+            &mut canvas,
+            (left, top),
+            (right, bottom),
+            Some(&Axis {
+                label: &self.x_label,
+                range: x,
+                spacing: self.x_spacing,
+                unit: Unit::Plain,
+            }),
+            &Axis::linear(&self.y_label, (low - room, high + room), self.y_unit),
+        );
+        for (label, value) in &self.references {
+            let y = frame.y.at(*value);
+            canvas.line("chance", (left, y), (right, y));
+            canvas.text("note", (right + 6.0, y + 0.35 * TICK), Anchor::Start, label);
+        }
+        if let Some((chosen, why)) = &self.chosen {
+            let at = frame.x.at(*chosen);
+            canvas.line("chance", (at, top - 2.0), (at, bottom));
+            let half = text_width(why, TICK) / 2.0;
+            canvas.text(
+                "note",
+                (at.max(half + 4.0).min(WIDTH - half - 4.0), top - 8.0),
+                Anchor::Middle,
+                why,
+            );
+        }
+        for (i, series) in self.series.iter().enumerate() {
+            let colour = i % SERIES;
+            let place = |x: f64, y: f64| (frame.x.at(x), frame.y.at(y));
+            let with_ci: Vec<_> = series
+                .points
+                .iter()
+                .filter_map(|p| p.ci95.map(|ci| (p.x, ci)))
+                .collect();
+            let upper = with_ci.iter().map(|(x, ci)| place(*x, ci.high));
+            let lower = with_ci.iter().rev().map(|(x, ci)| place(*x, ci.low));
+            canvas.polygon(
+                &format!("band{colour}"),
+                &upper.chain(lower).collect::<Vec<_>>(),
+            );
+            let line: Vec<_> = series.points.iter().map(|p| place(p.x, p.y)).collect();
+            canvas.polyline(&format!("stroke{colour}"), &line);
+            // Markers tell few points apart; on a dense curve they would hide it.
+            if series.points.len() <= 40 {
+                for (point, at) in series.points.iter().zip(line) {
+                    let ci = ci_words(point.ci95, self.y_unit);
+                    let hint = format!(
+                        "{}: {} at {} = {}{ci}",
+                        series.label,
+                        self.y_unit.show(point.y),
+                        self.x_label,
+                        decimal(point.x)
+                    );
+                    canvas.hinted(&hint, |canvas| {
+                        canvas.marker(&format!("fill{colour}"), i, at, 3.5);
+                    });
+                }
+            }
+            if legend_rows > 0 {
+                let (x, y) = (
+                    left + (right - left) / 3.0 * (i % 3) as f64,
+                    12.0 + 20.0 * (i / 3) as f64,
+                );
+                canvas.polyline(&format!("stroke{colour}"), &[(x, y), (x + 24.0, y)]);
+                canvas.marker(&format!("fill{colour}"), i, (x + 12.0, y), 3.5);
+                canvas.text("note", (x + 31.0, y + 4.0), Anchor::Start, &series.label);
+            }
+        }
+        canvas.finish()
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::new(["series", "x", "y", "ci95_low", "ci95_high"]);
+        for series in &self.series {
+            for p in &series.points {
+                let ci = [
+                    p.ci95.map(|ci| ci.low).into(),
+                    p.ci95.map(|ci| ci.high).into(),
+                ];
+                let [low, high] = ci;
+                table.push([
+                    Cell::from(series.label.as_str()),
+                    p.x.into(),
+                    p.y.into(),
+                    low,
+                    high,
+                ]);
+            }
+        }
+        table
+    }
+}

@@ -1,0 +1,103 @@
+//! The frame of a plot: two labelled axes with round ticks and a quiet grid.
+
+use crate::{
+    canvas::{Anchor, Canvas, text_width},
+    scale::{Scale, Spacing, Unit, tick_labels},
+    style::TICK,
+};
+
+/// One axis before it is drawn.
+#[derive(Debug, Clone)]
+pub(crate) struct Axis<'a> {
+    pub(crate) label: &'a str,
+    pub(crate) range: (f64, f64),
+    pub(crate) spacing: Spacing,
+    pub(crate) unit: Unit,
+}
+
+impl<'a> Axis<'a> {
+    pub(crate) const fn linear(label: &'a str, range: (f64, f64), unit: Unit) -> Self {
+        Self {
+            label,
+            range,
+            spacing: Spacing::Linear,
+            unit,
+        }
+    }
+}
+
+/// Two scales and the rectangle between them.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) x: Scale,
+    pub(crate) y: Scale,
+}
+
+impl Frame {
+    /// Draws grid, axes, ticks and labels between the corners `top_left` and `bottom_right`.
+    /// Without `x` the caller writes what stands below.
+    pub(crate) fn draw(
+        canvas: &mut Canvas,
+        top_left: (f64, f64),
+        bottom_right: (f64, f64),
+        x: Option<&Axis<'_>>,
+        y: &Axis<'_>,
+    ) -> Self {
+        let (left, top) = top_left;
+        let (right, bottom) = bottom_right;
+        let frame = Self {
+            x: x.map_or_else(
+                || Scale::new(0.0, 1.0, (left, right), Spacing::Linear),
+                |x| Scale::new(x.range.0, x.range.1, (left, right), x.spacing),
+            ),
+            y: Scale::new(y.range.0, y.range.1, (bottom, top), y.spacing),
+        };
+        let ticks = frame.y.ticks(((bottom - top) / 45.0) as usize);
+        let labels = tick_labels(&ticks, y.unit);
+        for (&tick, label) in ticks.iter().zip(&labels) {
+            let at = frame.y.at(tick);
+            canvas.line("grid", (left, at), (right, at));
+            canvas.text("tick", (left - 7.0, at + 0.35 * TICK), Anchor::End, label);
+        }
+        let widest = labels
+            .iter()
+            .map(|l| text_width(l, TICK))
+            .fold(0.0, f64::max);
+        match x {
+            Some(x) => horizontal_axis(canvas, &frame.x, bottom, x),
+            None => canvas.line("axis", (left, bottom), (right, bottom)),
+        }
+        canvas.line("axis", (left, top), (left, bottom));
+        canvas.turned_text(
+            "",
+            (left - 14.0 - widest, (top + bottom) / 2.0),
+            Anchor::Middle,
+            -90.0,
+            y.label,
+        );
+        frame
+    }
+}
+
+/// Draws an axis with ticks below it at height `bottom`.
+pub(crate) fn horizontal_axis(canvas: &mut Canvas, scale: &Scale, bottom: f64, axis: &Axis<'_>) {
+    let (left, right) = scale.pixels();
+    let ticks = scale.ticks(((right - left) / 80.0) as usize);
+    canvas.line("axis", (left, bottom), (right, bottom));
+    for (&tick, label) in ticks.iter().zip(tick_labels(&ticks, axis.unit)) {
+        let at = scale.at(tick);
+        canvas.line("axis", (at, bottom), (at, bottom + 4.0));
+        canvas.text("tick", (at, bottom + 5.0 + TICK), Anchor::Middle, &label);
+    }
+    canvas.text(
+        "",
+        ((left + right) / 2.0, bottom + 37.0),
+        Anchor::Middle,
+        axis.label,
+    );
+}
+
+/// Room that a [`Frame`] needs below its bottom for ticks and label.
+pub(crate) const BELOW: f64 = 44.0;
+/// Room that a [`Frame`] needs left of it.
+pub(crate) const BESIDE: f64 = 68.0;

@@ -1,0 +1,388 @@
+//! The report: one HTML file that needs no network, no script and no help to read.
+
+use crate::{
+    canvas::escape,
+    figure::Figure,
+    png::base64,
+    scale::{Unit, count},
+    style,
+    table::Table,
+};
+use emotome_stats::interval::Interval;
+use std::fmt::Write as _;
+
+/// A report, from title to provenance. All text is plain; markup in it is shown, not obeyed.
+#[derive(Default)]
+pub struct Report {
+    /// The heading of the page.
+    pub title: String,
+    /// One line below it, e.g. the study and the date.
+    pub subtitle: String,
+    /// What was found, in a few sentences for a reader in a hurry.
+    pub summary: Vec<String>,
+    /// The body.
+    pub sections: Vec<Section>,
+    /// Terms and what they mean; see [`glossary`].
+    pub glossary: Vec<(String, String)>,
+    /// Inputs, checksums, versions and commands, as name and value.
+    pub provenance: Vec<(String, String)>,
+}
+
+/// One section: heading, words, key numbers, figures, tables; all but the heading may be empty.
+#[derive(Default)]
+pub struct Section {
+    /// The heading.
+    pub heading: String,
+    /// Paragraphs in plain language.
+    pub text: Vec<String>,
+    /// Key numbers.
+    pub measures: Vec<Measure>,
+    /// Figures.
+    pub figures: Vec<Box<dyn Figure>>,
+    /// Tables with their captions.
+    pub tables: Vec<(String, Table)>,
+    /// What the reader must beware of.
+    pub cautions: Vec<String>,
+}
+
+/// A number with everything needed to judge it. What is missing is shown as missing.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Measure {
+    /// What was measured, e.g. `Held-out accuracy`.
+    pub name: String,
+    /// What that is, in one plain sentence.
+    pub meaning: String,
+    /// The estimate.
+    pub value: f64,
+    /// How it is written.
+    pub unit: Unit,
+    /// Its 95 % confidence interval.
+    pub ci95: Option<Interval>,
+    /// How many of what it rests on, e.g. `(6000, "choices")`.
+    pub n: Option<(u64, String)>,
+    /// The value that guessing reaches.
+    pub chance: Option<f64>,
+    /// The range in which the best possible value lies.
+    pub ceiling: Option<Interval>,
+}
+
+/// Terms that every report uses.
+#[must_use]
+pub fn glossary() -> Vec<(String, String)> {
+    [
+        ("Odd-one-out choice", "Of three stimuli, the one that fits least with the other two. The two left over count as the similar pair."),
+        ("Embedding", "A table with one row for each stimulus and a few non-negative numbers, its weights on dimensions. Stimuli with high weights on the same dimensions are similar."),
+        ("Dimension", "One column of the embedding: a property that stimuli have to a degree. It gets its meaning from the stimuli that weigh most on it."),
+        ("Chance", "What guessing reaches: one in three for an odd-one-out choice."),
+        ("Noise ceiling", "The best that any model could reach, because the same triplet does not always get the same answer. It is given as a range: one end of it is known to be too low, the other too high."),
+        ("Held out", "Choices that played no part in fitting. Only they show whether an embedding predicts."),
+        ("Loss", "The mean surprise at the choices, in nats: 1.099 for guessing, 0 for certainty that is always right. Lower is better."),
+        ("95 % CI", "A range made so that 95 of 100 such ranges hold the true value."),
+        ("Similarity matrix", "For each pair of stimuli, the share of triplets in which the two stay together."),
+        ("Reproducibility", "Whether a dimension comes back when the fit starts from other random numbers: the correlation with its partner there. Dimensions that shuffled stimuli could match are not counted."),
+    ]
+    .map(|(term, meaning)| (term.to_owned(), meaning.to_owned()))
+    .to_vec()
+}
+
+/// A file that belongs beside the report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asset {
+    /// Its name, e.g. `01-held-out-accuracy.svg`; made of letters, digits, `-` and `.` only.
+    pub name: String,
+    /// Its content.
+    pub content: String,
+}
+
+/// Rows of a table that the page shows; all stand in the download.
+const ROWS_SHOWN: usize = 40;
+/// Columns above which a table is only offered for download.
+const COLUMNS_SHOWN: usize = 12;
+/// Bytes of a table that the page carries; a larger one stands only among the [`Report::assets`].
+const CARRIED: usize = 512 * 1024;
+
+impl Report {
+    /// The page. Equal reports give equal bytes.
+    #[must_use]
+    pub fn html(&self) -> String {
+        let mut out =
+            String::from("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+        out.push_str(
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n",
+        );
+        let _ = write!(out, "<title>{}</title>\n<style>\n", escape(&self.title));
+        style::page_rules(&mut out);
+        out.push_str(PAGE);
+        out.push_str(
+            "</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">Skip to the text</a>\n",
+        );
+        let _ = writeln!(
+            out,
+            "<header><h1>{}</h1><p class=\"subtitle\">{}</p></header>",
+            escape(&self.title),
+            escape(&self.subtitle)
+        );
+        self.contents(&mut out);
+        out.push_str("<main id=\"main\" tabindex=\"-1\">\n");
+        if !self.summary.is_empty() {
+            out.push_str("<section class=\"summary\" aria-labelledby=\"in-short\"><h2 id=\"in-short\">In short</h2>");
+            paragraphs(&mut out, &self.summary);
+            out.push_str("</section>\n");
+        }
+        let mut number = 0;
+        for (i, section) in self.sections.iter().enumerate() {
+            section.html(&mut out, i + 1, &mut number);
+        }
+        pairs(&mut out, "words", "What the words mean", &self.glossary);
+        pairs(
+            &mut out,
+            "provenance",
+            "Where the numbers come from",
+            &self.provenance,
+        );
+        out.push_str("</main>\n</body>\n</html>\n");
+        out
+    }
+
+    /// Each figure as an SVG file and its numbers as TSV, to be written into `figures` beside the page.
+    #[must_use]
+    pub fn assets(&self) -> Vec<Asset> {
+        let figures = self.sections.iter().flat_map(|s| &s.figures).enumerate();
+        figures
+            .flat_map(|(i, figure)| {
+                let stem = stem(i + 1, figure.title());
+                [
+                    Asset {
+                        name: format!("{stem}.svg"),
+                        content: figure.svg_file(),
+                    },
+                    Asset {
+                        name: format!("{stem}.tsv"),
+                        content: figure.tsv(),
+                    },
+                ]
+            })
+            .collect()
+    }
+
+    fn contents(&self, out: &mut String) {
+        let headings = self
+            .sections
+            .iter()
+            .enumerate()
+            .map(|(i, s)| (format!("section-{}", i + 1), s.heading.as_str()));
+        let tail = [
+            ("words", "What the words mean", self.glossary.is_empty()),
+            (
+                "provenance",
+                "Where the numbers come from",
+                self.provenance.is_empty(),
+            ),
+        ];
+        let tail = tail
+            .into_iter()
+            .filter(|(.., empty)| !empty)
+            .map(|(id, heading, _)| (id.to_owned(), heading));
+        out.push_str("<nav aria-label=\"Contents\"><ol>");
+        for (id, heading) in headings.chain(tail) {
+            let _ = write!(out, "<li><a href=\"#{id}\">{}</a></li>", escape(heading));
+        }
+        out.push_str("</ol></nav>\n");
+    }
+}
+
+impl Section {
+    fn html(&self, out: &mut String, index: usize, figures: &mut usize) {
+        let _ = write!(
+            out,
+            "<section aria-labelledby=\"section-{index}\"><h2 id=\"section-{index}\">{}</h2>",
+            escape(&self.heading)
+        );
+        paragraphs(out, &self.text);
+        for caution in &self.cautions {
+            let _ = write!(
+                out,
+                "<p class=\"caution\"><strong>Beware:</strong> {}</p>",
+                escape(caution)
+            );
+        }
+        if !self.measures.is_empty() {
+            measures(out, &self.measures, &self.heading);
+        }
+        for figure in &self.figures {
+            *figures += 1;
+            plate(out, *figures, figure.as_ref());
+        }
+        for (caption, table) in &self.tables {
+            scrolling(out, caption, &table.html(caption, usize::MAX));
+        }
+        out.push_str("</section>\n");
+    }
+}
+
+fn paragraphs(out: &mut String, text: &[String]) {
+    for paragraph in text {
+        let _ = write!(out, "<p>{}</p>", escape(paragraph));
+    }
+}
+
+/// A wide table that keyboards can scroll without moving the page.
+fn scrolling(out: &mut String, label: &str, table: &str) {
+    let _ = write!(
+        out,
+        "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{}\">{table}</div>",
+        escape(label)
+    );
+}
+
+fn measures(out: &mut String, measures: &[Measure], heading: &str) {
+    let mut table = format!(
+        "<table class=\"measures\"><caption>Key numbers: {}</caption><thead><tr><th scope=\"col\">What</th><th scope=\"col\">Value</th>\
+         <th scope=\"col\">95 % CI</th><th scope=\"col\">n</th><th scope=\"col\">Chance</th><th scope=\"col\">Noise ceiling</th></tr></thead><tbody>",
+        escape(heading)
+    );
+    let span = |unit: Unit, i: &Interval| format!("{} to {}", unit.show(i.low), unit.show(i.high));
+    for m in measures {
+        let missing = || "–".to_owned();
+        let _ = write!(
+            table,
+            "<tr><th scope=\"row\">{}<span class=\"meaning\">{}</span></th><td class=\"number strong\">{}</td>",
+            escape(&m.name),
+            escape(&m.meaning),
+            m.unit.show(m.value)
+        );
+        let cells = [
+            m.ci95.as_ref().map_or_else(missing, |ci| span(m.unit, ci)),
+            m.n.as_ref().map_or_else(missing, |(n, what)| {
+                format!("{} {}", count(*n), escape(what))
+            }),
+            m.chance.map_or_else(missing, |c| m.unit.show(c)),
+            m.ceiling.as_ref().map_or_else(missing, |c| span(m.unit, c)),
+        ];
+        for cell in cells {
+            let _ = write!(table, "<td class=\"number\">{cell}</td>");
+        }
+        table.push_str("</tr>");
+    }
+    table.push_str("</tbody></table>");
+    scrolling(out, &format!("Key numbers: {heading}"), &table);
+}
+
+fn plate(out: &mut String, number: usize, figure: &dyn Figure) {
+    let (title, alt, table) = (figure.title(), figure.alt(), figure.table());
+    let id = format!("figure-{number}");
+    let _ = write!(
+        out,
+        "<figure id=\"{id}\"><div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Figure {number}\">{}</div>\
+         <figcaption><strong>Figure {number}. {}{}</strong> {}</figcaption>",
+        figure.svg().inline(&id, title, &alt),
+        escape(title),
+        if title.ends_with(['.', '?', '!']) {
+            ""
+        } else {
+            "."
+        },
+        escape(figure.how_to_read())
+    );
+    let _ = write!(
+        out,
+        "<details><summary>Figure {number} in words and numbers</summary><p>{}</p>",
+        escape(&alt)
+    );
+    let stem = stem(number, title);
+    let tsv = table.tsv();
+    if table.width() <= COLUMNS_SHOWN {
+        let caption = match table.len() {
+            n if n > ROWS_SHOWN => {
+                format!("Numbers of figure {number}: the first {ROWS_SHOWN} of {n} rows")
+            }
+            _ => format!("Numbers of figure {number}"),
+        };
+        scrolling(out, &caption, &table.html(&caption, ROWS_SHOWN));
+    }
+    let svg = base64(figure.svg_file().as_bytes());
+    let _ = write!(
+        out,
+        "<p class=\"files\"><a download=\"{stem}.svg\" href=\"data:image/svg+xml;base64,{svg}\">Picture for a paper (SVG)</a>"
+    );
+    if tsv.len() <= CARRIED {
+        let tsv = base64(tsv.as_bytes());
+        let _ = write!(
+            out,
+            " · <a download=\"{stem}.tsv\" href=\"data:text/tab-separated-values;base64,{tsv}\">All numbers (TSV)</a>"
+        );
+    } else {
+        let _ = write!(
+            out,
+            " · All numbers: <code>figures/{stem}.tsv</code> beside this page"
+        );
+    }
+    out.push_str("</p></details></figure>");
+}
+
+fn pairs(out: &mut String, id: &str, heading: &str, pairs: &[(String, String)]) {
+    if pairs.is_empty() {
+        return;
+    }
+    let _ = write!(
+        out,
+        "<section aria-labelledby=\"{id}\"><h2 id=\"{id}\">{}</h2><dl>",
+        escape(heading)
+    );
+    for (name, value) in pairs {
+        let _ = write!(out, "<dt>{}</dt><dd>{}</dd>", escape(name), escape(value));
+    }
+    out.push_str("</dl></section>\n");
+}
+
+/// `3, "Held-out accuracy"` becomes `03-held-out-accuracy`.
+fn stem(number: usize, title: &str) -> String {
+    let words: Vec<String> = title
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .take(8)
+        .map(str::to_ascii_lowercase)
+        .collect();
+    format!("{number:02}-{}", words.join("-"))
+        .trim_end_matches('-')
+        .to_owned()
+}
+
+const PAGE: &str = "\
+*{box-sizing:border-box}\n\
+body{margin:0 auto;max-width:54rem;padding:1.5rem 1.25rem 4rem;background:var(--page);color:var(--ink);\
+font:16px/1.6 system-ui,-apple-system,'Segoe UI','Helvetica Neue',Arial,'Liberation Sans',sans-serif}\n\
+h1{font-size:1.9rem;line-height:1.2;margin:.5rem 0 .25rem}\n\
+h2{font-size:1.35rem;line-height:1.3;margin:3rem 0 .5rem;padding-top:.75rem;border-top:1px solid var(--grid)}\n\
+p{margin:.6rem 0;max-width:44rem}\n\
+a{color:var(--accent)}\n\
+a:focus-visible,summary:focus-visible,.scroll:focus-visible{outline:3px solid var(--accent);outline-offset:2px;border-radius:2px}\n\
+.skip{position:absolute;left:-999rem}\n\
+.skip:focus{position:static}\n\
+.subtitle{color:var(--muted);margin-top:0}\n\
+nav ol{margin:1rem 0;padding-left:1.4rem;columns:2;column-gap:2rem}\n\
+nav li{break-inside:avoid}\n\
+.summary{background:var(--panel);border-left:4px solid var(--accent);padding:.4rem 1.1rem .7rem;border-radius:4px}\n\
+.summary h2{border:0;margin:.3rem 0;padding:0}\n\
+.caution{border-left:4px solid var(--s1);padding:.1rem .9rem}\n\
+figure{margin:1.75rem 0}\n\
+figcaption{margin-top:.5rem;font-size:.95rem;max-width:44rem}\n\
+svg.figure{display:block;max-width:100%;height:auto;min-width:30rem}\n\
+.scroll{overflow-x:auto}\n\
+details{margin-top:.5rem;font-size:.95rem}\n\
+summary{cursor:pointer;color:var(--accent)}\n\
+table{border-collapse:collapse;font-size:.92rem;margin:.9rem 0}\n\
+caption{text-align:left;font-weight:600;padding-bottom:.3rem}\n\
+th,td{text-align:left;vertical-align:top;padding:.35rem .9rem .35rem 0;border-bottom:1px solid var(--grid)}\n\
+thead th{border-bottom:1.5px solid var(--line)}\n\
+.measures{width:100%}\n\
+.measures tbody th{font-weight:600;max-width:20rem}\n\
+.meaning{display:block;font-weight:400;color:var(--muted);font-size:.88rem;line-height:1.45}\n\
+td.number{font-variant-numeric:tabular-nums;white-space:nowrap}\n\
+td.strong{font-weight:700}\n\
+dt{font-weight:600;margin-top:.7rem}\n\
+dd{margin:0;max-width:44rem;overflow-wrap:anywhere}\n\
+code{overflow-wrap:anywhere}\n\
+@media (max-width:40rem){nav ol{columns:1}}\n\
+@media print{details{display:none}.skip{display:none}figure,tr{break-inside:avoid}}\n";
