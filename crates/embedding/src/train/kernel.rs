@@ -20,19 +20,9 @@
 #![allow(unsafe_code)]
 
 use super::lanes::{LANES, Lanes, Portable};
+use crate::evaluate::score::Similarity;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
-
-/// How similar two stimuli are, given their rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Similarity {
-    /// x_i · x_j, the similarity of SPoSE and VICE.
-    #[default]
-    Dot,
-    /// −‖x_i − x_j‖.
-    Euclidean,
-}
+use serde::Serialize;
 
 /// The instruction set that the kernels use. All give the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -215,8 +205,8 @@ unsafe fn slopes_with<V: Lanes>(
                 record.slopes[pair] = match likelihood.similarity {
                     Similarity::Dot => g[pair][t],
                     // ∂(−‖x_i − x_j‖)/∂x_i = (x_j − x_i)/‖x_i − x_j‖; at zero distance take 0.
-                    Similarity::Euclidean if s[pair][t] < 0.0 => g[pair][t] / -s[pair][t],
-                    Similarity::Euclidean => 0.0,
+                    Similarity::NegativeEuclidean if s[pair][t] < 0.0 => g[pair][t] / -s[pair][t],
+                    Similarity::NegativeEuclidean => 0.0,
                 };
             }
         }
@@ -237,7 +227,7 @@ unsafe fn similarities<V: Lanes>(rows: Rows<'_>, items: [u32; 3], similarity: Si
                     sums[1] = a.mul_add(c, sums[1]);
                     sums[2] = b.mul_add(c, sums[2]);
                 }
-                Similarity::Euclidean => {
+                Similarity::NegativeEuclidean => {
                     let (ab, ac, bc) = (a.sub(b), a.sub(c), b.sub(c));
                     sums[0] = ab.mul_add(ab, sums[0]);
                     sums[1] = ac.mul_add(ac, sums[1]);
@@ -248,7 +238,7 @@ unsafe fn similarities<V: Lanes>(rows: Rows<'_>, items: [u32; 3], similarity: Si
         let sums = [sums[0].sum(), sums[1].sum(), sums[2].sum()];
         match similarity {
             Similarity::Dot => sums,
-            Similarity::Euclidean => [-sums[0].sqrt(), -sums[1].sqrt(), -sums[2].sqrt()],
+            Similarity::NegativeEuclidean => [-sums[0].sqrt(), -sums[1].sqrt(), -sums[2].sqrt()],
         }
     }
 }
@@ -563,7 +553,7 @@ impl<U: RowUpdate> Pass<'_, U> {
             let current = self.rows.row(item as u32).add(offset);
             for b in 0..BLOCKS {
                 let mut gradient = left[b].add(right[b]);
-                if self.similarity == Similarity::Euclidean {
+                if self.similarity == Similarity::NegativeEuclidean {
                     gradient = V::load(current.add(b * LANES)).mul_add(V::splat(-weight), gradient);
                 }
                 let at = offset + b * LANES;
@@ -646,7 +636,7 @@ mod tests {
                 let pairs = row(i).iter().zip(row(j));
                 match likelihood.similarity {
                     Similarity::Dot => pairs.map(|(x, y)| x * y).sum::<f64>(),
-                    Similarity::Euclidean => -pairs.map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt(),
+                    Similarity::NegativeEuclidean => -pairs.map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt(),
                 }
             });
             let total: f64 = s.iter().map(|s| s.exp()).sum();
@@ -670,7 +660,7 @@ mod tests {
     }
 
     fn likelihoods() -> impl Iterator<Item = (Likelihood, bool)> {
-        [Similarity::Dot, Similarity::Euclidean].into_iter().flat_map(|similarity| {
+        [Similarity::Dot, Similarity::NegativeEuclidean].into_iter().flat_map(|similarity| {
             [0.0, 0.2].into_iter().flat_map(move |lapse| {
                 [false, true].map(move |soft| (Likelihood { similarity, lapse }, soft))
             })

@@ -26,4 +26,4 @@ pub use adam::Constraint;
 pub use checkpoint::{CheckpointError, CheckpointPolicy};
 pub use engine::Score;
 pub use fit::{Epoch, Fit, FitError, FitOptions, Stop, TrainingData};
-pub use kernel::{InstructionSet, Similarity};
+pub use kernel::InstructionSet;

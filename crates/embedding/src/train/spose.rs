@@ -15,7 +15,8 @@
 use super::adam::{Adam, BETA2, Constraint, PenalisedAdam};
 use super::engine::{Engine, Score};
 use super::fit::{Epoch, Fit, FitError, FitOptions, Model, Plan, Scale, Stop, TrainingData, fit};
-use super::kernel::{InstructionSet, Likelihood, RowUpdate, Similarity};
+use super::kernel::{InstructionSet, Likelihood, RowUpdate};
+use crate::evaluate::score::Similarity;
 use emotome_stats::random::{CounterRng, Seed};
 use emotome_stats::regression::fit_line;
 use ndarray::Array2;
@@ -25,7 +26,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
-    /// Rises over the first 5 % of the steps, then falls to zero along half a cosine.
+    /// Rises over the first 5 % of the steps, then falls to zero along half a cosine; λ rises to
+    /// its value over the first 20 %.
     #[default]
     Cosine,
     /// Stays; the fit ends when the training loss is flat over `window` epochs (slope > 0 or
@@ -152,6 +154,10 @@ impl CheckedSpose {
 /// Mean and standard deviation of the first weights, as published.
 const START: (f64, f64) = (0.1, 0.01);
 const WARM_UP: f64 = 0.05;
+/// The share of the steps over which λ rises to its value. All weights zero is a stationary point
+/// of the loss: a full penalty on the small first weights would end there before any structure
+/// could form.
+const PENALTY_RAMP: f64 = 0.2;
 /// The published regression test of a flat loss.
 const FLAT_P: f64 = 0.1;
 
@@ -220,20 +226,21 @@ impl Model for CheckedSpose {
     }
 
     fn update(&self, data: &Scale, _seed: Seed, step: u64) -> PenalisedAdam {
-        let share = match self.0.schedule {
-            Schedule::Constant { .. } => 1.0,
+        let (share, penalty) = match self.0.schedule {
+            Schedule::Constant { .. } => (1.0, 1.0),
             Schedule::Cosine => {
                 let x = (step as f64 + 0.5) / data.steps as f64;
-                if x < WARM_UP {
+                let share = if x < WARM_UP {
                     x / WARM_UP
                 } else {
                     0.5 + 0.5 * (std::f64::consts::PI * (x - WARM_UP) / (1.0 - WARM_UP)).cos()
-                }
+                };
+                (share, (x / PENALTY_RAMP).min(1.0))
             }
         };
         PenalisedAdam {
             adam: Adam::step(step + 1, (self.0.rate * share) as f32, BETA2),
-            kappa: (self.0.lambda / data.n_items as f64) as f32,
+            kappa: (penalty * self.0.lambda / data.n_items as f64) as f32,
             constraint: self.0.constraint,
         }
     }

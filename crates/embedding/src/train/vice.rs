@@ -18,7 +18,8 @@
 use super::adam::{Adam, BETA2};
 use super::engine::{Engine, Score, score_samples};
 use super::fit::{Epoch, Fit, FitError, FitOptions, Model, Plan, Scale, Stop, TrainingData, fit};
-use super::kernel::{InstructionSet, Likelihood, RowPosition, RowUpdate, Similarity};
+use super::kernel::{InstructionSet, Likelihood, RowPosition, RowUpdate};
+use crate::evaluate::score::Similarity;
 use super::lanes::{LANES, Lanes, Portable};
 use super::noise::normals;
 use super::spose::{check_common, default_batch, require};
@@ -42,7 +43,7 @@ use serde::{Deserialize, Serialize};
 /// | `window` | 20 | epochs without a change in dimensions that end the fit | ≥ 1 |
 /// | `epochs` | 500 | most epochs | 1–100,000 |
 /// | `batch` | N/64 within 128–16,384 | trials per step | 1–2^24 |
-/// | `rate` | 0.01 | step size of Adam | > 0 |
+/// | `rate` | 0.02 | step size of Adam | > 0 |
 /// | `samples` | 10 | draws of X that predictions are averaged over | 1–1000 |
 /// | `lapse` | 0 | share of trials answered by guessing | 0–0.99 |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,7 +78,7 @@ impl Default for ViceParams {
             window: 20,
             epochs: 500,
             batch: None,
-            rate: 0.01,
+            rate: 0.02,
             samples: 10,
             lapse: 0.0,
         }

@@ -1,0 +1,217 @@
+//! `emotome fit`
+
+use super::command_line;
+use crate::failure::Failure;
+use crate::flags::{ForceFlag, SeedFlag, TripletsFlags};
+use crate::show::{bytes, count, rows};
+use crate::terminal::Session;
+use clap::{Args, ValueEnum};
+use emotome_embedding::evaluate::score::Similarity;
+use emotome_embedding::train::Constraint;
+use emotome_embedding::train::select::DEFAULT_LAMBDAS;
+use emotome_embedding::train::spose::{Schedule, SposeParams};
+use emotome_embedding::train::vice::ViceParams;
+use emotome_triplets::split::Shares;
+use emotome_workflows::fit::{FitRequest, FitSummary, HeldOut, Method, fit};
+use std::path::PathBuf;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum MethodName {
+    /// Sparse non-negative point estimate, exact zeros.
+    Spose,
+    /// SPoSE with the published code's settings and soft penalty, for comparison.
+    SposePublished,
+    /// Spike-and-slab distribution with automatic pruning.
+    Vice,
+    /// VICE with the published code's settings, for comparison.
+    VicePublished,
+    /// Dot products of rows of any sign: a baseline.
+    Unconstrained,
+    /// Negative Euclidean distances: a baseline.
+    Euclidean,
+}
+
+/// Fits an embedding to odd-one-out choices and writes it with provenance.
+#[derive(Debug, Args)]
+pub(crate) struct Fit {
+    #[command(flatten)]
+    triplets: TripletsFlags,
+    /// Number of stimuli; ids run from 0 to N − 1. [default: inferred from the file, and reported]
+    #[arg(long, value_name = "N")]
+    n_items: Option<usize>,
+    /// Model.
+    #[arg(long, value_enum, default_value = "spose")]
+    method: MethodName,
+    /// Dimensions to start with. [default: 90 for SPoSE, 100 for VICE]
+    #[arg(long, value_name = "D")]
+    dims: Option<usize>,
+    /// Weight λ of the L1 penalty; several are tried on the validation choices.
+    /// [default: 0.001 to 0.032 in doublings]
+    #[arg(long, value_name = "L", value_delimiter = ',')]
+    lambda: Vec<f64>,
+    /// Independent runs; SPoSE refits their consensus, VICE keeps the best.
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    seeds: u16,
+    /// Passes over the choices (VICE: at most).
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Trials per step.
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+    /// Step size.
+    #[arg(long, value_name = "X")]
+    rate: Option<f64>,
+    /// Share of trials that were answered by guessing.
+    #[arg(long, value_name = "P")]
+    lapse: Option<f64>,
+    /// VICE: standard deviation of the spike.
+    #[arg(long, value_name = "X")]
+    spike: Option<f64>,
+    /// VICE: standard deviation of the slab.
+    #[arg(long, value_name = "X")]
+    slab: Option<f64>,
+    /// VICE: prior share of the spike.
+    #[arg(long, value_name = "P")]
+    pi: Option<f64>,
+    /// VICE: epochs before the stopping rule.
+    #[arg(long, value_name = "N")]
+    burn_in: Option<usize>,
+    /// VICE: epochs with the same number of dimensions that end the fit.
+    #[arg(long, value_name = "N")]
+    window: Option<usize>,
+    /// Share of the choices held out for choosing λ and the epoch, by triplet.
+    #[arg(long, value_name = "P", default_value_t = 0.1, conflicts_with_all = ["validation", "test"])]
+    validation_share: f64,
+    /// Share of the choices held out for the score at the end, by triplet.
+    #[arg(long, value_name = "P", default_value_t = 0.0, conflicts_with_all = ["validation", "test"])]
+    test_share: f64,
+    /// Validation choices in a file of their own.
+    #[arg(long, value_name = "FILE")]
+    validation: Option<PathBuf>,
+    /// Test choices in a file of their own.
+    #[arg(long, value_name = "FILE")]
+    test: Option<PathBuf>,
+    /// Folder for the results.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Go on from the checkpoint of an interrupted fit.
+    #[arg(long)]
+    resume: bool,
+    #[command(flatten)]
+    seed: SeedFlag,
+    #[command(flatten)]
+    force: ForceFlag,
+    /// Print what would be done, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Fit {
+    fn method(&self) -> Method {
+        let spose = |base: SposeParams| {
+            let lambdas = match &self.lambda[..] {
+                [] if base.constraint == Constraint::SoftPenalty => vec![base.lambda],
+                [] => DEFAULT_LAMBDAS.to_vec(),
+                given => given.to_vec(),
+            };
+            let params = SposeParams {
+                dims: self.dims.unwrap_or(base.dims),
+                epochs: self.epochs.or(base.epochs),
+                batch: self.batch.or(base.batch),
+                rate: self.rate.unwrap_or(base.rate),
+                lapse: self.lapse.unwrap_or(base.lapse),
+                schedule: match (base.schedule, self.window) {
+                    (Schedule::Constant { .. }, window) => Schedule::Constant { window },
+                    (schedule, _) => schedule,
+                },
+                ..base
+            };
+            Method::Spose { params, lambdas }
+        };
+        let vice = |base: ViceParams| Method::Vice {
+            params: ViceParams {
+                dims: self.dims.unwrap_or(base.dims),
+                epochs: self.epochs.unwrap_or(base.epochs),
+                batch: self.batch.or(base.batch),
+                rate: self.rate.unwrap_or(base.rate),
+                lapse: self.lapse.unwrap_or(base.lapse),
+                spike: self.spike.unwrap_or(base.spike),
+                slab: self.slab.unwrap_or(base.slab),
+                pi: self.pi.unwrap_or(base.pi),
+                burn_in: self.burn_in.unwrap_or(base.burn_in),
+                window: self.window.unwrap_or(base.window),
+                ..base
+            },
+        };
+        match self.method {
+            MethodName::Spose => spose(SposeParams::default()),
+            MethodName::SposePublished => spose(SposeParams::published()),
+            MethodName::Unconstrained => spose(SposeParams {
+                constraint: Constraint::Unconstrained,
+                ..SposeParams::default()
+            }),
+            MethodName::Euclidean => spose(SposeParams {
+                similarity: Similarity::NegativeEuclidean,
+                ..SposeParams::default()
+            }),
+            MethodName::Vice => vice(ViceParams::default()),
+            MethodName::VicePublished => vice(ViceParams::published()),
+        }
+    }
+
+    pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
+        let held_out = if self.validation.is_some() || self.test.is_some() {
+            HeldOut::Files { validation: self.validation.clone(), test: self.test.clone() }
+        } else {
+            HeldOut::Shares(Shares { validation: self.validation_share, test: self.test_share })
+        };
+        let request = FitRequest {
+            triplets: self.triplets.file(self.n_items),
+            held_out,
+            method: self.method(),
+            seeds: usize::from(self.seeds),
+            seed: self.seed.get(),
+            out: self.out.clone(),
+            overwrite: self.force.get(),
+            resume: self.resume,
+            command: command_line(),
+        };
+        if self.dry_run {
+            return session.show(&request.method, |method| {
+                format!("would fit {} with {method:#?}\nand write to {}", request.triplets.path.display(), request.out.display())
+            });
+        }
+        session.show(&fit(&request, session.run())?, text)
+    }
+}
+
+fn text(s: &FitSummary) -> String {
+    let mut out = vec![
+        ("stimuli", format!("{}{}", s.n_items, if s.n_items_inferred { " (inferred from the file; state --n-items to be sure)" } else { "" })),
+        ("choices", format!("{} to fit, {} to validate, {} to test", count(s.trials[0] as u64), count(s.trials[1] as u64), count(s.trials[2] as u64))),
+        ("dimensions", s.dims.to_string()),
+    ];
+    if let Some(selection) = &s.selection {
+        let tried = selection.candidates.iter().map(|c| format!("{} → {:.4}", c.lambda, c.nll));
+        let edge = if selection.at_edge { "; at the edge of what was tried, so try further" } else { "" };
+        out.push(("λ", format!("{} (validation NLL {}{edge})", selection.lambda, tried.collect::<Vec<_>>().join(", "))));
+    }
+    if let (Some(nll), Some(accuracy)) = (s.val_nll, s.val_accuracy) {
+        out.push(("validation", format!("NLL {nll:.4} (guessing 1.0986), accuracy {:.1} % (guessing 33.3 %)", 100.0 * accuracy)));
+    }
+    if let Some(test) = &s.test {
+        let ci = test.accuracy_ci95;
+        out.push(("test", format!("NLL {:.4}, accuracy {:.1} % [{:.1}, {:.1}]", test.nll, 100.0 * test.accuracy, 100.0 * ci.low, 100.0 * ci.high)));
+    }
+    if let Some(agreement) = &s.agreement {
+        let least = agreement.iter().copied().fold(f64::INFINITY, f64::min);
+        out.push(("consensus", format!("of {} seeds; dimensions agree across seeds with mean r ≥ {least:.2}", s.seeds.len())));
+    }
+    out.push(("epochs", format!("{} of {} kept", s.best_epoch, s.epochs)));
+    out.push(("time", format!("{:.2} s of training, {:.1} M choices/s; {:.1} s in all", s.seconds, s.triplets_per_second / 1e6, s.total_seconds)));
+    if let Some(peak) = s.peak_rss_bytes {
+        out.push(("memory", bytes(peak)));
+    }
+    out.push(("embedding", s.embedding.display().to_string()));
+    rows(out)
+}

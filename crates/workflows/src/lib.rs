@@ -1,0 +1,15 @@
+//! Whole tasks, from files to files.
+//!
+//! Each module is one task: a request with all its parameters in, files with provenance written, a
+//! summary that serialises to the stable JSON of the command line out. The command line, Python
+//! and the web only fill in requests and show summaries.
+
+pub mod choices;
+pub mod error;
+pub mod evaluate;
+pub mod fit;
+pub mod memory;
+pub mod simulate;
+pub mod tripletize;
+
+pub use error::WorkflowError;

@@ -1,0 +1,98 @@
+//! A planted embedding and the choices of an agent that has it.
+
+use crate::WorkflowError;
+use emotome_embedding::Embedding;
+use emotome_embedding::files::write_embedding;
+use emotome_judges::simulated::{PlantParams, ResponseParams, SimulatedJudge};
+use emotome_judges::tripletize::tripletize as judge_all;
+use emotome_stats::random::Seed;
+use emotome_stimuli::output::{self, Overwrite};
+use emotome_stimuli::provenance::Provenance;
+use emotome_stimuli::run::Run;
+use emotome_triplets::ChoiceSet;
+use emotome_triplets::design::{Balance, DesignParams};
+use emotome_triplets::formats::{Format, WriteOptions};
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// What to simulate.
+#[derive(Debug, Clone)]
+pub struct SimulateRequest {
+    /// The planted embedding.
+    pub plant: PlantParams,
+    /// How the agent answers.
+    pub response: ResponseParams,
+    /// The number of choices.
+    pub trials: u64,
+    /// Seed of embedding, design and answers.
+    pub seed: Seed,
+    /// The folder of results.
+    pub out: PathBuf,
+    /// Whether results there may be replaced.
+    pub overwrite: Overwrite,
+    /// The command, for the provenance.
+    pub command: Vec<String>,
+}
+
+/// What was simulated. Field names are stable.
+#[derive(Debug, Clone, Serialize)]
+pub struct SimulateSummary {
+    /// Stimuli.
+    pub n_items: usize,
+    /// Planted dimensions.
+    pub dims: usize,
+    /// Choices.
+    pub n: usize,
+    /// Accuracy of an agent that knows the planted embedding: the best any fit can reach.
+    pub best_accuracy: f64,
+    /// Mean −ln p under the planted embedding, in nats.
+    pub best_nll: f64,
+    /// The choices, odd one last.
+    pub triplets: PathBuf,
+    /// The planted embedding.
+    pub embedding: PathBuf,
+}
+
+/// Plants an embedding, lets an agent with it judge distinct random triplets, and writes
+/// `embedding.npz`, `embedding.tsv`, `triplets.npy` and provenance.
+///
+/// # Errors
+/// [`WorkflowError`] for impossible parameters, more choices than triplets, and writing.
+pub fn simulate(request: &SimulateRequest, run: Run<'_>) -> Result<SimulateSummary, WorkflowError> {
+    let weights = request.plant.plant(request.seed)?;
+    let judge = SimulatedJudge::new(weights.view(), request.response, request.seed)?;
+    let design = DesignParams {
+        trials: request.trials,
+        balance: Balance::None,
+        ..DesignParams::new(request.plant.n_stimuli, request.seed.0)
+    }
+    .check()?;
+    run.progress.begin("judging", Some(design.len()));
+    let made = judge_all(&judge, |t| design.trial(t), 0..design.len(), run)?;
+    run.progress.end();
+    let choices = ChoiceSet::new(request.plant.n_stimuli, made.choices)?;
+    let planted = Embedding::new(weights)?;
+    let best = emotome_embedding::evaluate::score::score(&planted, &choices, &Default::default())?;
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let (best_accuracy, best_nll) = (mean(&best.credit), -mean(&best.log_likelihood));
+    let n = choices.len();
+    output::folder(&request.out, Overwrite::Replace)?;
+    let embedding = write_embedding(&request.out, &planted, None, None, request.overwrite)?;
+    let triplets = request.out.join("triplets.npy");
+    let options = WriteOptions { overwrite: request.overwrite, ..WriteOptions::default() };
+    Format::LastOdd.write(&triplets, &choices.into(), &options)?;
+    let parameters = serde_json::json!({
+        "plant": request.plant, "response": request.response, "trials": request.trials,
+    });
+    Provenance::new(request.command.clone(), Some(request.seed.0), parameters)
+        .write_beside(&embedding, request.overwrite)?;
+    Ok(SimulateSummary {
+        n_items: request.plant.n_stimuli,
+        dims: request.plant.dims,
+        n,
+        best_accuracy,
+        best_nll,
+        triplets,
+        embedding,
+    })
+}

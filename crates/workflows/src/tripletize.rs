@@ -1,0 +1,94 @@
+//! From a table of features to choices.
+
+use crate::WorkflowError;
+use emotome_judges::similarity::SimilarityParams;
+use emotome_judges::tripletize::tripletize as judge_all;
+use emotome_judges::collect::Collected;
+use emotome_judges::{ChoiceRule, FeatureJudge, Similarities};
+use emotome_stats::random::Seed;
+use emotome_stimuli::array::{LabelledMatrix, read_matrix};
+use emotome_stimuli::output::Overwrite;
+use emotome_stimuli::provenance::Provenance;
+use emotome_stimuli::run::Run;
+use emotome_triplets::ChoiceSet;
+use emotome_triplets::design::{Balance, DesignParams};
+use emotome_triplets::formats::WriteOptions;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Which choices to make from which table.
+#[derive(Debug, Clone)]
+pub struct TripletizeRequest {
+    /// The table: a row per stimulus.
+    pub features: PathBuf,
+    /// How similar two rows are.
+    pub similarity: SimilarityParams,
+    /// How similarities become choices.
+    pub rule: ChoiceRule,
+    /// The number of choices.
+    pub trials: u64,
+    /// Seed of the design and of random choices.
+    pub seed: Seed,
+    /// The file of choices; its extension names the format.
+    pub out: PathBuf,
+    /// Whether it may be replaced.
+    pub overwrite: Overwrite,
+    /// The command, for the provenance.
+    pub command: Vec<String>,
+}
+
+/// What came of it. Field names are stable.
+#[derive(Debug, Clone, Serialize)]
+pub struct TripletizeSummary {
+    /// Stimuli in the table.
+    pub n_items: usize,
+    /// Choices written.
+    pub n: usize,
+    /// Ties, and trials without a choice.
+    pub counts: Collected,
+    /// What is doubtful about the similarities.
+    pub warnings: Vec<String>,
+    /// The file.
+    pub out: PathBuf,
+}
+
+/// Judges distinct random triplets of the stimuli of a table and writes the choices, with provenance.
+///
+/// # Errors
+/// [`WorkflowError`] of reading, of the design (more choices than triplets) and of writing.
+pub fn tripletize(request: &TripletizeRequest, run: Run<'_>) -> Result<TripletizeSummary, WorkflowError> {
+    let format = crate::choices::format_of(&request.out)?;
+    let LabelledMatrix { values, rows, .. } = read_matrix(&request.features)?;
+    let n_items = values.nrows();
+    let similarities = Similarities::new(values.view(), request.similarity)?;
+    let warnings = similarities.warnings().iter().map(ToString::to_string).collect();
+    let judge = FeatureJudge::new(similarities, request.rule, request.seed)?;
+    let design = DesignParams {
+        trials: request.trials,
+        balance: Balance::None,
+        ..DesignParams::new(n_items, request.seed.0)
+    }
+    .check()?;
+    run.progress.begin("judging", Some(design.len()));
+    let made = judge_all(&judge, |t| design.trial(t), 0..design.len(), run)?;
+    run.progress.end();
+    let n = made.choices.len();
+    let table = ChoiceSet::new(n_items, made.choices)?.into();
+    let options = WriteOptions {
+        stimuli: rows.as_ref(),
+        overwrite: request.overwrite,
+        ..WriteOptions::default()
+    };
+    format.write(&request.out, &table, &options)?;
+    let parameters = serde_json::json!({
+        "similarity": request.similarity,
+        "rule": request.rule,
+        "trials": request.trials,
+        "n_items": n_items,
+        "counts": made.counts,
+    });
+    let mut provenance = Provenance::new(request.command.clone(), Some(request.seed.0), parameters);
+    provenance.add_input(&request.features)?;
+    provenance.write_beside(&request.out, request.overwrite)?;
+    Ok(TripletizeSummary { n_items, n, counts: made.counts, warnings, out: request.out.clone() })
+}
