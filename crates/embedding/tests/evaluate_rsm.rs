@@ -243,7 +243,7 @@ fn matched_predictions_average_over_the_trials_shown() {
             expected[[b, a]] += p;
         }
     }
-    expected /= &shown.counts.mapv(|n| f64::from(n));
+    expected /= &shown.counts.mapv(f64::from);
     for i in 0..8 {
         expected[[i, i]] = 1.0;
     }

@@ -303,3 +303,29 @@ fn unfit_inputs_are_refused_with_the_reason() {
         (score(&flat, &choices, &Scoring::default()).unwrap().credit[0] - 1.0 / 3.0).abs() < 1e-15
     );
 }
+
+/// Scripts read these names.
+#[test]
+fn accuracy_is_written_under_stable_names() {
+    let (embedding, choices) = (random_embedding(30, 5, 2.0, 7), random_choices(30, 400, 7));
+    let found = held_out(
+        &embedding,
+        &choices,
+        &Scoring::default(),
+        Resampling::TwoWay,
+    )
+    .unwrap();
+    let json = serde_json::to_value(found).unwrap();
+    assert_eq!(json["n"], 400);
+    for name in ["accuracy", "nll", "tie_rate", "chance"] {
+        assert!(json[name].is_f64(), "{name} in {json}");
+    }
+    for name in ["accuracy_ci95", "nll_ci95"] {
+        assert!(
+            json[name][0].as_f64() < json[name][1].as_f64(),
+            "{name} in {json}"
+        );
+    }
+    assert_eq!(json["ties"]["two_way"], 0);
+    assert_eq!(json["resampling"]["method"], "two-way");
+}

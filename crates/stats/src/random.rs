@@ -236,7 +236,7 @@ mod tests {
         // Without rejection every third of 3·2³⁰ values would stand for two of the 2³² words.
         let mut rng = CounterRng::new(Seed(4), 0);
         let favoured = (0..30_000)
-            .filter(|_| rng.below_word(3 << 30) % 3 == 0)
+            .filter(|_| rng.below_word(3 << 30).is_multiple_of(3))
             .count() as f64;
         assert!(
             (favoured - 1e4).abs() < 4.0 * (2e4_f64 / 3.0).sqrt(),

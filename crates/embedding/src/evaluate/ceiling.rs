@@ -84,7 +84,7 @@ impl CeilingParams {
 }
 
 /// Answer counts of the questions that were asked more than once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repeats {
     /// Of each question, how often its lowest, middle and highest item was called odd.
     pub counts: Vec<[u32; 3]>,
@@ -241,10 +241,10 @@ pub fn ceiling(repeats: &Repeats, params: &CeilingParams) -> Result<Ceiling, Eva
 /// The ceilings of one judge: they differ in what was varied between repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Ceilings {
-    /// Repeats in the same order; absent when there are none.
+    /// Repeats in the same order; absent where there are none.
     pub same_order: Option<Ceiling>,
-    /// Repeats in any order; absent when there are none.
-    pub any_order: Option<Ceiling>,
+    /// Repeats in any order.
+    pub any_order: Ceiling,
     /// Probability that two answers to a triplet in *different* orders agree, mean over triplets;
     /// against `same_order.pairwise_agreement` it shows what presentation alone changes.
     pub cross_order_agreement: Option<f64>,
@@ -264,7 +264,7 @@ pub fn ceilings(choices: &ChoiceSet, params: &CeilingParams) -> Result<Ceilings,
     let any = ceiling(&Repeats::group(choices, Grouping::AnyOrder), params)?;
     Ok(Ceilings {
         same_order: of(Grouping::SameOrder)?,
-        any_order: Some(any),
+        any_order: any,
         cross_order_agreement: cross_order_agreement(choices),
     })
 }
@@ -492,9 +492,9 @@ mod tests {
                 let (mut a, mut b) = ([0.0; 3], [0.0_f64; 3]);
                 for (i, &k) in answers.iter().enumerate() {
                     if subset >> i & 1 == 1 {
-                        a[k] += 1.0
+                        a[k] += 1.0;
                     } else {
-                        b[k] += 1.0
+                        b[k] += 1.0;
                     }
                 }
                 let mode = a.iter().copied().fold(0.0, f64::max);
@@ -563,7 +563,7 @@ mod tests {
             },
         )
         .unwrap();
-        let any = found.any_order.unwrap();
+        let any = found.any_order;
         assert!((any.plug_in.value - 0.556).abs() < 0.02, "{any:?}");
         assert!(
             any.dirichlet.value < 0.37 && any.dirichlet.value >= CHANCE,

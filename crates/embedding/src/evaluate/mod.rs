@@ -69,6 +69,14 @@ pub enum EvaluationError {
         /// Length of the second.
         right: usize,
     },
+    /// The analysis is defined for dot products alone.
+    #[error(
+        "{analysis} needs dot products, found distances: there a weight of zero still counts; use an embedding fitted with dot products"
+    )]
+    NotDotProduct {
+        /// The analysis asked for.
+        analysis: &'static str,
+    },
     /// The run was asked to stop.
     #[error("interrupted; nothing was written, run the same command again")]
     Interrupted,

@@ -100,12 +100,11 @@ pub fn per_stimulus_pruning(
     scoring: &Scoring,
 ) -> Result<Pruning, EvaluationError> {
     scoring.check()?;
-    within(
-        "similarity",
-        f64::NAN,
-        scoring.similarity == Similarity::Dot,
-        "the dot product: only there does a weight of zero add nothing",
-    )?;
+    if scoring.similarity != Similarity::Dot {
+        return Err(EvaluationError::NotDotProduct {
+            analysis: "per-stimulus pruning",
+        });
+    }
     at_least(
         1,
         choices.len(),

@@ -202,7 +202,7 @@ impl Ties {
 }
 
 /// Scores trial by trial, in the order of the choices, so that models can be compared in pairs.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrialScores {
     /// Credit for predicting the choice, 0 to 1.
     pub credit: Vec<f64>,
