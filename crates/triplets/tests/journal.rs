@@ -255,6 +255,22 @@ fn resuming_knows_the_missing_trials_in_any_order_of_collection() {
     assert!(verify(&journal).is_sound());
 }
 
+/// Ten million rows must not be counted to resume: where an agent stands is kept beside the rows.
+#[test]
+fn resuming_reads_no_rows() {
+    let place = folder();
+    let (a, b) = sample(&place.path);
+    let standings = || {
+        let journal = Journal::open(&place.path).unwrap();
+        [a, b].map(|agent| journal.standing(agent).unwrap())
+    };
+    let before = standings();
+    assert_eq!(before[0].choices(), 1_000);
+    assert_eq!(before[1].count(Outcome::Refused), 10);
+    sql(&place.path, "DELETE FROM choice; DELETE FROM attempt");
+    assert_eq!(standings(), before);
+}
+
 #[test]
 fn choices_are_exported_whole_or_by_split() {
     let place = folder();

@@ -28,13 +28,15 @@ impl ReplyRef {
     }
 }
 
+/// A finished block: its number, uncompressed size and compressed bytes.
+type Block = (i64, usize, Vec<u8>);
+
 /// Collects the replies of a batch.
 pub(super) struct Blocks {
     next: i64,
     lengths: Vec<u32>,
     bytes: Vec<u8>,
-    /// The finished blocks: number, uncompressed size, compressed bytes.
-    pub(super) done: Vec<(i64, usize, Vec<u8>)>,
+    pub(super) done: Vec<Block>,
 }
 
 impl Blocks {
@@ -144,7 +146,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn pack(replies: &[String]) -> (Vec<ReplyRef>, Vec<(i64, usize, Vec<u8>)>) {
+    fn pack(replies: &[String]) -> (Vec<ReplyRef>, Vec<Block>) {
         let mut blocks = Blocks::new(1);
         let places = replies
             .iter()

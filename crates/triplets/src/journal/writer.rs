@@ -451,3 +451,60 @@ impl<'a> Batch<'a> {
         Ok((self.segments, next_block, self.appended))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::design::DesignParams;
+    use emotome_stimuli::run::{Interrupt, Run, Silent};
+
+    /// SQLite stops at every page boundary in turn, as a disk would that fills up.
+    #[test]
+    fn a_batch_that_finds_no_room_leaves_everything_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let params = DesignParams {
+            trials: 20_000,
+            ..DesignParams::new(50, 1)
+        };
+        let design = params.check().unwrap();
+        let stimuli = StimulusSet::from_labels((0..50).map(|i| i.to_string())).unwrap();
+        let path = folder.path().join("journal.sqlite");
+        let mut writer = JournalWriter::create(&path, &design, &stimuli).unwrap();
+        let agent = writer.register(&Agent::default()).unwrap();
+        let batch = |from: u64| -> Vec<Record<'_>> {
+            let trials = (from..from + 1_000).map(|t| design.trial(t).unwrap());
+            let record = |trial| Record {
+                reply: Some("the second"),
+                ..Record::new(trial, Outcome::Invalid)
+            };
+            trials.map(record).collect()
+        };
+        let (mut stored, mut refused) = (0, 0);
+        for pages in 20_i64.. {
+            let limit = "max_page_count";
+            writer
+                .journal
+                .db
+                .pragma_update_and_check(None, limit, pages, |_| Ok(()))
+                .unwrap();
+            match writer.append(agent, &batch(stored)) {
+                Ok(_) => stored += 1_000,
+                Err(JournalError::Full { .. }) => refused += 1,
+                Err(error) => panic!("{error}"),
+            }
+            assert_eq!(writer.standing(agent).unwrap().settled.len(), stored);
+            if stored == 5_000 {
+                break;
+            }
+        }
+        assert!(refused > 5, "{refused} batches found no room");
+        let interrupt = Interrupt::default();
+        let found = writer
+            .verify(&Run {
+                progress: &Silent,
+                interrupt: &interrupt,
+            })
+            .unwrap();
+        assert!(found.is_sound(), "{:?}", found.problems);
+    }
+}
