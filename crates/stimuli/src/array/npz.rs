@@ -124,9 +124,17 @@ fn write_members(file: &mut AtomicFile, arrays: &[(&str, ArrayRef<'_>)]) -> io::
         .last_modified_time(DateTime::default())
         .unix_permissions(0o644)
         .large_file(true);
-    for (name, array) in arrays {
-        archive.start_file(format!("{name}.npy"), options)?;
-        npy::write_to(&mut archive, array)?;
+    let mut write = || -> io::Result<()> {
+        for (name, array) in arrays {
+            archive.start_file(format!("{name}.npy"), options)?;
+            npy::write_to(&mut archive, array)?;
+        }
+        Ok(())
+    };
+    if let Err(error) = write() {
+        // Dropped, it would try to finish, fail again and print that.
+        std::mem::forget(archive);
+        return Err(error);
     }
     archive.finish()?;
     Ok(())
