@@ -368,7 +368,7 @@ nav li{break-inside:avoid}\n\
 .caution{border-left:4px solid var(--s1);padding:.1rem .9rem}\n\
 figure{margin:1.75rem 0}\n\
 figcaption{margin-top:.5rem;font-size:.95rem;max-width:44rem}\n\
-svg.figure{display:block;max-width:100%;height:auto;min-width:30rem}\n\
+svg.figure{display:block;max-width:none}\n\
 .scroll{overflow-x:auto}\n\
 details{margin-top:.5rem;font-size:.95rem}\n\
 summary{cursor:pointer;color:var(--accent)}\n\
@@ -385,4 +385,4 @@ dt{font-weight:600;margin-top:.7rem}\n\
 dd{margin:0;max-width:44rem;overflow-wrap:anywhere}\n\
 code{overflow-wrap:anywhere}\n\
 @media (max-width:40rem){nav ol{columns:1}}\n\
-@media print{details{display:none}.skip{display:none}figure,tr{break-inside:avoid}}\n";
+@media print{details,nav,.skip{display:none}svg.figure{max-width:100%;height:auto}figure,tr{break-inside:avoid}}\n";

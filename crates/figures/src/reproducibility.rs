@@ -32,20 +32,15 @@ pub struct DimensionReproducibility {
     pub ci95: Option<Interval>,
     /// What 95 % of matches of shuffled stimuli stay below; NaN if it was not measured.
     pub null95: f64,
-}
-
-impl DimensionReproducibility {
-    fn reproducible(&self) -> bool {
-        // The lower end of the interval decides, so that a lucky mean does not.
-        self.ci95.map_or(self.r, |ci| ci.low) > self.null95
-    }
+    /// Whether the evaluation counts it into the reproducible core.
+    pub reproducible: bool,
 }
 
 impl Reproducibility {
-    /// Dimensions whose interval lies above the shuffled matches: the reproducible core.
+    /// The number of dimensions in the reproducible core.
     #[must_use]
     pub fn core(&self) -> usize {
-        self.dimensions.iter().filter(|d| d.reproducible()).count()
+        self.dimensions.iter().filter(|d| d.reproducible).count()
     }
 }
 
@@ -58,12 +53,12 @@ impl Figure for Reproducibility {
         let words = self
             .dimensions
             .iter()
-            .map(|d| format!("{} {}", d.label, decimal(d.r)))
+            .map(|d| format!("{}: {}", d.label, decimal(d.r)))
             .collect::<Vec<_>>()
-            .join(", ");
+            .join("; ");
         format!(
             "Points with error bars: for each of {} dimensions the mean correlation with its partners in {} other runs. \
-             {} of them lie above the range that shuffled stimuli reach. Values: {words}.",
+             {} of them count as reproducible. Dimension and correlation: {words}.",
             self.dimensions.len(),
             self.runs.saturating_sub(1),
             self.core()
@@ -72,7 +67,7 @@ impl Figure for Reproducibility {
 
     fn how_to_read(&self) -> &str {
         "Each dot is one dimension: how well it comes back in fits that started from other random numbers (1 is perfectly). \
-         The dashed line is what shuffled stimuli reach; only dimensions whose whole whisker lies above it are counted as found (filled dots)."
+         The dashed line is what shuffled stimuli reach; filled dots are dimensions that count as found, hollow ones could be chance."
     }
 
     fn svg(&self) -> Svg {
@@ -97,7 +92,7 @@ impl Figure for Reproducibility {
         let every = ((n as f64 * 22.0) / (right - left)).ceil().max(1.0) as usize;
         for (i, d) in self.dimensions.iter().enumerate() {
             let x = place(i);
-            let class = if d.reproducible() { "fill0" } else { "hollow0" };
+            let class = if d.reproducible { "fill0" } else { "hollow0" };
             if i % every == 0 {
                 canvas.text("tick", (x, bottom + 16.0), Anchor::Middle, &d.label);
             }
@@ -160,7 +155,7 @@ impl Figure for Reproducibility {
                 d.ci95.map(|ci| ci.low).into(),
                 d.ci95.map(|ci| ci.high).into(),
                 d.null95.into(),
-                Cell::from(if d.reproducible() { "yes" } else { "no" }),
+                Cell::from(if d.reproducible { "yes" } else { "no" }),
             ]);
         }
         table

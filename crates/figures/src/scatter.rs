@@ -86,7 +86,7 @@ impl Figure for Scatter {
         let dense = points.len() > DOTS;
         let right = left + SIDE + if dense { 150.0 } else { 20.0 };
         let mut canvas = Canvas::new(
-            right.max(left + 1.08 * text_width(&self.summary(), TICK)),
+            right.max(left + 1.2 * text_width(&self.summary(), TICK)),
             top + SIDE + BELOW,
         );
         let frame = Frame::draw(

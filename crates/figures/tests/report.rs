@@ -220,12 +220,14 @@ fn file_names_are_plain_and_unique() {
 }
 
 #[test]
-fn dimensions_count_as_found_only_when_their_whole_interval_clears_the_null() {
-    let mut figure = sample::reproducibility(14);
-    let core = figure.core();
-    assert!(core > 0 && core < 14);
-    for dimension in &mut figure.dimensions {
-        dimension.ci95 = None;
-    }
-    assert!(figure.core() > core);
+fn the_reproducible_core_is_what_the_evaluation_says() {
+    let figure = sample::reproducibility(14);
+    assert_eq!(figure.core(), 10);
+    assert_eq!(
+        figure.svg_file().matches("class=\"hollow0\"").count(),
+        4 + 1,
+        "hollow dots and the legend"
+    );
+    assert_eq!(figure.tsv().matches("\tyes\n").count(), 10);
+    assert!(figure.alt().contains("10 of them count as reproducible"));
 }

@@ -58,6 +58,7 @@ pub(crate) fn reproducibility(n: usize) -> Reproducibility {
         r: r(d).max(0.18),
         ci95: around(r(d).max(0.18), 0.02 + 0.01 * d as f64),
         null95: 0.31,
+        reproducible: r(d) - 0.02 - 0.01 * d as f64 > 0.31,
     });
     Reproducibility {
         title: "Dimensions that come back".into(),
