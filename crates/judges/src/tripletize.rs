@@ -20,7 +20,7 @@ pub struct Tripletized {
 /// With a design that draws without replacement every triplet is equally likely and none comes
 /// twice. (Drawing too many, sorting, and cutting off the rest, as a published sampler does, shows
 /// items with high ids a third less often.) Call it on successive ranges to stream. A million
-/// choices from a feature table take about 0.1 s on two cores.
+/// choices from a feature table take about 0.2 s on two cores.
 ///
 /// # Errors
 /// [`CollectError`] if the design does not fit the agent.

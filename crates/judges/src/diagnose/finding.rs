@@ -113,3 +113,12 @@ impl Finding {
 pub(super) fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
+
+/// A p-value in words, e.g. `p = 0.012` or `p < 1e-300`.
+pub(super) fn p_text(p: f64) -> String {
+    match p {
+        p if p < 1e-300 => "p < 1e-300".to_owned(),
+        p if p < 1e-3 => format!("p = {p:.1e}"),
+        p => format!("p = {p:.3}"),
+    }
+}

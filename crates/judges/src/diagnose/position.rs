@@ -1,6 +1,6 @@
 //! Does the place at which a stimulus is shown decide whether it is called odd?
 
-use super::finding::percent;
+use super::finding::{p_text, percent};
 use super::{Evidence, Finding, Severity};
 use emotome_stats::distribution::chi_squared_sf;
 use emotome_stats::interval::wilson;
@@ -45,8 +45,9 @@ fn presentation_order(evidence: &Evidence<'_>) -> Finding {
     let severity = evidence.severity_of_departure(p, largest - 1.0 / 6.0);
     let explanation = format!(
         "the commonest of the six orders of a triplet (by id) makes up {} of {total} distinct triplets, \
-         16.7 % expected (χ²(5) = {chi2:.1}, p = {p:.2e})",
-        percent(largest)
+         16.7 % expected (χ²(5) = {chi2:.1}, {})",
+        percent(largest),
+        p_text(p)
     );
     Finding::new(name, severity, largest, explanation).expected(1.0 / 6.0).p(p).advise(
         "show every triplet in one of its six orders at random; until then a preference for a place \
@@ -94,8 +95,9 @@ fn position_shares(evidence: &Evidence<'_>, balanced: bool) -> Finding {
         .collect();
     let mut explanation = format!(
         "the odd one out stood {} of the time in {total} distinct triplets, 33.3 % expected each \
-         (χ²(2) = {chi2:.1}, p = {p:.2e})",
-        listed.join(", ")
+         (χ²(2) = {chi2:.1}, {})",
+        listed.join(", "),
+        p_text(p)
     );
     let advice = if shares[worst] == 1.0 {
         "either the file stores the odd item at a fixed place, and the presented order is lost (then this \

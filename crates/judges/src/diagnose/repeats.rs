@@ -1,6 +1,6 @@
 //! What repeated triplets tell: does the answer follow the order, and does it repeat at all?
 
-use super::finding::percent;
+use super::finding::{p_text, percent};
 use super::{Evidence, Finding, Severity};
 use emotome_stats::distribution::normal_cdf;
 use emotome_stats::interval::normal;
@@ -156,11 +156,11 @@ fn order_findings(evidence: &Evidence<'_>, groups: &[Showings], total: usize) ->
         place,
         format!(
             "two answers to one triplet in different orders stood at the same place in {} of {} pairs, {} \
-             expected if the order plays no part (p = {:.3}; {} of {total} triplets used)",
+             expected if the order plays no part ({}; {} of {total} triplets used)",
             percent(place),
             found.across,
             percent(place_mean),
-            place_p.unwrap_or(1.0),
+            p_text(place_p.unwrap_or(1.0)),
             groups.len(),
         ),
     )
@@ -238,8 +238,9 @@ fn retest_agreement(evidence: &Evidence<'_>, groups: &[Showings]) -> Finding {
         mean,
         format!(
             "two answers to the same triplet in the same order agree in {} (over {m} triplets; 33.3 % by \
-             chance, p of no better than chance = {p:.2e})",
-            percent(mean)
+             chance, {} for no better than that)",
+            percent(mean),
+            p_text(p)
         ),
     )
     .interval(normal(mean, se, 0.95))

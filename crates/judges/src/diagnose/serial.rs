@@ -1,6 +1,6 @@
 //! Is an answer left over from the trial before?
 
-use super::finding::percent;
+use super::finding::{p_text, percent};
 use super::{Evidence, Finding, Severity};
 use emotome_stats::distribution::normal_cdf;
 use emotome_triplets::design::rank::triplet_count;
@@ -82,14 +82,21 @@ fn serial_dependence(evidence: &Evidence<'_>) -> Finding {
             "see position-shares",
         );
     }
-    let explanation = format!(
+    let severity = evidence.severity_of_departure(p, same - chance);
+    let mut explanation = format!(
         "an answer stands at the same place as the one before in {} of {total} successive trials, {} \
-         expected (p = {p:.2e}); if stale answers are the cause, they make up about {}",
+         expected ({})",
         percent(same),
         percent(chance),
-        percent(((same - chance) / (1.0 - chance)).max(0.0))
+        p_text(p)
     );
-    Finding::new(name, evidence.severity_of_departure(p, same - chance), same, explanation)
+    if severity > Severity::Fine {
+        let stale = percent((same - chance) / (1.0 - chance));
+        explanation.push_str(&format!(
+            "; if stale answers are the cause, they make up about {stale}"
+        ));
+    }
+    Finding::new(name, severity, same, explanation)
         .expected(chance)
         .p(p)
         .advise(
@@ -125,7 +132,8 @@ fn repeated_rows(evidence: &Evidence<'_>) -> Finding {
     };
     let explanation = format!(
         "{equal} of {total} trials repeat the row before them, order and answer included; {expected:.2} expected \
-         by chance (p = {p:.2e})"
+         by chance ({})",
+        p_text(p)
     );
     Finding::new(name, severity, equal / total, explanation).expected(expected / total).p(p).advise(
         "the collector wrote a row twice, for instance because a variable kept its value when a reply \

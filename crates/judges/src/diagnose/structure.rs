@@ -1,6 +1,6 @@
 //! Do the answers hold similarity at all, and more of it than one number per stimulus?
 
-use super::finding::percent;
+use super::finding::{p_text, percent};
 use super::{Evidence, Finding, Severity};
 use crate::judge::trial_stream;
 use emotome_stats::distribution::normal_cdf;
@@ -215,8 +215,10 @@ fn similarity_structure(evidence: &Evidence<'_>, found: &Consistency) -> Finding
     let p = normal_cdf(-found.raw / se);
     let explanation = format!(
         "what is said of a pair in one company correlates {:.3} ± {se:.3} with what is said of it in another \
-         ({} pairs of trials; p of no structure = {p:.2e})",
-        found.raw, found.coincidences
+         ({} pairs of trials; 0 for answers at random, {})",
+        found.raw,
+        found.coincidences,
+        p_text(p)
     );
     let severity = if p <= evidence.params.alpha {
         Severity::Fine
@@ -244,7 +246,7 @@ fn item_marginals(
     if found.raw < 10.0 * found.standard_error() {
         return Finding::untested(
             name,
-            "the structure of the answers is too weak to say what explains it",
+            "too little is consistently said of pairs to say what explains it",
             "judge more trials; see similarity-structure",
         );
     }
@@ -257,8 +259,8 @@ fn item_marginals(
         Severity::Fine
     };
     let explanation = format!(
-        "one number per stimulus (how readily it is called odd in any company) explains {} of the structure \
-         of the answers, and predicts {} of the held-out choices ({trials} choices, 33.3 % by chance)",
+        "one number per stimulus (how readily it is called odd in any company) explains {} of what \
+         is consistently said of pairs, and predicts {} of the held-out choices ({trials} choices, 33.3 % by chance)",
         percent(share),
         percent(model.accuracy)
     );
