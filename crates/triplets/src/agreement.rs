@@ -32,7 +32,9 @@ pub fn agreement(a: &ChoiceSet, b: &ChoiceSet) -> Agreement {
     let (a, b) = (shares(a), shares(b));
     let (mut triplets, mut agreed, mut ranks) = (0_u64, 0.0, [[0.0; 3]; 2]);
     for (triplet, ours) in &a {
-        let Some(theirs) = b.get(triplet) else { continue };
+        let Some(theirs) = b.get(triplet) else {
+            continue;
+        };
         triplets += 1;
         for rank in 0..3 {
             agreed += ours[rank] * theirs[rank];
@@ -42,7 +44,9 @@ pub fn agreement(a: &ChoiceSet, b: &ChoiceSet) -> Agreement {
     }
     let n = triplets as f64;
     let raw = agreed / n;
-    let expected: f64 = (0..3).map(|rank| ranks[0][rank] / n * (ranks[1][rank] / n)).sum();
+    let expected: f64 = (0..3)
+        .map(|rank| ranks[0][rank] / n * (ranks[1][rank] / n))
+        .sum();
     Agreement {
         triplets,
         raw,

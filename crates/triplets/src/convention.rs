@@ -8,6 +8,7 @@ mod pair_effect;
 use crate::formats::{Imported, PresentedOrder};
 use crate::trial::{Choice, ChoiceSet, Position, UnorderedTriplet};
 use emotome_stats::interval::{Interval, normal, wilson};
+use emotome_stats::random::mix;
 use emotome_stats::summary::{mean, standard_deviation};
 use emotome_stimuli::StimulusId;
 use rayon::prelude::*;
@@ -149,7 +150,8 @@ impl Detection {
     /// Whether the data contradict a stated convention; what is undecidable contradicts nothing.
     #[must_use]
     pub fn contradicts(&self, stated: Convention) -> bool {
-        self.odd.is_some_and(|odd| odd != stated.odd) || self.base.is_some_and(|base| base != stated.base)
+        self.odd.is_some_and(|odd| odd != stated.odd)
+            || self.base.is_some_and(|base| base != stated.base)
     }
 }
 
@@ -157,7 +159,12 @@ impl fmt::Display for Detection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, score) in self.scores.iter().enumerate() {
             let Interval { low, high } = score.accuracy_ci95;
-            write!(f, "{}{}: ", if at > 0 { "; " } else { "" }, score.convention)?;
+            write!(
+                f,
+                "{}{}: ",
+                if at > 0 { "; " } else { "" },
+                score.convention
+            )?;
             if score.rows == 0 {
                 f.write_str("no row can be scored")?;
             } else {
@@ -171,21 +178,31 @@ impl fmt::Display for Detection {
                 )?;
             }
             if let (Some(gain), Some(ci)) = (score.gain_bits, score.gain_ci95) {
-                write!(f, ", held-out gain {gain:.4} [{:.4}, {:.4}] bits", ci.low, ci.high)?;
+                write!(
+                    f,
+                    ", held-out gain {gain:.4} [{:.4}, {:.4}] bits",
+                    ci.low, ci.high
+                )?;
             }
             if score.impossible > 0 {
                 write!(f, ", {} rows out of range", score.impossible)?;
             }
         }
         let (low, high) = self.id_range;
-        write!(f, "; ids run from {low} to {high} for {} stimuli", self.n_stimuli)?;
+        write!(
+            f,
+            "; ids run from {low} to {high} for {} stimuli",
+            self.n_stimuli
+        )?;
         let odd = self.odd.map(|odd| format!("--odd {odd}"));
         let base = self.base.map(|base| format!("--base {base}"));
         let flags: Vec<String> = odd.into_iter().chain(base).collect();
         if !flags.is_empty() {
             write!(f, "; use `{}`", flags.join(" "))?;
         }
-        self.undecided.as_ref().map_or(Ok(()), |why| write!(f, "; {why}"))
+        self.undecided
+            .as_ref()
+            .map_or(Ok(()), |why| write!(f, "; {why}"))
     }
 }
 
@@ -200,14 +217,26 @@ struct FileRows {
 }
 
 impl FileRows {
-    /// At most `max` rows of a file, evenly spread.
-    fn sample(imported: &Imported, max: usize) -> Self {
+    /// At most `max` rows of a file, evenly spread; `dense` prefers all rows among few items.
+    fn sample(imported: &Imported, max: usize, dense: bool) -> Self {
         let choices = imported.table.choices.choices();
+        let among_few = if dense && choices.len() > max {
+            rows_among_few_items(choices, max)
+        } else {
+            Vec::new()
+        };
+        let choices = if among_few.len() >= max / 3 {
+            &among_few
+        } else {
+            choices
+        };
         let rows = choices.len().min(max);
         let stated = imported.convention;
         let offset = stated.base.offset() as u32;
         let lost = imported.table.presented_order == PresentedOrder::LostOddLast;
-        let sample: Vec<&Choice> = (0..rows).map(|row| &choices[row * choices.len() / rows]).collect();
+        let sample: Vec<&Choice> = (0..rows)
+            .map(|row| &choices[row * choices.len() / rows])
+            .collect();
         let items = |choice: &&Choice| {
             let [a, b, c] = choice.triplet.items().map(|id| id.0 + offset);
             match stated.odd {
@@ -218,7 +247,8 @@ impl FileRows {
         };
         Self {
             items: sample.iter().map(items).collect(),
-            choice: matches!(stated.odd, OddColumn::Choice(_)).then(|| sample.iter().map(|choice| choice.odd).collect()),
+            choice: matches!(stated.odd, OddColumn::Choice(_))
+                .then(|| sample.iter().map(|choice| choice.odd).collect()),
             stated,
             n: imported.table.choices.n_stimuli(),
         }
@@ -226,9 +256,14 @@ impl FileRows {
 
     /// Each hypothesis about the odd column, with the place it says is odd in every row.
     fn columns(&self) -> Vec<(OddColumn, Vec<Position>)> {
-        let fixed = [OddColumn::First, OddColumn::Second, OddColumn::Third].into_iter().zip(Position::ALL);
+        let fixed = [OddColumn::First, OddColumn::Second, OddColumn::Third]
+            .into_iter()
+            .zip(Position::ALL);
         let fixed = fixed.map(|(odd, place)| (odd, vec![place; self.items.len()]));
-        let choice = self.choice.as_ref().map(|places| (self.stated.odd, places.clone()));
+        let choice = self
+            .choice
+            .as_ref()
+            .map(|places| (self.stated.odd, places.clone()));
         // A choice column that repeats one place says the same as that column; it goes first to win the tie.
         choice.into_iter().chain(fixed).collect()
     }
@@ -237,12 +272,16 @@ impl FileRows {
     fn ids(&self, row: usize, base: Base) -> Option<[StimulusId; 3]> {
         let offset = base.offset() as u32;
         let items = self.items[row];
-        let fits = items.iter().all(|&id| id >= offset && ((id - offset) as usize) < self.n);
+        let fits = items
+            .iter()
+            .all(|&id| id >= offset && ((id - offset) as usize) < self.n);
         fits.then(|| items.map(|id| StimulusId(id - offset)))
     }
 
     fn impossible(&self, base: Base) -> u64 {
-        (0..self.items.len()).filter(|&row| self.ids(row, base).is_none()).count() as u64
+        (0..self.items.len())
+            .filter(|&row| self.ids(row, base).is_none())
+            .count() as u64
     }
 }
 
@@ -258,8 +297,12 @@ impl FileRows {
 /// O(rows) with a reference; O(rows · 10 · 15) without, well under a second on two cores.
 #[must_use]
 pub fn detect(imported: &Imported, reference: Reference<'_>) -> Detection {
-    let max = MAX_ROWS[usize::from(matches!(reference, Reference::Itself))];
-    let rows = FileRows::sample(imported, max);
+    let by_itself_only = matches!(reference, Reference::Itself);
+    let rows = FileRows::sample(
+        imported,
+        MAX_ROWS[usize::from(by_itself_only)],
+        by_itself_only,
+    );
     let mut detection = Detection {
         scores: Vec::new(),
         odd: None,
@@ -268,15 +311,19 @@ pub fn detect(imported: &Imported, reference: Reference<'_>) -> Detection {
         n_stimuli: rows.n,
         undecided: None,
     };
-    // What no base explains says nothing about the base.
-    let impossible = [Base::Zero, Base::One].map(|base| (base, rows.impossible(base)));
-    if let [(zero, 0), (_, 1..)] | [(_, 1..), (zero, 0)] = impossible {
-        detection.base = Some(zero);
+    let (low, high) = imported.id_range;
+    if low == 0 {
+        detection.base = Some(Base::Zero);
+    } else if high as usize >= rows.n && !imported.n_inferred {
+        detection.base = Some(Base::One);
     }
     match reference {
         Reference::Similarity(similarity) => {
             let expected = |base| {
-                (0..rows.items.len()).into_par_iter().map(|row| odd_by_similarity(rows.ids(row, base)?, similarity)).collect()
+                (0..rows.items.len())
+                    .into_par_iter()
+                    .map(|row| odd_by_similarity(rows.ids(row, base)?, similarity))
+                    .collect()
             };
             by_reference(&rows, expected, &mut detection);
         }
@@ -285,8 +332,13 @@ pub fn detect(imported: &Imported, reference: Reference<'_>) -> Detection {
             let expected = |base| {
                 let place = |row| {
                     let ids = rows.ids(row, base)?;
-                    let odd = majority.get(&crate::Triplet::new(ids).ok()?.unordered()).copied().flatten()?;
-                    Position::ALL.into_iter().find(|place| ids[place.index()] == odd)
+                    let odd = majority
+                        .get(&crate::Triplet::new(ids).ok()?.unordered())
+                        .copied()
+                        .flatten()?;
+                    Position::ALL
+                        .into_iter()
+                        .find(|place| ids[place.index()] == odd)
                 };
                 (0..rows.items.len()).map(place).collect()
             };
@@ -297,13 +349,28 @@ pub fn detect(imported: &Imported, reference: Reference<'_>) -> Detection {
     detection
 }
 
+/// The choices among a share of the items such that about `wanted` of evenly mixed ones remain.
+///
+/// The same number of rows says more about fewer items.
+fn rows_among_few_items(choices: &[Choice], wanted: usize) -> Vec<Choice> {
+    let share = (wanted as f64 / choices.len() as f64).cbrt();
+    let kept = |id: StimulusId| (mix(u64::from(id.0)) as f64) < share * u64::MAX as f64;
+    choices
+        .iter()
+        .filter(|choice| choice.triplet.items().into_iter().all(kept))
+        .copied()
+        .collect()
+}
+
 fn odd_by_similarity(
     [a, b, c]: [StimulusId; 3],
     similarity: &(dyn Fn(StimulusId, StimulusId) -> f64 + Sync),
 ) -> Option<Position> {
     let left_over = [similarity(b, c), similarity(a, c), similarity(a, b)];
     let best = left_over.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut winners = Position::ALL.into_iter().filter(|place| left_over[place.index()] == best);
+    let mut winners = Position::ALL
+        .into_iter()
+        .filter(|place| left_over[place.index()] == best);
     match (winners.next(), winners.next()) {
         (Some(place), None) if left_over.iter().all(|value| !value.is_nan()) => Some(place),
         _ => None,
@@ -316,7 +383,11 @@ fn majorities(choices: &ChoiceSet) -> HashMap<UnorderedTriplet, Option<StimulusI
     for choice in choices.choices() {
         let key = choice.triplet.unordered();
         let odd = choice.triplet.at(choice.odd);
-        let at = key.items().iter().position(|&item| item == odd).unwrap_or_default();
+        let at = key
+            .items()
+            .iter()
+            .position(|&item| item == odd)
+            .unwrap_or_default();
         votes.entry(key).or_default()[at] += 1;
     }
     let winner = |key: &UnorderedTriplet, votes: [u32; 3]| {
@@ -327,12 +398,19 @@ fn majorities(choices: &ChoiceSet) -> HashMap<UnorderedTriplet, Option<StimulusI
             _ => None,
         }
     };
-    votes.into_iter().map(|(key, votes)| (key, winner(&key, votes))).collect()
+    votes
+        .into_iter()
+        .map(|(key, votes)| (key, winner(&key, votes)))
+        .collect()
 }
 
 /// Standard errors by which paired hits lead; infinite hits against none count as they are.
 fn lead(wins: u64, losses: u64) -> f64 {
-    if wins + losses == 0 { 0.0 } else { (wins as f64 - losses as f64) / ((wins + losses) as f64).sqrt() }
+    if wins + losses == 0 {
+        0.0
+    } else {
+        (wins as f64 - losses as f64) / ((wins + losses) as f64).sqrt()
+    }
 }
 
 fn by_reference(
@@ -345,7 +423,11 @@ fn by_reference(
         let expected = expected(base);
         let scored = expected.iter().flatten().count() as u64;
         for (odd, places) in rows.columns() {
-            let hit: Vec<bool> = expected.iter().zip(&places).map(|(expected, place)| *expected == Some(*place)).collect();
+            let hit: Vec<bool> = expected
+                .iter()
+                .zip(&places)
+                .map(|(expected, place)| *expected == Some(*place))
+                .collect();
             let count = hit.iter().filter(|&&hit| hit).count() as u64;
             let score = Score {
                 convention: Convention { odd, base },
@@ -364,25 +446,42 @@ fn by_reference(
     hits.sort_by_key(|(_, hit)| std::cmp::Reverse(count(hit)));
     let (best, best_hits) = &hits[0];
     let leads = |rival: &[bool]| {
-        let wins = best_hits.iter().zip(rival).filter(|(best, rival)| **best && !**rival).count() as u64;
-        let losses = best_hits.iter().zip(rival).filter(|(best, rival)| !**best && **rival).count() as u64;
+        let wins = best_hits
+            .iter()
+            .zip(rival)
+            .filter(|(best, rival)| **best && !**rival)
+            .count() as u64;
+        let losses = best_hits
+            .iter()
+            .zip(rival)
+            .filter(|(best, rival)| !**best && **rival)
+            .count() as u64;
         lead(wins, losses) >= LEAD
     };
     let rivals = |differs: &dyn Fn(Convention) -> bool| {
-        hits.iter().filter(|(score, _)| differs(score.convention)).all(|(score, hit)| {
-            // The same answers in every row are no rival.
-            leads(hit) || (score.convention.base == best.convention.base && hit == best_hits)
-        })
+        hits.iter()
+            .filter(|(score, _)| differs(score.convention))
+            .all(|(score, hit)| {
+                // The same answers in every row are no rival.
+                leads(hit) || (score.convention.base == best.convention.base && hit == best_hits)
+            })
     };
     let above_chance = best.accuracy_ci95.low > 1.0 / 3.0;
     if above_chance && rivals(&|rival| rival.odd != best.convention.odd) {
         detection.odd = Some(best.convention.odd);
     }
-    if above_chance && detection.base.is_none() && rivals(&|rival| rival.base != best.convention.base) {
+    if above_chance
+        && detection.base.is_none()
+        && rivals(&|rival| rival.base != best.convention.base)
+    {
         detection.base = Some(best.convention.base);
     }
     if detection.odd.is_none() {
-        let most = hits.iter().map(|(score, _)| score.rows).max().unwrap_or_default();
+        let most = hits
+            .iter()
+            .map(|(score, _)| score.rows)
+            .max()
+            .unwrap_or_default();
         detection.undecided = Some(format!(
             "not decidable: no column of the {most} scored rows leads the others by {LEAD} standard errors"
         ));
@@ -399,7 +498,10 @@ const fn other(base: Base) -> Base {
 
 fn by_itself(rows: &FileRows, detection: &mut Detection) {
     let columns = rows.columns();
-    let places: Vec<&[Position]> = columns.iter().map(|(_, places)| places.as_slice()).collect();
+    let places: Vec<&[Position]> = columns
+        .iter()
+        .map(|(_, places)| places.as_slice())
+        .collect();
     let fits = pair_effect::held_out(&rows.items, &places);
     let count = rows.items.len() as f64;
     let standard_error = |values: &[f64]| standard_deviation(values) / count.sqrt();
@@ -407,7 +509,10 @@ fn by_itself(rows: &FileRows, detection: &mut Detection) {
     for ((odd, _), fit) in columns.iter().zip(fits) {
         let gain = mean(&fit.gains_bits);
         let score = Score {
-            convention: Convention { odd: *odd, base: rows.stated.base },
+            convention: Convention {
+                odd: *odd,
+                base: rows.stated.base,
+            },
             rows: rows.items.len() as u64,
             impossible: 0,
             accuracy: fit.hits / count,
@@ -417,16 +522,29 @@ fn by_itself(rows: &FileRows, detection: &mut Detection) {
         };
         scored.push((score, fit.gains_bits));
     }
-    scored.sort_by(|a, b| b.0.gain_bits.partial_cmp(&a.0.gain_bits).unwrap_or(std::cmp::Ordering::Equal));
+    scored.sort_by(|a, b| {
+        b.0.gain_bits
+            .partial_cmp(&a.0.gain_bits)
+            .unwrap_or(std::cmp::Ordering::Equal)
+    });
     if let Some(((best, gains), rivals)) = scored.split_first() {
         let gain = best.gain_bits.unwrap_or_default();
         let z = |values: &[f64]| {
             let error = standard_error(values);
-            if error > 0.0 { mean(values) / error } else { 0.0 }
+            if error > 0.0 {
+                mean(values) / error
+            } else {
+                0.0
+            }
         };
         let leads = |(rival, theirs): &(Score, Vec<f64>)| {
-            let ahead: Vec<f64> = gains.iter().zip(theirs).map(|(ours, theirs)| ours - theirs).collect();
-            theirs == gains || (z(&ahead) >= LEAD && gain >= RATIO * rival.gain_bits.unwrap_or_default())
+            let ahead: Vec<f64> = gains
+                .iter()
+                .zip(theirs)
+                .map(|(ours, theirs)| ours - theirs)
+                .collect();
+            theirs == gains
+                || (z(&ahead) >= LEAD && gain >= RATIO * rival.gain_bits.unwrap_or_default())
         };
         if z(gains) < LEAD {
             detection.undecided = Some(
@@ -446,8 +564,12 @@ fn by_itself(rows: &FileRows, detection: &mut Detection) {
     }
     if detection.base.is_none() {
         let note = "the base is not decidable without a reference: the ids fit both";
-        detection.undecided =
-            Some(detection.undecided.take().map_or_else(|| note.into(), |why| format!("{why}; {note}")));
+        detection.undecided = Some(
+            detection
+                .undecided
+                .take()
+                .map_or_else(|| note.into(), |why| format!("{why}; {note}")),
+        );
     }
     detection.scores = scored.into_iter().map(|(score, _)| score).collect();
 }

@@ -24,7 +24,12 @@ pub(crate) struct Lines<T> {
 
 impl<T> Lines<T> {
     pub(crate) const fn new() -> Self {
-        Self { values: Vec::new(), left_out: Vec::new(), blank: 0, comments: 0 }
+        Self {
+            values: Vec::new(),
+            left_out: Vec::new(),
+            blank: 0,
+            comments: 0,
+        }
     }
 
     pub(crate) fn rows(&self) -> u64 {
@@ -32,10 +37,17 @@ impl<T> Lines<T> {
     }
 
     /// Keeps the value or, where the policy or the reason allows, leaves the row out.
-    pub(crate) fn push(&mut self, line: u64, row: Result<T, RowError>, leave_out: bool) -> Result<(), (u64, RowError)> {
+    pub(crate) fn push(
+        &mut self,
+        line: u64,
+        row: Result<T, RowError>,
+        leave_out: bool,
+    ) -> Result<(), (u64, RowError)> {
         match row {
             Ok(value) => self.values.push(value),
-            Err(reason) if leave_out || reason.is_no_choice() => self.left_out.push(LeftOut { line, reason }),
+            Err(reason) if leave_out || reason.is_no_choice() => {
+                self.left_out.push(LeftOut { line, reason })
+            }
             Err(reason) => return Err((line, reason)),
         }
         Ok(())
@@ -73,7 +85,10 @@ impl<R: Read> Text<'_, R> {
         loop {
             let wanted = (BLOCK - block.len()) as u64;
             let read = self.reader.by_ref().take(wanted).read_to_end(&mut block);
-            let read = read.map_err(|source| FormatError::Io { path: self.path.into(), source })?;
+            let read = read.map_err(|source| FormatError::Io {
+                path: self.path.into(),
+                source,
+            })?;
             let ended = (read as u64) < wanted;
             if std::mem::take(&mut start) && block.starts_with(b"\xef\xbb\xbf") {
                 block.drain(..3);
@@ -81,7 +96,13 @@ impl<R: Read> Text<'_, R> {
             let end = match block.iter().rposition(|&byte| byte == b'\n') {
                 _ if ended => block.len(),
                 Some(last) => last + 1,
-                None => return Err(FormatError::LongLine { path: self.path.into(), line, limit: BLOCK }),
+                None => {
+                    return Err(FormatError::LongLine {
+                        path: self.path.into(),
+                        line,
+                        limit: BLOCK,
+                    });
+                }
             };
             let pieces: Vec<_> = pieces(&block[..end])
                 .into_par_iter()
@@ -101,8 +122,11 @@ impl<R: Read> Text<'_, R> {
                 line += lines;
             }
             if bytes == 0 && !ended {
-                let expected = self.size.map_or(0.0, |size| size as f64 / end as f64 * 1.02);
-                all.values.reserve((all.values.len() as f64 * (expected - 1.0).max(0.0)) as usize);
+                let expected = self
+                    .size
+                    .map_or(0.0, |size| size as f64 / end as f64 * 1.02);
+                all.values
+                    .reserve((all.values.len() as f64 * (expected - 1.0).max(0.0)) as usize);
             }
             bytes += end as u64;
             run.progress.advance(end as u64);
@@ -127,7 +151,11 @@ fn parse_piece<T>(
 ) -> (Result<Lines<T>, (u64, RowError)>, u64) {
     let mut lines = Lines::new();
     let mut number = 0;
-    for line in piece.strip_suffix(b"\n").unwrap_or(piece).split(|&byte| byte == b'\n') {
+    for line in piece
+        .strip_suffix(b"\n")
+        .unwrap_or(piece)
+        .split(|&byte| byte == b'\n')
+    {
         match line.iter().find(|byte| !byte.is_ascii_whitespace()) {
             None => lines.blank += 1,
             Some(b'#') if comments => lines.comments += 1,
@@ -146,7 +174,10 @@ fn parse_piece<T>(
 fn pieces(mut text: &[u8]) -> Vec<&[u8]> {
     let mut pieces = Vec::with_capacity(text.len() / PIECE + 1);
     while text.len() > PIECE {
-        let cut = text[PIECE..].iter().position(|&byte| byte == b'\n').map_or(text.len(), |at| PIECE + at + 1);
+        let cut = text[PIECE..]
+            .iter()
+            .position(|&byte| byte == b'\n')
+            .map_or(text.len(), |at| PIECE + at + 1);
         let (piece, rest) = text.split_at(cut);
         pieces.push(piece);
         text = rest;
@@ -176,7 +207,10 @@ pub(crate) fn integers(line: &[u8]) -> Result<([i64; MAX_COLUMNS], usize), RowEr
             at += 1;
         }
         if at < line.len() && !is_separator(line[at]) {
-            at += line[at..].iter().position(|&byte| is_separator(byte)).unwrap_or(line.len() - at);
+            at += line[at..]
+                .iter()
+                .position(|&byte| is_separator(byte))
+                .unwrap_or(line.len() - at);
             let last = line[at..].iter().all(|&byte| is_separator(byte));
             value = integer(&line[start..at], count >= 3 && last)?;
         }
@@ -198,7 +232,9 @@ fn integer(token: &[u8], boolean: bool) -> Result<i64, RowError> {
     if token.contains(&0) {
         return Err(RowError::ZeroByte);
     }
-    let wrong = || RowError::NotAnInteger { token: quote(token) };
+    let wrong = || RowError::NotAnInteger {
+        token: quote(token),
+    };
     let text = std::str::from_utf8(token).map_err(|_| wrong())?;
     if boolean && (text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false")) {
         return Ok(i64::from(text.eq_ignore_ascii_case("true")));
@@ -252,7 +288,10 @@ mod tests {
             comments: true,
             leave_out,
         };
-        let run = Run { progress: &Silent, interrupt: &Interrupt::default() };
+        let run = Run {
+            progress: &Silent,
+            interrupt: &Interrupt::default(),
+        };
         text.parse(run, |line| integers(line).map(|(values, _)| values[0]))
     }
 
@@ -273,7 +312,10 @@ mod tests {
         text[bad] = b'x';
         let last = u64::from(count + count / 5);
         let error = parse(&text, false).unwrap_err();
-        assert!(matches!(error, FormatError::Row { line, .. } if line == last), "{error}");
+        assert!(
+            matches!(error, FormatError::Row { line, .. } if line == last),
+            "{error}"
+        );
         let lines = parse(&text, true).unwrap();
         assert_eq!((lines.left_out.len(), lines.left_out[0].line), (1, last));
     }
@@ -281,7 +323,10 @@ mod tests {
     #[test]
     fn a_line_that_never_ends_is_refused_before_it_fills_the_memory() {
         let error = parse(&vec![b'1'; 3 * BLOCK], false).unwrap_err();
-        assert!(matches!(error, FormatError::LongLine { line: 1, .. }), "{error}");
+        assert!(
+            matches!(error, FormatError::LongLine { line: 1, .. }),
+            "{error}"
+        );
     }
 
     #[test]
@@ -289,8 +334,20 @@ mod tests {
         let read = |line: &str| integers(line.as_bytes()).map(|(values, n)| values[..n].to_vec());
         assert_eq!(read("7.320000000000000000e+02 5 -1").unwrap(), [732, 5, -1]);
         assert_eq!(read("1,2;\t3 True\r").unwrap(), [1, 2, 3, 1]);
-        for wrong in ["1.5", "True 2 3 4", "nan", "inf", "1e300", "0x10", "١", "99999999999999999999"] {
-            assert!(matches!(read(wrong), Err(RowError::NotAnInteger { .. })), "{wrong} was accepted");
+        for wrong in [
+            "1.5",
+            "True 2 3 4",
+            "nan",
+            "inf",
+            "1e300",
+            "0x10",
+            "١",
+            "99999999999999999999",
+        ] {
+            assert!(
+                matches!(read(wrong), Err(RowError::NotAnInteger { .. })),
+                "{wrong} was accepted"
+            );
         }
         assert_eq!(read("1\0 2"), Err(RowError::ZeroByte));
     }

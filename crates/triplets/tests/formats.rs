@@ -5,19 +5,29 @@ use emotome_stimuli::run::{Interrupt, Run, Silent};
 use emotome_stimuli::{StimulusId, StimulusSet};
 use emotome_triplets::convention::{Base, Convention, OddColumn};
 use emotome_triplets::formats::{
-    ChoiceTable, Extras, Format, FormatError, Imported, ItemTokens, Labels, OddBy, PresentedOrder, ReadOptions,
-    Record, RecordWriter, RowError, Stimuli, TableColumns, WriteOptions,
+    ChoiceTable, Extras, Format, FormatError, Imported, ItemTokens, Labels, OddBy, PresentedOrder,
+    ReadOptions, Record, RecordWriter, RowError, Stimuli, TableColumns, WriteOptions,
 };
 use emotome_triplets::{Choice, ChoiceSet, Outcome, Position, Split, Triplet};
 use proptest::prelude::*;
 use std::path::Path;
 
 fn read(path: &Path, format: Format, options: &ReadOptions<'_>) -> Result<Imported, FormatError> {
-    format.read(path, options, Run { progress: &Silent, interrupt: &Interrupt::default() })
+    format.read(
+        path,
+        options,
+        Run {
+            progress: &Silent,
+            interrupt: &Interrupt::default(),
+        },
+    )
 }
 
 fn choice([a, b, c]: [u32; 3], odd: usize) -> Choice {
-    Choice { triplet: Triplet::new([a, b, c].map(StimulusId)).unwrap(), odd: Position::from_index(odd).unwrap() }
+    Choice {
+        triplet: Triplet::new([a, b, c].map(StimulusId)).unwrap(),
+        odd: Position::from_index(odd).unwrap(),
+    }
 }
 
 /// Choices over 50 stimuli; stimulus 0 and places other than the third always occur.
@@ -40,7 +50,10 @@ fn choices() -> impl Strategy<Value = Vec<Choice>> {
 }
 
 fn odd_last(choices: &[Choice]) -> Vec<Choice> {
-    choices.iter().map(|choice| self::choice(choice.odd_last().map(|id| id.0), 2)).collect()
+    choices
+        .iter()
+        .map(|choice| self::choice(choice.odd_last().map(|id| id.0), 2))
+        .collect()
 }
 
 fn table(choices: Vec<Choice>) -> ChoiceTable {
@@ -59,8 +72,22 @@ fn round_trip(
 ) -> Result<Imported, FormatError> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("trials").with_extension(extension);
-    format.write(&path, written, &WriteOptions { convention, ..WriteOptions::default() })?;
-    read(&path, format, &ReadOptions { convention, ..ReadOptions::new(Stimuli::Count(50)) })
+    format.write(
+        &path,
+        written,
+        &WriteOptions {
+            convention,
+            ..WriteOptions::default()
+        },
+    )?;
+    read(
+        &path,
+        format,
+        &ReadOptions {
+            convention,
+            ..ReadOptions::new(Stimuli::Count(50))
+        },
+    )
 }
 
 proptest! {
@@ -189,7 +216,10 @@ fn text(content: impl AsRef<[u8]>, format: Format, n: usize) -> Result<Imported,
 
 fn ids(imported: &Imported) -> Vec<([u32; 3], usize)> {
     let choices = imported.table.choices.choices();
-    choices.iter().map(|choice| (choice.triplet.items().map(|id| id.0), choice.odd.index())).collect()
+    choices
+        .iter()
+        .map(|choice| (choice.triplet.items().map(|id| id.0), choice.odd.index()))
+        .collect()
 }
 
 #[test]
@@ -200,8 +230,13 @@ fn the_ceiling_table_comes_with_four_or_five_columns_but_not_both() {
     let five = text("3 1 0 2 17\n0 1 2 1 18\n", Format::NmiCeiling, 4).unwrap();
     assert_eq!(ids(&five), ids(&four));
     assert_eq!(five.ignored_columns, ["column 5"]);
-    let error = text("3 1 0 2\n0 1 2 1 5\n", Format::NmiCeiling, 4).unwrap_err().to_string();
-    assert!(error.contains("line 2: 5 columns found, 4 as in the first row expected"), "{error}");
+    let error = text("3 1 0 2\n0 1 2 1 5\n", Format::NmiCeiling, 4)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("line 2: 5 columns found, 4 as in the first row expected"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -220,11 +255,31 @@ fn the_logs_of_the_collectors_are_read() {
     let imported = text(log, Format::NmiPromptLog, 1854).unwrap();
     assert_eq!(ids(&imported), [([12, 7, 1853], 2), ([4, 5, 6], 2)]);
     assert_eq!(imported.table.presented_order, PresentedOrder::LostOddLast);
-    let error = text("\"[1, 2, 3]\",p,r\n\"[4, 5]\",p,r\n", Format::NmiPromptLog, 9).unwrap_err().to_string();
-    assert!(error.contains("line 2: 2 columns found, 3 expected"), "{error}");
+    let error = text(
+        "\"[1, 2, 3]\",p,r\n\"[4, 5]\",p,r\n",
+        Format::NmiPromptLog,
+        9,
+    )
+    .unwrap_err()
+    .to_string();
+    assert!(
+        error.contains("line 2: 2 columns found, 3 expected"),
+        "{error}"
+    );
     for format in [Format::NmiCeilingLog, Format::NmiPromptLog] {
-        let error = format.write(Path::new("x"), &table(vec![choice([0, 1, 2], 0)]), &WriteOptions::default()).unwrap_err();
-        assert!(error.to_string().contains("cannot be written: a log holds prompts"), "{error}");
+        let error = format
+            .write(
+                Path::new("x"),
+                &table(vec![choice([0, 1, 2], 0)]),
+                &WriteOptions::default(),
+            )
+            .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("cannot be written: a log holds prompts"),
+            "{error}"
+        );
     }
 }
 
@@ -235,10 +290,25 @@ fn the_things_table_counts_from_1_and_may_hold_other_columns() {
     assert_eq!(ids(&imported), [([0, 1, 3], 2), ([3, 2, 1], 0)]);
     assert_eq!(imported.ignored_columns, ["subject", "RT"]);
     assert_eq!(imported.left_out.len(), 1);
-    assert_eq!((imported.left_out[0].line, imported.left_out[0].reason.to_string()), (4, "no choice (NA)".into()));
-    assert_eq!((imported.rows, imported.id_range, imported.n_seen), (3, (1, 4), 4));
-    let error = text("trip.1,trip.2,trip.3,choice\n0,1,2,1\n", Format::Things, 4).unwrap_err().to_string();
-    assert!(error.contains("line 2: stimulus 0 found") && error.contains("counted from 0 (`--base 0`)?"), "{error}");
+    assert_eq!(
+        (
+            imported.left_out[0].line,
+            imported.left_out[0].reason.to_string()
+        ),
+        (4, "no choice (NA)".into())
+    );
+    assert_eq!(
+        (imported.rows, imported.id_range, imported.n_seen),
+        (3, (1, 4), 4)
+    );
+    let error = text("trip.1,trip.2,trip.3,choice\n0,1,2,1\n", Format::Things, 4)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("line 2: stimulus 0 found")
+            && error.contains("counted from 0 (`--base 0`)?"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -246,13 +316,23 @@ fn anchored_rows_become_choices_only_in_pairs() {
     let paired = text("1 2 3\n5 4 0\n2 1 3\n4 5 0\n", Format::CblearnOrder, 6).unwrap();
     assert_eq!(ids(&paired), [([1, 2, 3], 2), ([5, 4, 0], 2)]);
     assert_eq!((paired.rows, paired.table.choices.len()), (4, 2));
-    let error = text("1 2 3\n2 1 3\n5 4 0\n1 3 2\n", Format::CblearnOrder, 6).unwrap_err().to_string();
-    assert!(error.contains("2 of 4 rows have no partner, first [5, 4, 0] (i, nearer, farther)"), "{error}");
+    let error = text("1 2 3\n2 1 3\n5 4 0\n1 3 2\n", Format::CblearnOrder, 6)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("2 of 4 rows have no partner, first [5, 4, 0] (i, nearer, farther)"),
+        "{error}"
+    );
     // A response of -1 swaps near and far: (1, 3, 2, -1) says that 1 is nearer 2.
     let counted = text("1 3 2 -1\n2 1 3 1\n", Format::CblearnCount, 6).unwrap();
     assert_eq!(ids(&counted), [([1, 2, 3], 2)]);
-    let error = text("1 3 2 0\n2 1 3 1\n", Format::CblearnCount, 6).unwrap_err().to_string();
-    assert!(error.contains("line 1: choice \"0\" found, expected 1 or -1"), "{error}");
+    let error = text("1 3 2 0\n2 1 3 1\n", Format::CblearnCount, 6)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("line 1: choice \"0\" found, expected 1 or -1"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -261,7 +341,9 @@ fn conventions_that_a_format_cannot_have_are_refused() {
         convention: convention(OddColumn::First, Base::Zero),
         ..ReadOptions::new(Stimuli::Count(5))
     };
-    let error = read(Path::new("absent"), Format::Things, &options).unwrap_err().to_string();
+    let error = read(Path::new("absent"), Format::Things, &options)
+        .unwrap_err()
+        .to_string();
     assert_eq!(
         error,
         "things files have a column with the place of the odd one, so `first` cannot be the odd one; \
@@ -270,7 +352,12 @@ fn conventions_that_a_format_cannot_have_are_refused() {
     for format in Format::ALL {
         assert_eq!(format.name().parse::<Format>(), Ok(format));
     }
-    assert!("spose".parse::<Format>().unwrap_err().contains("expected one of last-odd, nmi-ceiling"));
+    assert!(
+        "spose"
+            .parse::<Format>()
+            .unwrap_err()
+            .contains("expected one of last-odd, nmi-ceiling")
+    );
 }
 
 #[test]
@@ -280,30 +367,67 @@ fn the_number_of_stimuli_is_inferred_only_when_asked_and_says_so() {
     std::fs::write(&path, "1 2 3\n4 9 2\n").unwrap();
     let imported = read(&path, Format::LastOdd, &ReadOptions::new(Stimuli::Infer)).unwrap();
     assert!(imported.n_inferred);
-    assert_eq!((imported.table.choices.n_stimuli(), imported.n_seen, imported.id_range), (10, 5, (1, 9)));
+    assert_eq!(
+        (
+            imported.table.choices.n_stimuli(),
+            imported.n_seen,
+            imported.id_range
+        ),
+        (10, 5, (1, 9))
+    );
     std::fs::write(&path, "1 2 4000000000\n").unwrap();
-    let error = read(&path, Format::LastOdd, &ReadOptions::new(Stimuli::Infer)).unwrap_err().to_string();
-    assert!(error.contains("ids of 16777216 stimuli counted from 0 run from 0 to 16777215"), "{error}");
-    let error = read(&path, Format::LastOdd, &ReadOptions::new(Stimuli::Count(1 << 40))).unwrap_err().to_string();
-    assert_eq!(error, "1099511627776 stimuli asked for, at most 4294967295 can be numbered");
+    let error = read(&path, Format::LastOdd, &ReadOptions::new(Stimuli::Infer))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("ids of 16777216 stimuli counted from 0 run from 0 to 16777215"),
+        "{error}"
+    );
+    let error = read(
+        &path,
+        Format::LastOdd,
+        &ReadOptions::new(Stimuli::Count(1 << 40)),
+    )
+    .unwrap_err()
+    .to_string();
+    assert_eq!(
+        error,
+        "1099511627776 stimuli asked for, at most 4294967295 can be numbered"
+    );
 }
 
 #[test]
 fn files_are_never_replaced_unasked() {
     let dir = tempfile::tempdir().unwrap();
     let table = table(vec![choice([0, 1, 2], 0)]);
-    for (format, name) in [(Format::LastOdd, "a.txt"), (Format::LastOdd, "a.npy"), (Format::Parquet, "a.parquet")] {
+    for (format, name) in [
+        (Format::LastOdd, "a.txt"),
+        (Format::LastOdd, "a.npy"),
+        (Format::Parquet, "a.parquet"),
+    ] {
         let path = dir.path().join(name);
-        format.write(&path, &table, &WriteOptions::default()).unwrap();
-        let error = format.write(&path, &table, &WriteOptions::default()).unwrap_err();
-        assert!(error.to_string().contains("use --force to replace it"), "{error}");
-        let force = WriteOptions { overwrite: Overwrite::Replace, ..WriteOptions::default() };
+        format
+            .write(&path, &table, &WriteOptions::default())
+            .unwrap();
+        let error = format
+            .write(&path, &table, &WriteOptions::default())
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("use --force to replace it"),
+            "{error}"
+        );
+        let force = WriteOptions {
+            overwrite: Overwrite::Replace,
+            ..WriteOptions::default()
+        };
         format.write(&path, &table, &force).unwrap();
     }
 }
 
 fn fixture(name: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(name)
 }
 
 /// The rows from which the Parquet fixtures were made: items, choice and whether it is missing.
@@ -311,8 +435,15 @@ fn fixture_rows() -> Vec<([u32; 3], usize, bool)> {
     let text = std::fs::read_to_string(fixture("parquet_rows.txt")).unwrap();
     text.lines()
         .map(|line| {
-            let numbers: Vec<u32> = line.split(' ').map(|number| number.parse().unwrap()).collect();
-            ([numbers[0], numbers[1], numbers[2]], numbers[3] as usize, numbers[4] == 1)
+            let numbers: Vec<u32> = line
+                .split(' ')
+                .map(|number| number.parse().unwrap())
+                .collect();
+            (
+                [numbers[0], numbers[1], numbers[2]],
+                numbers[3] as usize,
+                numbers[4] == 1,
+            )
         })
         .collect()
 }
@@ -320,33 +451,84 @@ fn fixture_rows() -> Vec<([u32; 3], usize, bool)> {
 #[test]
 fn parquet_files_of_pyarrow_and_pandas_are_read() {
     let rows = fixture_rows();
-    let present: Vec<_> = rows.iter().filter(|row| !row.2).map(|row| (row.0, row.1)).collect();
+    let present: Vec<_> = rows
+        .iter()
+        .filter(|row| !row.2)
+        .map(|row| (row.0, row.1))
+        .collect();
     let options = ReadOptions::new(Stimuli::Count(20));
-    let pyarrow = read(&fixture("pyarrow_defaults.parquet"), Format::Parquet, &options).unwrap();
+    let pyarrow = read(
+        &fixture("pyarrow_defaults.parquet"),
+        Format::Parquet,
+        &options,
+    )
+    .unwrap();
     assert_eq!(ids(&pyarrow), present);
     assert_eq!(pyarrow.left_out.len(), 10);
-    assert_eq!(pyarrow.left_out[0].reason, RowError::NoChoice { status: "refused".into() });
+    assert_eq!(
+        pyarrow.left_out[0].reason,
+        RowError::NoChoice {
+            status: "refused".into()
+        }
+    );
     assert_eq!(pyarrow.ignored_columns, ["note"]);
     let extras = &pyarrow.table.extras;
     let last = present.len() - 1;
     assert_eq!(extras.number.as_ref().unwrap()[last], 499);
-    assert_eq!((extras.agent.as_ref().unwrap().at(0), extras.agent.as_ref().unwrap().at(last)), ("model", "people"));
-    assert_eq!((extras.split.as_ref().unwrap()[0], extras.split.as_ref().unwrap()[last]), (Split::Train, Split::Test));
+    assert_eq!(
+        (
+            extras.agent.as_ref().unwrap().at(0),
+            extras.agent.as_ref().unwrap().at(last)
+        ),
+        ("model", "people")
+    );
+    assert_eq!(
+        (
+            extras.split.as_ref().unwrap()[0],
+            extras.split.as_ref().unwrap()[last]
+        ),
+        (Split::Train, Split::Test)
+    );
     let response = extras.response_ms.as_ref().unwrap();
     assert!(response[3].is_nan() && response[4] == 6.0 && response[last] == 748.5);
-    assert_eq!((extras.rater.as_ref(), extras.replicate.as_ref()), (None, None));
+    assert_eq!(
+        (extras.rater.as_ref(), extras.replicate.as_ref()),
+        (None, None)
+    );
 
     let pandas = read(&fixture("pandas_floats.parquet"), Format::Parquet, &options).unwrap();
     assert_eq!(ids(&pandas), present);
-    assert_eq!(pandas.left_out[0].reason, RowError::NoChoice { status: "null".into() });
+    assert_eq!(
+        pandas.left_out[0].reason,
+        RowError::NoChoice {
+            status: "null".into()
+        }
+    );
 
     let keys = StimulusSet::from_labels((0..20).rev().map(|k| format!("clip{k:02}"))).unwrap();
-    let by_key = read(&fixture("pyarrow_keys.parquet"), Format::Parquet, &ReadOptions::new(Stimuli::Set(&keys))).unwrap();
-    let reversed: Vec<_> = rows.iter().map(|row| (row.0.map(|id| 19 - id), row.1)).collect();
+    let by_key = read(
+        &fixture("pyarrow_keys.parquet"),
+        Format::Parquet,
+        &ReadOptions::new(Stimuli::Set(&keys)),
+    )
+    .unwrap();
+    let reversed: Vec<_> = rows
+        .iter()
+        .map(|row| (row.0.map(|id| 19 - id), row.1))
+        .collect();
     assert_eq!(ids(&by_key), reversed);
     let few = StimulusSet::from_labels((0..19).map(|k| format!("clip{k:02}"))).unwrap();
-    let error = read(&fixture("pyarrow_keys.parquet"), Format::Parquet, &ReadOptions::new(Stimuli::Set(&few)));
-    assert!(error.unwrap_err().to_string().contains("stimulus \"clip19\" is not among the 19 stimuli"));
+    let error = read(
+        &fixture("pyarrow_keys.parquet"),
+        Format::Parquet,
+        &ReadOptions::new(Stimuli::Set(&few)),
+    );
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .contains("stimulus \"clip19\" is not among the 19 stimuli")
+    );
 }
 
 #[test]
@@ -354,8 +536,14 @@ fn parquet_carries_keys_order_and_failed_trials() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("trials.parquet");
     let keys = StimulusSet::from_labels(["fog", "kiss", "wasp", "war"]).unwrap();
-    let mut writer =
-        RecordWriter::create(&path, 4, Some(&keys), PresentedOrder::LostOddLast, Overwrite::Refuse).unwrap();
+    let mut writer = RecordWriter::create(
+        &path,
+        4,
+        Some(&keys),
+        PresentedOrder::LostOddLast,
+        Overwrite::Refuse,
+    )
+    .unwrap();
     let triplet = |ids: [u32; 3]| Triplet::new(ids.map(StimulusId)).unwrap();
     let full = Record {
         number: Some(u64::MAX),
@@ -373,22 +561,38 @@ fn parquet_carries_keys_order_and_failed_trials() {
         response_ms: Some(812.5),
     };
     writer.push(&full).unwrap();
-    for outcome in [Outcome::Invalid, Outcome::Ambiguous, Outcome::Refused, Outcome::TimedOut, Outcome::Failed] {
+    for outcome in [
+        Outcome::Invalid,
+        Outcome::Ambiguous,
+        Outcome::Refused,
+        Outcome::TimedOut,
+        Outcome::Failed,
+    ] {
         writer.push(&Record { outcome, ..full }).unwrap();
     }
     writer.finish().unwrap();
 
     // Aligned by key to a study in another order, with one more stimulus.
     let study = StimulusSet::from_labels(["wasp", "war", "zoo", "fog", "kiss"]).unwrap();
-    let imported = read(&path, Format::Parquet, &ReadOptions::new(Stimuli::Set(&study))).unwrap();
+    let imported = read(
+        &path,
+        Format::Parquet,
+        &ReadOptions::new(Stimuli::Set(&study)),
+    )
+    .unwrap();
     assert_eq!(ids(&imported), [([1, 3, 0], 2)]);
     assert_eq!(imported.table.choices.n_stimuli(), 5);
     assert_eq!(imported.table.presented_order, PresentedOrder::LostOddLast);
     assert_eq!(imported.table.extras.number, Some(vec![u64::MAX]));
-    let statuses: Vec<String> = imported.left_out.iter().map(|row| row.reason.to_string()).collect();
+    let statuses: Vec<String> = imported
+        .left_out
+        .iter()
+        .map(|row| row.reason.to_string())
+        .collect();
     assert_eq!(
         statuses,
-        ["invalid", "ambiguous", "refused", "timeout", "failed"].map(|status| format!("no choice ({status})"))
+        ["invalid", "ambiguous", "refused", "timeout", "failed"]
+            .map(|status| format!("no choice ({status})"))
     );
     // Without a study, the file brings its own stimuli.
     let imported = read(&path, Format::Parquet, &ReadOptions::new(Stimuli::Infer)).unwrap();
@@ -399,7 +603,14 @@ fn parquet_carries_keys_order_and_failed_trials() {
 
 #[test]
 fn a_single_comparison_of_every_place_survives_many_row_groups() {
-    let rows: Vec<Choice> = (0..600_000).map(|row| choice([row % 50, (row + 7) % 50, (row + 31) % 50], row as usize % 3)).collect();
+    let rows: Vec<Choice> = (0..600_000)
+        .map(|row| {
+            choice(
+                [row % 50, (row + 7) % 50, (row + 31) % 50],
+                row as usize % 3,
+            )
+        })
+        .collect();
     let written = table(rows);
     let back = round_trip(Format::Parquet, "parquet", None, &written).unwrap();
     assert!(back.table == written);

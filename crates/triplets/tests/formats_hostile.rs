@@ -16,7 +16,14 @@ fn read_with(
     std::fs::write(&path, content).unwrap();
     let mut options = ReadOptions::new(Stimuli::Count(10));
     adapt(&mut options);
-    format.read(&path, &options, Run { progress: &Silent, interrupt: &Interrupt::default() })
+    format.read(
+        &path,
+        &options,
+        Run {
+            progress: &Silent,
+            interrupt: &Interrupt::default(),
+        },
+    )
 }
 
 fn read(content: impl AsRef<[u8]>, format: Format) -> Result<Imported, FormatError> {
@@ -49,25 +56,40 @@ fn every_fault_of_a_text_file_is_named_with_its_line_and_remedy() {
             "line 1: stimulus 5000000000 found, but ids of 10 stimuli counted from 0 run from 0 to 9; \
              is the file counted from 1 (`--base 1`), or is --n-items too small?",
         ),
-        ("4 1 4\n", "line 1: row [4, 1, 4] shows a stimulus twice; an odd-one-out trial needs three different ones"),
+        (
+            "4 1 4\n",
+            "line 1: row [4, 1, 4] shows a stimulus twice; an odd-one-out trial needs three different ones",
+        ),
         (
             "a b c\n0 1 2\n",
             "line 1: \"a\" found where a whole number is expected; a file with named columns or stimulus keys is read \
              with `--format table`",
         ),
-        ("# note\n0 1 2.5\n", "line 2: \"2.5\" found where a whole number is expected"),
+        (
+            "# note\n0 1 2.5\n",
+            "line 2: \"2.5\" found where a whole number is expected",
+        ),
         (
             "0 1 2\n0 \01 2\n",
             "line 2: a zero byte found; the file is not plain text (UTF-16, or a binary array with the wrong ending?)",
         ),
     ] {
-        assert_eq!(error(content, Format::LastOdd), format!("file.txt, {expected}{skip}"));
+        assert_eq!(
+            error(content, Format::LastOdd),
+            format!("file.txt, {expected}{skip}")
+        );
     }
-    let nothing = "file.txt: the file has no rows; expected at least one trial: was the export cut off?";
+    let nothing =
+        "file.txt: the file has no rows; expected at least one trial: was the export cut off?";
     for empty in ["", "\n\n", "# only a note\n", "\u{feff}"] {
         assert_eq!(error(empty, Format::LastOdd), nothing);
     }
-    for format in [Format::Table, Format::Things, Format::NmiCeilingLog, Format::Parquet] {
+    for format in [
+        Format::Table,
+        Format::Things,
+        Format::NmiCeilingLog,
+        Format::Parquet,
+    ] {
         assert_eq!(error("", format), nothing, "{format}");
     }
     assert_eq!(error("a,b,c,choice\n", Format::Table), nothing);
@@ -79,33 +101,69 @@ fn every_fault_of_a_text_file_is_named_with_its_line_and_remedy() {
     let absent = Format::LastOdd.read(
         Path::new("no/such/file.txt"),
         &ReadOptions::new(Stimuli::Count(3)),
-        Run { progress: &Silent, interrupt: &Interrupt::default() },
+        Run {
+            progress: &Silent,
+            interrupt: &Interrupt::default(),
+        },
     );
-    assert!(absent.unwrap_err().to_string().starts_with("no/such/file.txt: No such file"));
+    assert!(
+        absent
+            .unwrap_err()
+            .to_string()
+            .starts_with("no/such/file.txt: No such file")
+    );
 }
 
 #[test]
 fn marks_of_other_systems_are_read_through() {
-    for content in ["\u{feff}0 1 2\r\n3 4 5\r\n", "0\t1\t2\r\n3,4,5", "0;1;2\n\n \n# x\n3 4 5\n", " 0.0 1e0 2\n3 4 5 "] {
+    for content in [
+        "\u{feff}0 1 2\r\n3 4 5\r\n",
+        "0\t1\t2\r\n3,4,5",
+        "0;1;2\n\n \n# x\n3 4 5\n",
+        " 0.0 1e0 2\n3 4 5 ",
+    ] {
         let imported = read(content, Format::LastOdd).unwrap();
-        let ids: Vec<_> = imported.table.choices.choices().iter().map(|c| c.triplet.items().map(|id| id.0)).collect();
+        let ids: Vec<_> = imported
+            .table
+            .choices
+            .choices()
+            .iter()
+            .map(|c| c.triplet.items().map(|id| id.0))
+            .collect();
         assert_eq!(ids, [[0, 1, 2], [3, 4, 5]], "{content:?}");
     }
-    let imported = read("\u{feff}a,b,c,choice\r\n0,1,2,1\r\n\r\n3,4,5,3\r\n", Format::Table).unwrap();
+    let imported = read(
+        "\u{feff}a,b,c,choice\r\n0,1,2,1\r\n\r\n3,4,5,3\r\n",
+        Format::Table,
+    )
+    .unwrap();
     assert_eq!(imported.table.choices.len(), 2);
-    let imported = read("\u{feff}0,1,2,1,p,r\r\n3,4,5,3,p,r\r\n", Format::NmiCeilingLog).unwrap();
+    let imported = read(
+        "\u{feff}0,1,2,1,p,r\r\n3,4,5,3,p,r\r\n",
+        Format::NmiCeilingLog,
+    )
+    .unwrap();
     assert_eq!(imported.table.choices.len(), 2);
 }
 
 #[test]
 fn a_bad_row_is_left_out_only_when_asked_and_then_listed() {
     let content = b"0 1 2\n3 4\nx 1 2\n4 5 99\n6 7 7\n7 8 9\n";
-    let imported = read_with("file.txt", content, Format::LastOdd, |options| options.leave_out_bad_rows = true).unwrap();
+    let imported = read_with("file.txt", content, Format::LastOdd, |options| {
+        options.leave_out_bad_rows = true
+    })
+    .unwrap();
     assert_eq!((imported.rows, imported.table.choices.len()), (6, 2));
     let lines: Vec<u64> = imported.left_out.iter().map(|row| row.line).collect();
     assert_eq!(lines, [2, 3, 4, 5]);
-    assert!(matches!(imported.left_out[2].reason, RowError::OutOfRange { id: 99, .. }));
-    let all = read_with("file.txt", b"x\ny\n", Format::LastOdd, |options| options.leave_out_bad_rows = true).unwrap();
+    assert!(matches!(
+        imported.left_out[2].reason,
+        RowError::OutOfRange { id: 99, .. }
+    ));
+    let all = read_with("file.txt", b"x\ny\n", Format::LastOdd, |options| {
+        options.leave_out_bad_rows = true
+    })
+    .unwrap();
     assert_eq!((all.table.choices.len(), all.left_out.len()), (0, 2));
 }
 
@@ -116,28 +174,52 @@ fn every_fault_of_a_table_is_named() {
             "a,b,choice\n1,2,3\n",
             "file.txt: no column \"c\" among [\"a\", \"b\", \"choice\"]; name the columns of this file (`--columns`)",
         ),
-        ("a,b,c,choice,a\n", "file.txt: column \"a\" stands twice in the header; rename one"),
-        ("a,b,c,choice\n0,1,2\n", "line 2: 3 columns found, 4 as in the first row expected"),
-        ("a,b,c,choice\n0,1,2,0\n", "line 2: choice \"0\" found, expected 1, 2 or 3 (a place counted from 1)"),
-        ("a,b,c,choice\n0,1,2,left\n", "line 2: \"left\" found where a whole number is expected"),
-        ("a,b,c,choice,response_ms\n0,1,2,1,fast\n", "line 2: \"fast\" found in column \"response_ms\", expected milliseconds"),
+        (
+            "a,b,c,choice,a\n",
+            "file.txt: column \"a\" stands twice in the header; rename one",
+        ),
+        (
+            "a,b,c,choice\n0,1,2\n",
+            "line 2: 3 columns found, 4 as in the first row expected",
+        ),
+        (
+            "a,b,c,choice\n0,1,2,0\n",
+            "line 2: choice \"0\" found, expected 1, 2 or 3 (a place counted from 1)",
+        ),
+        (
+            "a,b,c,choice\n0,1,2,left\n",
+            "line 2: \"left\" found where a whole number is expected",
+        ),
+        (
+            "a,b,c,choice,response_ms\n0,1,2,1,fast\n",
+            "line 2: \"fast\" found in column \"response_ms\", expected milliseconds",
+        ),
         (
             "a,b,c,choice,split\n0,1,2,1,dev\n",
             "line 2: \"dev\" found in column \"split\", expected train, validation, test, ceiling or fullset",
         ),
-        ("a,b,c,choice,replicate\n0,1,2,1,-1\n", "line 2: \"-1\" found in column \"replicate\", expected a whole number from 0"),
+        (
+            "a,b,c,choice,replicate\n0,1,2,1,-1\n",
+            "line 2: \"-1\" found in column \"replicate\", expected a whole number from 0",
+        ),
         (
             "a,b,c,choice,trial\n0,1,2,1,5\n0,1,2,1,\n",
             "file.txt: 1 kept rows have no trial number, others have one; fill the column or drop it",
         ),
-        ("a,b,c,choice\n0,1,\"2,1\n3,4,5,1\n", "line 2: 3 columns found, 4 as in the first row expected"),
+        (
+            "a,b,c,choice\n0,1,\"2,1\n3,4,5,1\n",
+            "line 2: 3 columns found, 4 as in the first row expected",
+        ),
         ("a\0,b,c,choice\n", "line 1: a zero byte found"),
     ] {
         let found = error(content, Format::Table);
         assert!(found.contains(expected), "{content:?}: {found}");
     }
     let invalid = error(b"a,b,c,choice,agent\n0,1,2,1,\xff\n", Format::Table);
-    assert!(invalid.contains("line 2: text that is not UTF-8 found; save the file as UTF-8"), "{invalid}");
+    assert!(
+        invalid.contains("line 2: text that is not UTF-8 found; save the file as UTF-8"),
+        "{invalid}"
+    );
 }
 
 #[test]
@@ -146,33 +228,51 @@ fn damaged_arrays_are_refused() {
     let claim = b"{'descr': '<i8', 'fortran_order': False, 'shape': (1000000000000, 3), }\n";
     header.extend_from_slice(&(claim.len() as u16).to_le_bytes());
     header.extend_from_slice(claim);
-    let huge = read_with("file.npy", &header, Format::LastOdd, |_| {}).unwrap_err().to_string();
+    let huge = read_with("file.npy", &header, Format::LastOdd, |_| {})
+        .unwrap_err()
+        .to_string();
     assert!(huge.contains("1000000000000"), "{huge}");
-    let cut = read_with("file.npy", b"\x93NUMPY\x01", Format::LastOdd, |_| {}).unwrap_err().to_string();
+    let cut = read_with("file.npy", b"\x93NUMPY\x01", Format::LastOdd, |_| {})
+        .unwrap_err()
+        .to_string();
     assert!(cut.contains("file.npy"), "{cut}");
     let wide = |width: usize| {
         let mut file = b"\x93NUMPY\x01\x00".to_vec();
-        let header = format!("{{'descr': '<i4', 'fortran_order': False, 'shape': (2, {width}), }}\n");
+        let header =
+            format!("{{'descr': '<i4', 'fortran_order': False, 'shape': (2, {width}), }}\n");
         file.extend_from_slice(&(header.len() as u16).to_le_bytes());
         file.extend_from_slice(header.as_bytes());
         (0..2 * width as i32).for_each(|value| file.extend_from_slice(&value.to_le_bytes()));
         file
     };
     assert!(read_with("file.npy", &wide(3), Format::LastOdd, |_| {}).is_ok());
-    let error = read_with("file.npy", &wide(4), Format::LastOdd, |_| {}).unwrap_err().to_string();
-    assert!(error.ends_with("an array of 4 columns found, 3 expected for last-odd"), "{error}");
+    let error = read_with("file.npy", &wide(4), Format::LastOdd, |_| {})
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.ends_with("an array of 4 columns found, 3 expected for last-odd"),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_parquet_file_cut_anywhere_is_refused_with_a_reason() {
     let whole = include_bytes!("fixtures/pyarrow_defaults.parquet");
     let read = |bytes: &[u8]| {
-        read_with("file.parquet", bytes, Format::Parquet, |options| options.stimuli = Stimuli::Count(20))
+        read_with("file.parquet", bytes, Format::Parquet, |options| {
+            options.stimuli = Stimuli::Count(20)
+        })
     };
     assert!(read(whole).is_ok());
-    for cut in (1..whole.len()).step_by(97).chain([whole.len() - 1, 3, 4, 8, 12]) {
+    for cut in (1..whole.len())
+        .step_by(97)
+        .chain([whole.len() - 1, 3, 4, 8, 12])
+    {
         let error = read(&whole[..cut]).unwrap_err().to_string();
-        assert!(error.contains("file.parquet: not a complete Parquet file (cut off while copying?)"), "{error}");
+        assert!(
+            error.contains("file.parquet: not a complete Parquet file (cut off while copying?)"),
+            "{error}"
+        );
     }
 }
 

@@ -48,15 +48,19 @@ pub(super) fn held_out(rows: &[[u32; 3]], hypotheses: &[&[Position]]) -> Vec<Hel
             let mut order = [0, 1, 2];
             order.sort_unstable_by_key(|&column| row[column]);
             let mut ranks = [0; 3];
-            order.iter().enumerate().for_each(|(rank, &column)| ranks[column] = rank);
+            order
+                .iter()
+                .enumerate()
+                .for_each(|(rank, &column)| ranks[column] = rank);
             let items = order.map(|column| seen.partition_point(|&id| id < row[column]));
             // Repeats of a triplet stay on one side of the split.
             let fold = items.iter().fold(0, |hash, &item| mix(hash ^ item as u64)) % FOLDS;
             Row { items, ranks, fold }
         })
         .collect();
-    let tasks: Vec<(usize, u64)> =
-        (0..hypotheses.len()).flat_map(|hypothesis| (0..FOLDS).map(move |fold| (hypothesis, fold))).collect();
+    let tasks: Vec<(usize, u64)> = (0..hypotheses.len())
+        .flat_map(|hypothesis| (0..FOLDS).map(move |fold| (hypothesis, fold)))
+        .collect();
     let fits: Vec<Fit> = tasks
         .par_iter()
         .map(|&(hypothesis, fold)| {
@@ -72,24 +76,50 @@ pub(super) fn held_out(rows: &[[u32; 3]], hypotheses: &[&[Position]]) -> Vec<Hel
         .collect();
     let score = |(hypothesis, places): (usize, &&[Position])| {
         let fits = &fits[hypothesis * FOLDS as usize..];
-        let logits: Vec<_> = rows.iter().map(|row| fits[row.fold as usize].logits(row.items)).collect();
-        let odd: Vec<usize> = rows.iter().zip(*places).map(|(row, place)| row.ranks[place.index()]).collect();
-        let slopes: Vec<f64> = (0..FOLDS).map(|fold| {
-            let others = (0..rows.len()).filter(|&row| rows[row].fold != fold);
-            slope(others.map(|row| (logits[row], odd[row])))
-        }).collect();
-        let mut held_out = HeldOut { gains_bits: Vec::with_capacity(rows.len()), hits: 0.0 };
+        let logits: Vec<_> = rows
+            .iter()
+            .map(|row| fits[row.fold as usize].logits(row.items))
+            .collect();
+        let odd: Vec<usize> = rows
+            .iter()
+            .zip(*places)
+            .map(|(row, place)| row.ranks[place.index()])
+            .collect();
+        let slopes: Vec<f64> = (0..FOLDS)
+            .map(|fold| {
+                let others = (0..rows.len()).filter(|&row| rows[row].fold != fold);
+                slope(others.map(|row| (logits[row], odd[row])))
+            })
+            .collect();
+        let mut held_out = HeldOut {
+            gains_bits: Vec::with_capacity(rows.len()),
+            hits: 0.0,
+        };
         for ((row, (base, pairs)), &odd) in rows.iter().zip(&logits).zip(&odd) {
             let slope = slopes[row.fold as usize];
-            let full = probabilities(&std::array::from_fn(|rank| base[rank] + slope * pairs[rank]));
-            held_out.gains_bits.push((full[odd] / probabilities(base)[odd]).log2());
+            let full = probabilities(&std::array::from_fn(|rank| {
+                base[rank] + slope * pairs[rank]
+            }));
+            held_out
+                .gains_bits
+                .push((full[odd] / probabilities(base)[odd]).log2());
             let best = full.iter().copied().fold(0.0, f64::max);
             let ties = full.iter().filter(|&&value| value == best).count();
-            held_out.hits += if full[odd] == best { 1.0 / ties as f64 } else { 0.0 };
+            held_out.hits += if full[odd] == best {
+                1.0 / ties as f64
+            } else {
+                0.0
+            };
         }
         held_out
     };
-    hypotheses.iter().enumerate().collect::<Vec<_>>().into_par_iter().map(score).collect()
+    hypotheses
+        .iter()
+        .enumerate()
+        .collect::<Vec<_>>()
+        .into_par_iter()
+        .map(score)
+        .collect()
 }
 
 /// Softmax, kept off zero so that a certain model that errs costs a finite number of bits.
@@ -101,7 +131,10 @@ fn probabilities(logits: &[f64; 3]) -> [f64; 3] {
 
 /// The β of the model given everything else, by Newton's method, under a weak prior towards 0.
 fn slope(rows: impl Iterator<Item = (([f64; 3], [f64; 3]), usize)> + Clone) -> f64 {
-    let squares: f64 = rows.clone().map(|((_, pairs), _)| pairs.iter().map(|s| s * s).sum::<f64>()).sum();
+    let squares: f64 = rows
+        .clone()
+        .map(|((_, pairs), _)| pairs.iter().map(|s| s * s).sum::<f64>())
+        .sum();
     let scale = (squares / (3 * rows.clone().count().max(1)) as f64).sqrt();
     if scale == 0.0 {
         return 0.0;
@@ -111,7 +144,9 @@ fn slope(rows: impl Iterator<Item = (([f64; 3], [f64; 3]), usize)> + Clone) -> f
         let (mut gradient, mut curvature) = (-slope, 1.0);
         for ((base, pairs), odd) in rows.clone() {
             let pairs = pairs.map(|s| s / scale);
-            let p = probabilities(&std::array::from_fn(|rank| base[rank] + slope * pairs[rank]));
+            let p = probabilities(&std::array::from_fn(|rank| {
+                base[rank] + slope * pairs[rank]
+            }));
             let mean: f64 = p.iter().zip(&pairs).map(|(p, s)| p * s).sum();
             let square: f64 = p.iter().zip(&pairs).map(|(p, s)| p * s * s).sum();
             gradient += pairs[odd] - mean;
@@ -140,7 +175,8 @@ impl Fit {
             .map(|(items, odd)| {
                 let weights: [f64; 3] = std::array::from_fn(|r| strength[items[r]] * rank[r]);
                 let total: f64 = weights.iter().sum();
-                let residual = std::array::from_fn(|r| f64::from(u8::from(r == *odd)) - weights[r] / total);
+                let residual =
+                    std::array::from_fn(|r| f64::from(u8::from(r == *odd)) - weights[r] / total);
                 noise += residual.iter().map(|v: &f64| v * v).sum::<f64>();
                 residual
             })
@@ -148,15 +184,23 @@ impl Fit {
         // Each residual stands twice in the symmetric matrix; the edge of its spectrum is 2σ√n.
         let edge = 2.0 * (2.0 * noise / n as f64).sqrt();
         let (values, vectors) = eigenvectors(rows, &residuals, n);
-        let mut kept: Vec<usize> = (0..values.len()).filter(|&k| values[k].abs() > edge).collect();
+        let mut kept: Vec<usize> = (0..values.len())
+            .filter(|&k| values[k].abs() > edge)
+            .collect();
         kept.sort_by(|&a, &b| values[b].abs().total_cmp(&values[a].abs()));
         kept.truncate(RANK);
         let width = values.len();
         Self {
             log_strength: strength.iter().map(|w| w.ln()).collect(),
             log_rank: rank.map(f64::ln),
-            values: kept.iter().map(|&k| values[k].signum() * (values[k] * values[k] - edge * edge).sqrt()).collect(),
-            vectors: (0..n).flat_map(|item| kept.iter().map(move |&k| item * width + k)).map(|at| vectors[at]).collect(),
+            values: kept
+                .iter()
+                .map(|&k| values[k].signum() * (values[k] * values[k] - edge * edge).sqrt())
+                .collect(),
+            vectors: (0..n)
+                .flat_map(|item| kept.iter().map(move |&k| item * width + k))
+                .map(|at| vectors[at])
+                .collect(),
         }
     }
 
@@ -165,7 +209,10 @@ impl Fit {
         let width = self.values.len();
         let vector = |item: usize| &self.vectors[item * width..][..width];
         let similarity = |a: usize, b: usize| {
-            let products = vector(items[a]).iter().zip(vector(items[b])).zip(&self.values);
+            let products = vector(items[a])
+                .iter()
+                .zip(vector(items[b]))
+                .zip(&self.values);
             products.map(|((u, v), value)| u * v * value).sum()
         };
         let base = std::array::from_fn(|rank| self.log_strength[items[rank]] + self.log_rank[rank]);
@@ -202,7 +249,11 @@ fn strengths(rows: &[([usize; 3], usize)], n: usize) -> (Vec<f64>, [f64; 3]) {
 
 /// Leading eigenvalues by magnitude and their vectors (items × block, row-major) of the residuals
 /// summed over pairs, by subspace iteration.
-fn eigenvectors(rows: &[([usize; 3], usize)], residuals: &[[f64; 3]], n: usize) -> (Vec<f64>, Vec<f64>) {
+fn eigenvectors(
+    rows: &[([usize; 3], usize)],
+    residuals: &[[f64; 3]],
+    n: usize,
+) -> (Vec<f64>, Vec<f64>) {
     let width = BLOCK.min(n);
     let mut rng = CounterRng::new(Seed(0).derive("convention test"), 0);
     let mut basis: Vec<f64> = (0..n * width).map(|_| rng.normal()).collect();
@@ -235,23 +286,47 @@ fn eigenvectors(rows: &[([usize; 3], usize)], residuals: &[[f64; 3]], n: usize) 
     }
     let rotation = jacobi(&mut small);
     let rotate = |row: &[f64]| -> Vec<f64> {
-        (0..width).map(|k| row.iter().zip(&rotation).map(|(value, rotation)| value * rotation[k]).sum()).collect()
+        (0..width)
+            .map(|k| {
+                row.iter()
+                    .zip(&rotation)
+                    .map(|(value, rotation)| value * rotation[k])
+                    .sum()
+            })
+            .collect()
     };
-    ((0..width).map(|k| small[k][k]).collect(), basis.chunks(width).flat_map(rotate).collect())
+    (
+        (0..width).map(|k| small[k][k]).collect(),
+        basis.chunks(width).flat_map(rotate).collect(),
+    )
 }
 
 /// Gram–Schmidt, twice; a column without a direction of its own becomes zero.
 fn orthonormalise(basis: &mut [f64], width: usize) {
     for k in 0..width {
-        let norm_before = basis.chunks(width).map(|row| row[k] * row[k]).sum::<f64>().sqrt();
+        let norm_before = basis
+            .chunks(width)
+            .map(|row| row[k] * row[k])
+            .sum::<f64>()
+            .sqrt();
         for _ in 0..2 {
             for j in 0..k {
                 let overlap: f64 = basis.chunks(width).map(|row| row[j] * row[k]).sum();
-                basis.chunks_mut(width).for_each(|row| row[k] -= overlap * row[j]);
+                basis
+                    .chunks_mut(width)
+                    .for_each(|row| row[k] -= overlap * row[j]);
             }
         }
-        let norm = basis.chunks(width).map(|row| row[k] * row[k]).sum::<f64>().sqrt();
-        let scale = if norm > 1e-10 * norm_before { 1.0 / norm } else { 0.0 };
+        let norm = basis
+            .chunks(width)
+            .map(|row| row[k] * row[k])
+            .sum::<f64>()
+            .sqrt();
+        let scale = if norm > 1e-10 * norm_before {
+            1.0 / norm
+        } else {
+            0.0
+        };
         basis.chunks_mut(width).for_each(|row| row[k] *= scale);
     }
 }
@@ -259,7 +334,9 @@ fn orthonormalise(basis: &mut [f64], width: usize) {
 /// Diagonalises a small symmetric matrix in place by Jacobi rotations; returns the eigenvectors as columns.
 fn jacobi(a: &mut [Vec<f64>]) -> Vec<Vec<f64>> {
     let n = a.len();
-    let mut vectors: Vec<Vec<f64>> = (0..n).map(|i| (0..n).map(|j| f64::from(u8::from(i == j))).collect()).collect();
+    let mut vectors: Vec<Vec<f64>> = (0..n)
+        .map(|i| (0..n).map(|j| f64::from(u8::from(i == j))).collect())
+        .collect();
     for _ in 0..30 {
         for p in 0..n {
             for q in p + 1..n {
@@ -307,8 +384,14 @@ mod tests {
         let vectors = jacobi(&mut diagonal);
         for i in 0..n {
             for j in 0..n {
-                let rebuilt: f64 = (0..n).map(|k| vectors[i][k] * diagonal[k][k] * vectors[j][k]).sum();
-                assert!((rebuilt - matrix[i][j]).abs() < 1e-12, "{i},{j}: {rebuilt} for {}", matrix[i][j]);
+                let rebuilt: f64 = (0..n)
+                    .map(|k| vectors[i][k] * diagonal[k][k] * vectors[j][k])
+                    .sum();
+                assert!(
+                    (rebuilt - matrix[i][j]).abs() < 1e-12,
+                    "{i},{j}: {rebuilt} for {}",
+                    matrix[i][j]
+                );
             }
         }
     }

@@ -3,10 +3,12 @@
 //! An odd-one-out choice of `o` from `{p, q, o}` says two anchored things: `p` is nearer `q` than
 //! `o`, and `q` is nearer `p` than `o`. The way back exists only for rows that come in such pairs.
 
-use super::{Ids, Imported, PresentedOrder, Reader, Writer, has_extension, last_odd, nmi, place, push_row};
+use super::{
+    Ids, Imported, PresentedOrder, Reader, Writer, has_extension, last_odd, nmi, place, push_row,
+};
 use crate::convention::OddColumn;
-use crate::formats::error::{FormatError, RowError};
 use crate::formats::Format;
+use crate::formats::error::{FormatError, RowError};
 use crate::parse::Lines;
 use crate::trial::{Choice, Position, Triplet};
 use emotome_stimuli::StimulusId;
@@ -19,7 +21,11 @@ type Anchored = [StimulusId; 3];
 
 pub(super) fn read_anchored(reader: &Reader<'_>) -> Result<Imported, FormatError> {
     let ids = Ids::of(reader)?;
-    let width = if reader.format == Format::CblearnOrder { 3 } else { 4 };
+    let width = if reader.format == Format::CblearnOrder {
+        3
+    } else {
+        4
+    };
     let (lines, _) = reader.integer_rows([width, width], |row| {
         let [i, j, k] = ids.triplet([row[0], row[1], row[2]])?.items();
         let first_is_nearer = match (reader.format, row.get(3)) {
@@ -28,11 +34,19 @@ pub(super) fn read_anchored(reader: &Reader<'_>) -> Result<Imported, FormatError
             (_, Some(other)) => {
                 return Err(RowError::Choice {
                     found: other.to_string(),
-                    expected: if reader.format == Format::CblearnCount { "1 or -1" } else { "True or False" },
+                    expected: if reader.format == Format::CblearnCount {
+                        "1 or -1"
+                    } else {
+                        "True or False"
+                    },
                 });
             }
         };
-        Ok(if first_is_nearer { [i, j, k] } else { [i, k, j] })
+        Ok(if first_is_nearer {
+            [i, j, k]
+        } else {
+            [i, k, j]
+        })
     })?;
     let rows = lines.rows();
     let paired = Lines {
@@ -61,7 +75,8 @@ fn pair(rows: &[Anchored]) -> Result<Vec<Choice>, (u64, Anchored)> {
         .map(|(at, [p, q, odd])| ([p.0.min(q.0), p.0.max(q.0), odd.0], p > q, at))
         .collect();
     keyed.par_sort_unstable();
-    let (mut paired, mut alone, mut first) = (Vec::with_capacity(rows.len() / 2), 0_u64, usize::MAX);
+    let (mut paired, mut alone, mut first) =
+        (Vec::with_capacity(rows.len() / 2), 0_u64, usize::MAX);
     for group in keyed.chunk_by(|a, b| a.0 == b.0) {
         let (forward, backward) = group.split_at(group.partition_point(|row| !row.1));
         paired.extend(forward.iter().zip(backward).map(|(a, b)| a.2.min(b.2)));
@@ -75,12 +90,21 @@ fn pair(rows: &[Anchored]) -> Result<Vec<Choice>, (u64, Anchored)> {
         return Err((alone, row));
     }
     paired.par_sort_unstable();
-    let choice = |at| Some(Choice { triplet: Triplet::new(rows[at]).ok()?, odd: Position::Third });
+    let choice = |at| {
+        Some(Choice {
+            triplet: Triplet::new(rows[at]).ok()?,
+            odd: Position::Third,
+        })
+    };
     Ok(paired.into_iter().filter_map(choice).collect())
 }
 
 pub(super) fn write_anchored(writer: &Writer<'_>) -> Result<(), FormatError> {
-    let [no, yes] = if writer.format == Format::CblearnCount { [-1, 1] } else { [0, 1] };
+    let [no, yes] = if writer.format == Format::CblearnCount {
+        [-1, 1]
+    } else {
+        [0, 1]
+    };
     let bare = writer.format == Format::CblearnOrder;
     // With a response, cblearn's standard form has the compared items ascending.
     let rows = |choice: &Choice| {
@@ -98,7 +122,9 @@ pub(super) fn write_anchored(writer: &Writer<'_>) -> Result<(), FormatError> {
     if has_extension(writer.path, "npy") {
         let width = if bare { 3 } else { 4 };
         let row = |([i, j, k], response): ([u32; 3], i64)| {
-            [i64::from(i), i64::from(j), i64::from(k), response].into_iter().take(width)
+            [i64::from(i), i64::from(j), i64::from(k), response]
+                .into_iter()
+                .take(width)
         };
         return last_odd::write_rows(writer, flat().flat_map(row).collect(), width);
     }
@@ -132,7 +158,9 @@ pub(super) fn read_odd_one_out(reader: &Reader<'_>) -> Result<Imported, FormatEr
     };
     let (lines, width) = reader.integer_rows(widths, |row| {
         let triplet = ids.triplet([row[0], row[1], row[2]])?;
-        let odd = row.get(3).map_or(Ok(last_odd::column(odd)), |&choice| place(choice, base))?;
+        let odd = row
+            .get(3)
+            .map_or(Ok(last_odd::column(odd)), |&choice| place(choice, base))?;
         Ok(Choice { triplet, odd })
     })?;
     let order = if width == 4 {
@@ -152,21 +180,37 @@ pub(super) fn write_odd_one_out(writer: &Writer<'_>) -> Result<(), FormatError> 
         return nmi::write_ceiling(writer);
     }
     let base = nmi::choice_base(writer.convention.odd).offset();
-    let items = |choice: &Choice| choice.triplet.items().map(|id| i64::from(id.0 + writer.offset()));
+    let items = |choice: &Choice| {
+        choice
+            .triplet
+            .items()
+            .map(|id| i64::from(id.0 + writer.offset()))
+    };
     let place = |choice: &Choice| choice.odd.index() as i64 + base;
     if has_extension(writer.path, "npz") {
         let y = writer.choices().iter().map(place).collect();
         return write_xy(writer, writer.choices().iter().flat_map(items).collect(), y);
     }
-    let row = |choice: &Choice| items(choice).into_iter().chain([place(choice)]).collect::<Vec<_>>();
+    let row = |choice: &Choice| {
+        items(choice)
+            .into_iter()
+            .chain([place(choice)])
+            .collect::<Vec<_>>()
+    };
     last_odd::write_rows(writer, writer.choices().iter().flat_map(row).collect(), 4)
 }
 
 /// Writes an `.npz` of queries `X` and responses `y`.
 fn write_xy(writer: &Writer<'_>, x: Vec<i64>, y: Vec<i64>) -> Result<(), FormatError> {
-    let x = Array2::from_shape_vec((x.len() / 3, 3), x)
-        .map_err(|error| FormatError::Binary { path: writer.path.into(), problem: error.to_string() })?;
+    let x = Array2::from_shape_vec((x.len() / 3, 3), x).map_err(|error| FormatError::Binary {
+        path: writer.path.into(),
+        problem: error.to_string(),
+    })?;
     let y = Array1::from_vec(y);
-    write_npz(writer.path, writer.options.overwrite, &[("X", x.view().into()), ("y", y.view().into())])
-        .map_err(|source| FormatError::Array(Box::new(source)))
+    write_npz(
+        writer.path,
+        writer.options.overwrite,
+        &[("X", x.view().into()), ("y", y.view().into())],
+    )
+    .map_err(|source| FormatError::Array(Box::new(source)))
 }

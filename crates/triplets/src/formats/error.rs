@@ -33,7 +33,9 @@ pub enum RowError {
         n: usize,
     },
     /// A stimulus stands twice in the row.
-    #[error("row {items:?} shows a stimulus twice; an odd-one-out trial needs three different ones")]
+    #[error(
+        "row {items:?} shows a stimulus twice; an odd-one-out trial needs three different ones"
+    )]
     Repeated {
         /// The ids as the file has them.
         items: [i64; 3],
@@ -61,7 +63,9 @@ pub enum RowError {
         status: String,
     },
     /// A zero byte: the file is binary, or in another encoding.
-    #[error("a zero byte found; the file is not plain text (UTF-16, or a binary array with the wrong ending?)")]
+    #[error(
+        "a zero byte found; the file is not plain text (UTF-16, or a binary array with the wrong ending?)"
+    )]
     ZeroByte,
     /// A field that should be text is not UTF-8.
     #[error("text that is not UTF-8 found; save the file as UTF-8")]

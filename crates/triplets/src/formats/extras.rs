@@ -70,7 +70,10 @@ impl ExtrasBuilder {
         self.split.extend(row.split);
         self.agent.push(row.agent, self.rows);
         self.rater.push(row.rater, self.rows);
-        if let Some(value) = row.response_ms.or((!self.response_ms.is_empty()).then_some(f32::NAN)) {
+        if let Some(value) = row
+            .response_ms
+            .or((!self.response_ms.is_empty()).then_some(f32::NAN))
+        {
             self.response_ms.resize(self.rows, f32::NAN);
             self.response_ms.push(value);
         }
@@ -82,12 +85,19 @@ impl ExtrasBuilder {
     /// Otherwise the column that lacks values in some rows, and in how many.
     pub(super) fn finish(self) -> Result<Extras, (&'static str, usize)> {
         let rows = self.rows;
-        let whole = |name, filled: usize| if filled == 0 || filled == rows { Ok(filled > 0) } else { Err((name, rows - filled)) };
+        let whole = |name, filled: usize| {
+            if filled == 0 || filled == rows {
+                Ok(filled > 0)
+            } else {
+                Err((name, rows - filled))
+            }
+        };
         Ok(Extras {
             number: whole("trial number", self.number.len())?.then_some(self.number),
             replicate: whole("replicate", self.replicate.len())?.then_some(self.replicate),
             split: whole("split", self.split.len())?.then_some(self.split),
-            response_ms: Some(self.response_ms).filter(|column| column.iter().any(|value| !value.is_nan())),
+            response_ms: Some(self.response_ms)
+                .filter(|column| column.iter().any(|value| !value.is_nan())),
             agent: self.agent.finish(),
             rater: self.rater.finish(),
         })
@@ -108,12 +118,16 @@ impl LabelColumn {
             self.codes.resize(rows, empty);
         }
         if label.is_some() || !self.codes.is_empty() {
-            self.codes.push(self.interner.code(label.unwrap_or_default()));
+            self.codes
+                .push(self.interner.code(label.unwrap_or_default()));
         }
     }
 
     fn finish(self) -> Option<Labels> {
-        (!self.codes.is_empty()).then_some(Labels { names: self.interner.names, codes: self.codes })
+        (!self.codes.is_empty()).then_some(Labels {
+            names: self.interner.names,
+            codes: self.codes,
+        })
     }
 }
 
@@ -128,7 +142,11 @@ pub(super) struct Interner {
 impl Interner {
     pub(super) fn code(&mut self, label: &str) -> u32 {
         // Rows of one agent or rater mostly stand together.
-        if self.names.get(self.last as usize).is_none_or(|last| last != label) {
+        if self
+            .names
+            .get(self.last as usize)
+            .is_none_or(|last| last != label)
+        {
             self.last = self.codes.get(label).copied().unwrap_or_else(|| {
                 let code = self.names.len() as u32;
                 self.names.push(label.to_owned());

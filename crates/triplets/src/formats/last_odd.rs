@@ -12,7 +12,10 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<Imported, FormatError> {
     let ids = Ids::of(reader)?;
     let odd = column(reader.convention.odd);
     let (lines, _) = reader.integer_rows([3, 3], |row| {
-        Ok(Choice { triplet: ids.triplet([row[0], row[1], row[2]])?, odd })
+        Ok(Choice {
+            triplet: ids.triplet([row[0], row[1], row[2]])?,
+            odd,
+        })
     })?;
     reader.finish(lines, reader.convention, PresentedOrder::LostOddLast)
 }
@@ -39,7 +42,11 @@ pub(super) fn columns(choice: &Choice, odd: OddColumn, offset: u32) -> [u32; 3] 
 pub(super) fn write(writer: &Writer<'_>) -> Result<(), FormatError> {
     let row = |choice: &Choice| columns(choice, writer.convention.odd, writer.offset());
     if super::has_extension(writer.path, "npy") {
-        let flat: Vec<i64> = writer.choices().iter().flat_map(|choice| row(choice).map(i64::from)).collect();
+        let flat: Vec<i64> = writer
+            .choices()
+            .iter()
+            .flat_map(|choice| row(choice).map(i64::from))
+            .collect();
         return write_rows(writer, flat, 3);
     }
     writer.lines("", |text, _, choice| {
@@ -49,9 +56,17 @@ pub(super) fn write(writer: &Writer<'_>) -> Result<(), FormatError> {
 }
 
 /// Writes whole numbers as an N × `width` array of 64-bit integers, as `numpy.save` would.
-pub(super) fn write_rows(writer: &Writer<'_>, flat: Vec<i64>, width: usize) -> Result<(), FormatError> {
-    let rows = Array2::from_shape_vec((flat.len() / width, width), flat)
-        .map_err(|error| FormatError::Binary { path: writer.path.into(), problem: error.to_string() })?;
+pub(super) fn write_rows(
+    writer: &Writer<'_>,
+    flat: Vec<i64>,
+    width: usize,
+) -> Result<(), FormatError> {
+    let rows = Array2::from_shape_vec((flat.len() / width, width), flat).map_err(|error| {
+        FormatError::Binary {
+            path: writer.path.into(),
+            problem: error.to_string(),
+        }
+    })?;
     write_npy(writer.path, writer.options.overwrite, rows.view())
         .map_err(|source| FormatError::Array(Box::new(source)))
 }

@@ -133,7 +133,9 @@ impl Format {
         match self {
             Self::LastOdd | Self::CblearnOddOneOut => "the odd one in one of three columns",
             Self::NmiPromptLog => "the odd one last",
-            Self::CblearnOrder | Self::CblearnCount | Self::CblearnBoolean => "no column for the odd one: they pair rows",
+            Self::CblearnOrder | Self::CblearnCount | Self::CblearnBoolean => {
+                "no column for the odd one: they pair rows"
+            }
             Self::NmiCeiling | Self::NmiCeilingLog | Self::Things | Self::Table | Self::Parquet => {
                 "a column with the place of the odd one"
             }
@@ -147,12 +149,23 @@ impl Format {
         let fits = match self {
             Self::LastOdd => !matches!(asked.odd, OddColumn::Choice(_)),
             Self::CblearnOddOneOut => true,
-            Self::NmiPromptLog | Self::CblearnOrder | Self::CblearnCount | Self::CblearnBoolean | Self::Parquet => {
-                asked.odd == own.odd
+            Self::NmiPromptLog
+            | Self::CblearnOrder
+            | Self::CblearnCount
+            | Self::CblearnBoolean
+            | Self::Parquet => asked.odd == own.odd,
+            Self::NmiCeiling | Self::NmiCeilingLog | Self::Things | Self::Table => {
+                matches!(asked.odd, OddColumn::Choice(_))
             }
-            Self::NmiCeiling | Self::NmiCeilingLog | Self::Things | Self::Table => matches!(asked.odd, OddColumn::Choice(_)),
         };
-        if fits { Ok(asked) } else { Err(FormatError::NotThisFormat { format: self, odd: asked.odd }) }
+        if fits {
+            Ok(asked)
+        } else {
+            Err(FormatError::NotThisFormat {
+                format: self,
+                odd: asked.odd,
+            })
+        }
     }
 
     /// Reads a file into choices; nothing is dropped without a count and a reason.
@@ -162,16 +175,29 @@ impl Format {
     ///
     /// # Errors
     /// [`FormatError`]; bad rows are named by line unless [`ReadOptions::leave_out_bad_rows`].
-    pub fn read(self, path: &Path, options: &ReadOptions<'_>, run: Run<'_>) -> Result<Imported, FormatError> {
+    pub fn read(
+        self,
+        path: &Path,
+        options: &ReadOptions<'_>,
+        run: Run<'_>,
+    ) -> Result<Imported, FormatError> {
         let convention = self.check(options.convention)?;
-        let reader = Reader { path, format: self, convention, options, run };
+        let reader = Reader {
+            path,
+            format: self,
+            convention,
+            options,
+            run,
+        };
         match self {
             Self::LastOdd => last_odd::read(&reader),
             Self::NmiCeiling => nmi::read_ceiling(&reader),
             Self::NmiCeilingLog => nmi::read_ceiling_log(&reader),
             Self::NmiPromptLog => nmi::read_prompt_log(&reader),
             Self::Things => things::read(&reader),
-            Self::CblearnOrder | Self::CblearnCount | Self::CblearnBoolean => cblearn::read_anchored(&reader),
+            Self::CblearnOrder | Self::CblearnCount | Self::CblearnBoolean => {
+                cblearn::read_anchored(&reader)
+            }
             Self::CblearnOddOneOut => cblearn::read_odd_one_out(&reader),
             Self::Table => table::read(&reader, &options.columns),
             Self::Parquet => parquet::read(&reader),
@@ -186,14 +212,27 @@ impl Format {
     /// # Errors
     /// [`FormatError::Unsupported`] for the two log formats, whose prompts a choice does not have;
     /// otherwise when the file exists, or cannot be written.
-    pub fn write(self, path: &Path, table: &ChoiceTable, options: &WriteOptions<'_>) -> Result<(), FormatError> {
+    pub fn write(
+        self,
+        path: &Path,
+        table: &ChoiceTable,
+        options: &WriteOptions<'_>,
+    ) -> Result<(), FormatError> {
         let convention = self.check(options.convention)?;
-        let writer = Writer { path, format: self, convention, table, options };
+        let writer = Writer {
+            path,
+            format: self,
+            convention,
+            table,
+            options,
+        };
         match self {
             Self::LastOdd => last_odd::write(&writer),
             Self::NmiCeiling => nmi::write_ceiling(&writer),
             Self::Things => things::write(&writer),
-            Self::CblearnOrder | Self::CblearnCount | Self::CblearnBoolean => cblearn::write_anchored(&writer),
+            Self::CblearnOrder | Self::CblearnCount | Self::CblearnBoolean => {
+                cblearn::write_anchored(&writer)
+            }
             Self::CblearnOddOneOut => cblearn::write_odd_one_out(&writer),
             Self::Table => table::write(&writer, &options.columns),
             Self::Parquet => parquet::write(&writer),
@@ -208,7 +247,10 @@ impl Format {
     /// Whether the presented order survives a round trip.
     #[must_use]
     pub const fn keeps_order(self) -> bool {
-        matches!(self, Self::NmiCeiling | Self::NmiCeilingLog | Self::Things | Self::Table | Self::Parquet)
+        matches!(
+            self,
+            Self::NmiCeiling | Self::NmiCeilingLog | Self::Things | Self::Table | Self::Parquet
+        )
     }
 
     /// Whether agents, raters and response times survive a round trip.
@@ -228,9 +270,15 @@ impl FromStr for Format {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| {
-            format!("format {name:?} is unknown; expected one of {}", Self::ALL.map(Self::name).join(", "))
-        })
+        Self::ALL
+            .into_iter()
+            .find(|format| format.name() == name)
+            .ok_or_else(|| {
+                format!(
+                    "format {name:?} is unknown; expected one of {}",
+                    Self::ALL.map(Self::name).join(", ")
+                )
+            })
     }
 }
 
@@ -294,7 +342,12 @@ pub struct WriteOptions<'a> {
 
 impl Default for WriteOptions<'_> {
     fn default() -> Self {
-        Self { convention: None, stimuli: None, columns: TableColumns::default(), overwrite: Overwrite::Refuse }
+        Self {
+            convention: None,
+            stimuli: None,
+            columns: TableColumns::default(),
+            overwrite: Overwrite::Refuse,
+        }
     }
 }
 
@@ -322,7 +375,11 @@ pub struct ChoiceTable {
 impl From<ChoiceSet> for ChoiceTable {
     /// Choices in presented order, without extras.
     fn from(choices: ChoiceSet) -> Self {
-        Self { choices, presented_order: PresentedOrder::Known, extras: Extras::default() }
+        Self {
+            choices,
+            presented_order: PresentedOrder::Known,
+            extras: Extras::default(),
+        }
     }
 }
 
@@ -376,17 +433,28 @@ impl Reader<'_> {
     }
 
     fn io(&self, source: std::io::Error) -> FormatError {
-        FormatError::Io { path: self.path.into(), source }
+        FormatError::Io {
+            path: self.path.into(),
+            source,
+        }
     }
 
     fn row(&self, (line, source): (u64, RowError)) -> FormatError {
-        FormatError::Row { path: self.path.into(), line, source }
+        FormatError::Row {
+            path: self.path.into(),
+            line,
+            source,
+        }
     }
 
     fn extras(&self, extras: ExtrasBuilder) -> Result<Extras, FormatError> {
         extras
             .finish()
-            .map_err(|(column, missing)| FormatError::PartlyEmpty { path: self.path.into(), column, missing })
+            .map_err(|(column, missing)| FormatError::PartlyEmpty {
+                path: self.path.into(),
+                column,
+                missing,
+            })
     }
 
     fn has_extension(&self, extension: &str) -> bool {
@@ -407,12 +475,16 @@ impl Reader<'_> {
         let mut reader = BufReader::with_capacity(1 << 16, file);
         let first = first_width(reader.fill_buf().map_err(|error| self.io(error))?);
         let expected = match first {
-            Some(width) if widths.contains(&width) && widths[0] != widths[1] => Expected::AsFirstRow(width),
+            Some(width) if widths.contains(&width) && widths[0] != widths[1] => {
+                Expected::AsFirstRow(width)
+            }
             _ if widths[0] == widths[1] => Expected::Exactly(widths[0]),
             _ => Expected::Either(widths[0], widths[1]),
         };
         let width = match expected {
-            Expected::AsFirstRow(width) | Expected::Exactly(width) | Expected::Either(width, _) => width,
+            Expected::AsFirstRow(width) | Expected::Exactly(width) | Expected::Either(width, _) => {
+                width
+            }
         };
         let text = Text {
             path: self.path,
@@ -438,7 +510,11 @@ impl Reader<'_> {
             let x: Array2<i64> = self.shaped::<Ix2>(read_npz(self.path, "X"), Some("X"))?;
             let y: Array1<i64> = self.shaped::<Ix1>(read_npz(self.path, "y"), Some("y"))?;
             if x.nrows() != y.len() {
-                return Err(self.binary(format!("X has {} rows and y has {}; expected as many", x.nrows(), y.len())));
+                return Err(self.binary(format!(
+                    "X has {} rows and y has {}; expected as many",
+                    x.nrows(),
+                    y.len()
+                )));
             }
             ndarray::concatenate![ndarray::Axis(1), x, y.insert_axis(ndarray::Axis(1))]
         } else {
@@ -447,14 +523,24 @@ impl Reader<'_> {
         let width = rows.ncols();
         if !widths.contains(&width) {
             let expected = Expected::Either(widths[0], widths[1]);
-            let expected = if widths[0] == widths[1] { Expected::Exactly(widths[0]) } else { expected };
-            return Err(self.binary(format!("an array of {width} columns found, {expected} expected for {}", self.format)));
+            let expected = if widths[0] == widths[1] {
+                Expected::Exactly(widths[0])
+            } else {
+                expected
+            };
+            return Err(self.binary(format!(
+                "an array of {width} columns found, {expected} expected for {}",
+                self.format
+            )));
         }
         let mut lines = Lines::new();
         lines.values.reserve_exact(rows.nrows());
         let rows = rows.as_standard_layout();
         let flat = rows.as_slice().unwrap_or_default();
-        let converted: Vec<_> = flat.par_chunks(width << 12).map(|part| part.chunks(width).map(&convert).collect::<Vec<_>>()).collect();
+        let converted: Vec<_> = flat
+            .par_chunks(width << 12)
+            .map(|part| part.chunks(width).map(&convert).collect::<Vec<_>>())
+            .collect();
         for (at, row) in converted.into_iter().flatten().enumerate() {
             let pushed = lines.push(at as u64 + 1, row, self.options.leave_out_bad_rows);
             pushed.map_err(|error| self.row(error))?;
@@ -468,26 +554,43 @@ impl Reader<'_> {
         member: Option<&str>,
     ) -> Result<ndarray::Array<i64, D>, FormatError> {
         let array = array.map_err(array_error)?;
-        let place = Place { path: self.path.into(), member: member.map(str::to_owned) };
+        let place = Place {
+            path: self.path.into(),
+            member: member.map(str::to_owned),
+        };
         let array: ArrayD<i64> = array.into_i64(&place).map_err(array_error)?;
         let shape = array.shape().to_vec();
         array.into_dimensionality().map_err(|_| {
-            self.binary(format!("an array of shape {shape:?} found, {} axes expected", D::NDIM.unwrap_or_default()))
+            self.binary(format!(
+                "an array of shape {shape:?} found, {} axes expected",
+                D::NDIM.unwrap_or_default()
+            ))
         })
     }
 
     fn binary(&self, problem: String) -> FormatError {
-        FormatError::Binary { path: self.path.into(), problem }
+        FormatError::Binary {
+            path: self.path.into(),
+            problem,
+        }
     }
 
     /// Gives the account of what was read; triplets of lost order come odd-last.
-    fn finish(&self, lines: Lines<Choice>, convention: Convention, order: PresentedOrder) -> Result<Imported, FormatError> {
+    fn finish(
+        &self,
+        lines: Lines<Choice>,
+        convention: Convention,
+        order: PresentedOrder,
+    ) -> Result<Imported, FormatError> {
         let rows = lines.rows();
         if rows == 0 {
-            return Err(FormatError::Empty { path: self.path.into() });
+            return Err(FormatError::Empty {
+                path: self.path.into(),
+            });
         }
         let mut choices = lines.values;
-        let all_third = !choices.is_empty() && choices.iter().all(|choice| choice.odd == Position::Third);
+        let all_third =
+            !choices.is_empty() && choices.iter().all(|choice| choice.odd == Position::Third);
         let order = match self.options.presented_order {
             Some(order) => order,
             // A column of threes is how sorted files are made to look like trial tables.
@@ -495,21 +598,44 @@ impl Reader<'_> {
             None => order,
         };
         if order == PresentedOrder::LostOddLast {
-            choices.par_iter_mut().for_each(|choice| *choice = odd_last(*choice));
+            choices
+                .par_iter_mut()
+                .for_each(|choice| *choice = odd_last(*choice));
         }
-        let highest = |choices: &[Choice]| choices.par_iter().map(|c| c.triplet.items().map(|id| id.0)).fold(
-            || (u32::MAX, 0),
-            |(low, high), [a, b, c]| (low.min(a).min(b).min(c), high.max(a).max(b).max(c)),
-        ).reduce(|| (u32::MAX, 0), |(a, b), (c, d)| (a.min(c), b.max(d)));
-        let (low, high) = if choices.is_empty() { (0, 0) } else { highest(&choices) };
-        let mut seen = vec![false; if choices.is_empty() { 0 } else { high as usize + 1 }];
-        choices.iter().flat_map(|choice| choice.triplet.items()).for_each(|id| seen[id.index()] = true);
+        let highest = |choices: &[Choice]| {
+            choices
+                .par_iter()
+                .map(|c| c.triplet.items().map(|id| id.0))
+                .fold(
+                    || (u32::MAX, 0),
+                    |(low, high), [a, b, c]| (low.min(a).min(b).min(c), high.max(a).max(b).max(c)),
+                )
+                .reduce(|| (u32::MAX, 0), |(a, b), (c, d)| (a.min(c), b.max(d)))
+        };
+        let (low, high) = if choices.is_empty() {
+            (0, 0)
+        } else {
+            highest(&choices)
+        };
+        let mut seen = vec![
+            false;
+            if choices.is_empty() {
+                0
+            } else {
+                high as usize + 1
+            }
+        ];
+        choices
+            .iter()
+            .flat_map(|choice| choice.triplet.items())
+            .for_each(|id| seen[id.index()] = true);
         let n_inferred = matches!(self.options.stimuli, Stimuli::Infer);
         let n = if n_inferred { seen.len() } else { self.n()? };
         let offset = convention.base.offset() as u32;
         Ok(Imported {
             table: ChoiceTable {
-                choices: ChoiceSet::new(n, choices).map_err(|error| self.binary(error.to_string()))?,
+                choices: ChoiceSet::new(n, choices)
+                    .map_err(|error| self.binary(error.to_string()))?,
                 presented_order: order,
                 extras: Extras::default(),
             },
@@ -535,18 +661,24 @@ fn array_error(source: ArrayError) -> FormatError {
 fn first_width(text: &[u8]) -> Option<usize> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let blank = |line: &&[u8]| line.iter().all(u8::is_ascii_whitespace) || line.starts_with(b"#");
-    let first = text.split(|&byte| byte == b'\n').find(|line| !blank(line))?;
+    let first = text
+        .split(|&byte| byte == b'\n')
+        .find(|line| !blank(line))?;
     parse::integers(first).ok().map(|(_, width)| width)
 }
 
 fn has_extension(path: &Path, extension: &str) -> bool {
-    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
+    path.extension()
+        .is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }
 
 /// The choice with its odd one moved last and the order of the others kept.
 fn odd_last(choice: Choice) -> Choice {
     let items = choice.odd_last();
-    Choice { triplet: Triplet::new(items).unwrap_or(choice.triplet), odd: Position::Third }
+    Choice {
+        triplet: Triplet::new(items).unwrap_or(choice.triplet),
+        odd: Position::Third,
+    }
 }
 
 /// Turns the ids of a row into stimuli.
@@ -558,34 +690,44 @@ struct Ids {
 
 impl Ids {
     fn of(reader: &Reader<'_>) -> Result<Self, FormatError> {
-        Ok(Self { base: reader.convention.base, n: reader.n()? })
+        Ok(Self {
+            base: reader.convention.base,
+            n: reader.n()?,
+        })
     }
 
     #[inline]
     fn id(self, id: i64) -> Result<StimulusId, RowError> {
         match id.checked_sub(self.base.offset()) {
             Some(row) if (0..self.n as i64).contains(&row) => Ok(StimulusId(row as u32)),
-            _ => Err(RowError::OutOfRange { id, base: self.base, n: self.n }),
+            _ => Err(RowError::OutOfRange {
+                id,
+                base: self.base,
+                n: self.n,
+            }),
         }
     }
 
     #[inline]
     fn triplet(self, items: [i64; 3]) -> Result<Triplet, RowError> {
         let [a, b, c] = items;
-        Triplet::new([self.id(a)?, self.id(b)?, self.id(c)?]).map_err(|_| RowError::Repeated { items })
+        Triplet::new([self.id(a)?, self.id(b)?, self.id(c)?])
+            .map_err(|_| RowError::Repeated { items })
     }
 }
 
 /// The place a choice column names, counted from `base`.
 fn place(choice: i64, base: Base) -> Result<Position, RowError> {
     let index = usize::try_from(choice - base.offset()).ok();
-    index.and_then(Position::from_index).ok_or_else(|| RowError::Choice {
-        found: choice.to_string(),
-        expected: match base {
-            Base::Zero => "0, 1 or 2 (a place counted from 0)",
-            Base::One => "1, 2 or 3 (a place counted from 1)",
-        },
-    })
+    index
+        .and_then(Position::from_index)
+        .ok_or_else(|| RowError::Choice {
+            found: choice.to_string(),
+            expected: match base {
+                Base::Zero => "0, 1 or 2 (a place counted from 0)",
+                Base::One => "1, 2 or 3 (a place counted from 1)",
+            },
+        })
 }
 
 /// A file to be written.
@@ -607,7 +749,11 @@ impl Writer<'_> {
     }
 
     /// Writes one line per choice with `line`, which must end it.
-    fn lines(&self, header: &str, line: impl Fn(&mut Vec<u8>, usize, &Choice) + Sync) -> Result<(), FormatError> {
+    fn lines(
+        &self,
+        header: &str,
+        line: impl Fn(&mut Vec<u8>, usize, &Choice) + Sync,
+    ) -> Result<(), FormatError> {
         let mut file = AtomicFile::create(self.path, self.options.overwrite)?;
         let mut write = |bytes: &[u8]| file.write_all(bytes).map_err(|error| file.error(error));
         write(header.as_bytes())?;
@@ -619,7 +765,10 @@ impl Writer<'_> {
                 .map(|(piece, choices)| {
                     let mut text = Vec::with_capacity(choices.len() * 24);
                     let first = (batch << 4 | piece) * ROWS;
-                    choices.iter().enumerate().for_each(|(at, choice)| line(&mut text, first + at, choice));
+                    choices
+                        .iter()
+                        .enumerate()
+                        .for_each(|(at, choice)| line(&mut text, first + at, choice));
                     text
                 })
                 .collect();

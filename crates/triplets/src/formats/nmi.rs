@@ -14,10 +14,15 @@ pub(super) fn read_ceiling(reader: &Reader<'_>) -> Result<Imported, FormatError>
     let ids = Ids::of(reader)?;
     let base = choice_base(reader.convention.odd);
     let (lines, width) = reader.integer_rows([4, 5], |row| {
-        Ok(Choice { triplet: ids.triplet([row[0], row[1], row[2]])?, odd: place(row[3], base)? })
+        Ok(Choice {
+            triplet: ids.triplet([row[0], row[1], row[2]])?,
+            odd: place(row[3], base)?,
+        })
     })?;
     let mut imported = reader.finish(lines, reader.convention, PresentedOrder::Known)?;
-    imported.ignored_columns.extend((width == 5).then(|| "column 5".to_owned()));
+    imported
+        .ignored_columns
+        .extend((width == 5).then(|| "column 5".to_owned()));
     Ok(imported)
 }
 
@@ -29,7 +34,10 @@ pub(super) const fn choice_base(odd: OddColumn) -> Base {
 }
 
 pub(super) fn write_ceiling(writer: &Writer<'_>) -> Result<(), FormatError> {
-    let (offset, base) = (writer.offset(), choice_base(writer.convention.odd).offset() as u32);
+    let (offset, base) = (
+        writer.offset(),
+        choice_base(writer.convention.odd).offset() as u32,
+    );
     writer.lines("", |text, _, choice| {
         let [a, b, c] = choice.triplet.items().map(|id| id.0 + offset);
         push_row(text, &[a, b, c, choice.odd.index() as u32 + base], b' ');
@@ -43,7 +51,10 @@ pub(super) fn read_ceiling_log(reader: &Reader<'_>) -> Result<Imported, FormatEr
     let base = choice_base(reader.convention.odd);
     let lines = log_rows(reader, 6, |row| {
         let [a, b, c, choice] = [0, 1, 2, 3].map(|column| log_integer(&row[column]));
-        Ok(Choice { triplet: ids.triplet([a?, b?, c?])?, odd: place(choice?, base)? })
+        Ok(Choice {
+            triplet: ids.triplet([a?, b?, c?])?,
+            odd: place(choice?, base)?,
+        })
     })?;
     let mut imported = reader.finish(lines, reader.convention, PresentedOrder::Known)?;
     imported.ignored_columns = vec!["prompt".into(), "reply".into()];
@@ -55,18 +66,28 @@ pub(super) fn read_prompt_log(reader: &Reader<'_>) -> Result<Imported, FormatErr
     let ids = Ids::of(reader)?;
     let lines = log_rows(reader, 3, |row| {
         let list = row[0].trim_ascii();
-        let inner = list.strip_prefix(b"[").and_then(|list| list.strip_suffix(b"]"));
+        let inner = list
+            .strip_prefix(b"[")
+            .and_then(|list| list.strip_suffix(b"]"));
         let inner = inner.ok_or_else(|| RowError::Field {
             column: "1".into(),
             found: parse::quote(list),
             expected: "a list of three ids such as [12, 7, 845]",
         })?;
-        let items = inner.split(|&byte| byte == b',').map(log_integer).collect::<Result<Vec<_>, _>>()?;
-        let items: [i64; 3] = items.try_into().map_err(|items: Vec<i64>| RowError::Columns {
-            found: items.len(),
-            expected: Expected::Exactly(3),
-        })?;
-        Ok(Choice { triplet: ids.triplet(items)?, odd: Position::Third })
+        let items = inner
+            .split(|&byte| byte == b',')
+            .map(log_integer)
+            .collect::<Result<Vec<_>, _>>()?;
+        let items: [i64; 3] = items
+            .try_into()
+            .map_err(|items: Vec<i64>| RowError::Columns {
+                found: items.len(),
+                expected: Expected::Exactly(3),
+            })?;
+        Ok(Choice {
+            triplet: ids.triplet(items)?,
+            odd: Position::Third,
+        })
     })?;
     let mut imported = reader.finish(lines, reader.convention, PresentedOrder::LostOddLast)?;
     imported.ignored_columns = vec!["prompt".into(), "reply".into()];
@@ -80,7 +101,9 @@ fn log_integer(token: &[u8]) -> Result<i64, RowError> {
     let bare = quoted(b"'").or_else(|| quoted(b"\"")).unwrap_or(token);
     match parse::integers(bare)? {
         (values, 1) => Ok(values[0]),
-        _ => Err(RowError::NotAnInteger { token: parse::quote(token) }),
+        _ => Err(RowError::NotAnInteger {
+            token: parse::quote(token),
+        }),
     }
 }
 
@@ -91,16 +114,27 @@ fn log_rows(
     convert: impl Fn(&ByteRecord) -> Result<Choice, RowError>,
 ) -> Result<Lines<Choice>, FormatError> {
     let file = File::open(reader.path).map_err(|error| reader.io(error))?;
-    let mut csv = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(BufReader::new(file));
+    let mut csv = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(BufReader::new(file));
     let (mut lines, mut row) = (Lines::new(), ByteRecord::new());
-    while csv.read_byte_record(&mut row).map_err(|error| reader.io(error.into()))? {
+    while csv
+        .read_byte_record(&mut row)
+        .map_err(|error| reader.io(error.into()))?
+    {
         let line = row.position().map_or(0, csv::Position::line);
         let choice = if row.len() == width {
             convert(&row)
         } else {
-            Err(RowError::Columns { found: row.len(), expected: Expected::Exactly(width) })
+            Err(RowError::Columns {
+                found: row.len(),
+                expected: Expected::Exactly(width),
+            })
         };
-        lines.push(line, choice, reader.options.leave_out_bad_rows).map_err(|error| reader.row(error))?;
+        lines
+            .push(line, choice, reader.options.leave_out_bad_rows)
+            .map_err(|error| reader.row(error))?;
         if reader.run.interrupt.requested() {
             return Err(FormatError::Interrupted);
         }

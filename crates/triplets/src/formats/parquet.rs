@@ -132,7 +132,10 @@ struct Column<T: DataType> {
 
 impl<T: DataType> Column<T> {
     const fn new() -> Self {
-        Self { values: Vec::new(), defined: Vec::new() }
+        Self {
+            values: Vec::new(),
+            defined: Vec::new(),
+        }
     }
 
     fn push(&mut self, value: Option<T::T>) {
@@ -144,8 +147,12 @@ impl<T: DataType> Column<T> {
         &mut self,
         group: &mut SerializedRowGroupWriter<'_, W>,
     ) -> Result<(), ParquetError> {
-        let mut column = group.next_column()?.ok_or_else(|| ParquetError::General("no column left".into()))?;
-        column.typed::<T>().write_batch(&self.values, Some(&self.defined), None)?;
+        let mut column = group
+            .next_column()?
+            .ok_or_else(|| ParquetError::General("no column left".into()))?;
+        column
+            .typed::<T>()
+            .write_batch(&self.values, Some(&self.defined), None)?;
         self.values.clear();
         self.defined.clear();
         column.close()
@@ -160,7 +167,10 @@ struct TextColumn {
 
 impl TextColumn {
     fn new() -> Self {
-        Self { column: Column::new(), last: ByteArray::from("") }
+        Self {
+            column: Column::new(),
+            last: ByteArray::from(""),
+        }
     }
 
     fn push(&mut self, value: Option<&str>) {
@@ -222,12 +232,20 @@ impl RecordWriter {
             KeyValue::new(N_STIMULI.to_owned(), n_stimuli.to_string()),
             KeyValue::new(
                 ORDER.to_owned(),
-                if order == PresentedOrder::Known { "known" } else { LOST }.to_owned(),
+                if order == PresentedOrder::Known {
+                    "known"
+                } else {
+                    LOST
+                }
+                .to_owned(),
             ),
         ];
         if let Some(set) = stimuli {
             let keys: Vec<_> = set.keys().iter().map(|key| key.as_str()).collect();
-            metadata.push(KeyValue::new(KEYS.to_owned(), serde_json::Value::from(keys).to_string()));
+            metadata.push(KeyValue::new(
+                KEYS.to_owned(),
+                serde_json::Value::from(keys).to_string(),
+            ));
         }
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(Default::default()))
@@ -235,7 +253,9 @@ impl RecordWriter {
             .set_key_value_metadata(Some(metadata))
             .build();
         let file = parse_message_type(SCHEMA)
-            .and_then(|schema| SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties)))
+            .and_then(|schema| {
+                SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties))
+            })
             .map_err(|error| failed(path, error))?;
         Ok(Self {
             path: path.into(),
@@ -269,17 +289,21 @@ impl RecordWriter {
         for (column, id) in self.items.iter_mut().zip(record.triplet.items()) {
             column.push(Some(id.0.cast_signed()));
         }
-        self.choice.push(record.outcome.chosen().map(|place| place.index() as i32));
+        self.choice
+            .push(record.outcome.chosen().map(|place| place.index() as i32));
         self.status.push(Some(record.outcome.status()));
         self.replicate.push(record.replicate.map(i32::from));
-        self.order.push(Some(i32::from(record.triplet.order_code())));
-        self.split.push(record.split.map(|split| split.to_string()).as_deref());
+        self.order
+            .push(Some(i32::from(record.triplet.order_code())));
+        self.split
+            .push(record.split.map(|split| split.to_string()).as_deref());
         self.prompt_hash.push(record.prompt_hash);
         self.model_rev.push(record.model_rev);
         self.temperature.push(record.temperature);
         self.seed.push(record.seed.map(u64::cast_signed));
         self.raw_response_ref.push(record.raw_response_ref);
-        self.response_ms.push(record.response_ms.filter(|value| !value.is_nan()));
+        self.response_ms
+            .push(record.response_ms.filter(|value| !value.is_nan()));
         if self.order.defined.len() == ROW_GROUP {
             self.flush().map_err(|error| failed(&self.path, error))?;
         }
@@ -318,7 +342,10 @@ impl RecordWriter {
         if !self.order.defined.is_empty() {
             self.flush().map_err(|error| failed(&self.path, error))?;
         }
-        let file = self.file.into_inner().map_err(|error| failed(&self.path, error))?;
+        let file = self
+            .file
+            .into_inner()
+            .map_err(|error| failed(&self.path, error))?;
         Ok(file.commit()?)
     }
 }
@@ -327,7 +354,10 @@ impl RecordWriter {
 fn failed(path: &Path, error: ParquetError) -> FormatError {
     match error {
         ParquetError::External(source) => match source.downcast::<std::io::Error>() {
-            Ok(source) => FormatError::Io { path: path.into(), source: *source },
+            Ok(source) => FormatError::Io {
+                path: path.into(),
+                source: *source,
+            },
             Err(source) => damaged(path, "cannot be written", ParquetError::External(source)),
         },
         error => damaged(path, "cannot be written", error),
@@ -359,7 +389,10 @@ pub(super) fn write(writer: &Writer<'_>) -> Result<(), FormatError> {
 }
 
 fn damaged(path: &Path, what: &str, error: ParquetError) -> FormatError {
-    FormatError::Binary { path: path.into(), problem: format!("{what}: {error}") }
+    FormatError::Binary {
+        path: path.into(),
+        problem: format!("{what}: {error}"),
+    }
 }
 
 /// The cells of one column in a batch.
@@ -383,13 +416,20 @@ impl Source {
         macro_rules! cells {
             ($reader:expr, $value:expr) => {{
                 let (mut values, mut defined) = (Vec::new(), Vec::new());
-                let (records, ..) = $reader.read_records(rows, Some(&mut defined), None, &mut values)?;
+                let (records, ..) =
+                    $reader.read_records(rows, Some(&mut defined), None, &mut values)?;
                 if records < rows {
-                    return Err(ParquetError::EOF(format!("column {} ends after {records} of {rows} rows", self.name)));
+                    return Err(ParquetError::EOF(format!(
+                        "column {} ends after {records} of {rows} rows",
+                        self.name
+                    )));
                 }
                 let mut values = values.into_iter().map($value);
                 if self.nullable {
-                    defined.into_iter().map(|defined| if defined == 1 { values.next() } else { None }).collect()
+                    defined
+                        .into_iter()
+                        .map(|defined| if defined == 1 { values.next() } else { None })
+                        .collect()
                 } else {
                     values.map(Some).collect()
                 }
@@ -398,15 +438,26 @@ impl Source {
         let unsigned = self.unsigned;
         Ok(match &mut self.reader {
             ColumnReader::Int32ColumnReader(reader) => {
-                Cells::Whole(cells!(reader, |v: i32| if unsigned { i64::from(v.cast_unsigned()) } else { v.into() }))
+                Cells::Whole(cells!(reader, |v: i32| if unsigned {
+                    i64::from(v.cast_unsigned())
+                } else {
+                    v.into()
+                }))
             }
             ColumnReader::Int64ColumnReader(reader) => Cells::Whole(cells!(reader, |v: i64| v)),
-            ColumnReader::FloatColumnReader(reader) => Cells::Real(cells!(reader, |v: f32| f64::from(v))),
+            ColumnReader::FloatColumnReader(reader) => {
+                Cells::Real(cells!(reader, |v: f32| f64::from(v)))
+            }
             ColumnReader::DoubleColumnReader(reader) => Cells::Real(cells!(reader, |v: f64| v)),
-            ColumnReader::ByteArrayColumnReader(reader) => Cells::Text(cells!(reader, |v: ByteArray| v)),
+            ColumnReader::ByteArrayColumnReader(reader) => {
+                Cells::Text(cells!(reader, |v: ByteArray| v))
+            }
             _ => {
                 let expected = "expected integers, floats or text";
-                return Err(ParquetError::General(format!("column {} has a type that is not read; {expected}", self.name)));
+                return Err(ParquetError::General(format!(
+                    "column {} has a type that is not read; {expected}",
+                    self.name
+                )));
             }
         })
     }
@@ -414,12 +465,23 @@ impl Source {
 
 impl Cells {
     /// A whole number, `None` where null or NaN.
-    fn whole(&self, row: usize, column: &str, expected: &'static str) -> Result<Option<i64>, RowError> {
-        let wrong = |found: String| RowError::Field { column: column.into(), found, expected };
+    fn whole(
+        &self,
+        row: usize,
+        column: &str,
+        expected: &'static str,
+    ) -> Result<Option<i64>, RowError> {
+        let wrong = |found: String| RowError::Field {
+            column: column.into(),
+            found,
+            expected,
+        };
         match self {
             Self::Whole(cells) => Ok(cells[row]),
             Self::Real(cells) => match cells[row] {
-                Some(value) if !value.is_nan() => parse::whole(value).map(Some).ok_or_else(|| wrong(value.to_string())),
+                Some(value) if !value.is_nan() => parse::whole(value)
+                    .map(Some)
+                    .ok_or_else(|| wrong(value.to_string())),
                 _ => Ok(None),
             },
             Self::Text(cells) => match &cells[row] {
@@ -431,8 +493,15 @@ impl Cells {
 
     fn text(&self, row: usize, column: &str) -> Result<Option<&str>, RowError> {
         match self {
-            Self::Text(cells) => cells[row].as_ref().map(|text| text.as_utf8().map_err(|_| RowError::NotUtf8)).transpose(),
-            _ => Err(RowError::Field { column: column.into(), found: "a number".into(), expected: "text" }),
+            Self::Text(cells) => cells[row]
+                .as_ref()
+                .map(|text| text.as_utf8().map_err(|_| RowError::NotUtf8))
+                .transpose(),
+            _ => Err(RowError::Field {
+                column: column.into(),
+                found: "a number".into(),
+                expected: "text",
+            }),
         }
     }
 }
@@ -452,15 +521,21 @@ fn stated(reader: &Reader<'_>, metadata: Option<&Vec<KeyValue>>) -> Result<State
         match entry.key.as_str() {
             N_STIMULI => {
                 let n = value.parse().map_err(|_| {
-                    reader.binary(format!("metadata {N_STIMULI} = {value:?} found, a whole number expected"))
+                    reader.binary(format!(
+                        "metadata {N_STIMULI} = {value:?} found, a whole number expected"
+                    ))
                 })?;
                 stated.n = Some(n);
             }
             KEYS => {
-                let labels: Vec<String> = serde_json::from_str(value)
-                    .map_err(|error| reader.binary(format!("metadata {KEYS} is no JSON list of keys: {error}")))?;
+                let labels: Vec<String> = serde_json::from_str(value).map_err(|error| {
+                    reader.binary(format!("metadata {KEYS} is no JSON list of keys: {error}"))
+                })?;
                 let set = StimulusSet::from_labels(labels);
-                stated.keys = Some(set.map_err(|source| FormatError::Key { path: reader.path.into(), source })?);
+                stated.keys = Some(set.map_err(|source| FormatError::Key {
+                    path: reader.path.into(),
+                    source,
+                })?);
             }
             ORDER => stated.lost = value == LOST,
             _ => {}
@@ -479,16 +554,27 @@ enum Items {
 pub(super) fn read(reader: &Reader<'_>) -> Result<Imported, FormatError> {
     // The decoder asserts what a damaged page may break; nothing it touched outlives this call.
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| decode(reader))).unwrap_or_else(|_| {
-        Err(reader.binary("a damaged Parquet file: its pages contradict each other; copy or export it again".into()))
+        Err(reader.binary(
+            "a damaged Parquet file: its pages contradict each other; copy or export it again"
+                .into(),
+        ))
     })
 }
 
 fn decode(reader: &Reader<'_>) -> Result<Imported, FormatError> {
-    let wrong = |error| damaged(reader.path, "not a complete Parquet file (cut off while copying?)", error);
+    let wrong = |error| {
+        damaged(
+            reader.path,
+            "not a complete Parquet file (cut off while copying?)",
+            error,
+        )
+    };
     let file = File::open(reader.path).map_err(|error| reader.io(error))?;
     let size = file.metadata().map_err(|error| reader.io(error))?.len();
     if size == 0 {
-        return Err(FormatError::Empty { path: reader.path.into() });
+        return Err(FormatError::Empty {
+            path: reader.path.into(),
+        });
     }
     let parquet = SerializedFileReader::new(file).map_err(wrong)?;
     check_chunks(&parquet, size).map_err(wrong)?;
@@ -503,13 +589,25 @@ fn decode(reader: &Reader<'_>) -> Result<Imported, FormatError> {
     if u32::try_from(n).is_err() {
         return Err(FormatError::TooManyStimuli { n });
     }
-    let ids = Ids { base: reader.convention.base, n };
+    let ids = Ids {
+        base: reader.convention.base,
+        n,
+    };
     let items = match (&stated.keys, reader.options.stimuli) {
         (Some(keys), Stimuli::Set(set)) => {
             let aligned = keys.keys().iter().map(|key| {
-                set.get(key.as_str()).ok_or_else(|| RowError::UnknownKey { key: key.to_string(), n: set.len() })
+                set.get(key.as_str()).ok_or_else(|| RowError::UnknownKey {
+                    key: key.to_string(),
+                    n: set.len(),
+                })
             });
-            Items::Realigned(aligned.collect(), Ids { n: keys.len(), ..ids })
+            Items::Realigned(
+                aligned.collect(),
+                Ids {
+                    n: keys.len(),
+                    ..ids
+                },
+            )
         }
         _ => Items::Ids(ids),
     };
@@ -534,7 +632,9 @@ fn decode(reader: &Reader<'_>) -> Result<Imported, FormatError> {
                     extras.push(row_extras);
                     choice
                 });
-                lines.push(row_number, kept, reader.options.leave_out_bad_rows).map_err(|error| reader.row(error))?;
+                lines
+                    .push(row_number, kept, reader.options.leave_out_bad_rows)
+                    .map_err(|error| reader.row(error))?;
             }
             left -= rows;
             reader.run.progress.advance(rows as u64);
@@ -544,11 +644,16 @@ fn decode(reader: &Reader<'_>) -> Result<Imported, FormatError> {
         }
     }
     reader.run.progress.end();
-    let order = if stated.lost { PresentedOrder::LostOddLast } else { PresentedOrder::Known };
+    let order = if stated.lost {
+        PresentedOrder::LostOddLast
+    } else {
+        PresentedOrder::Known
+    };
     let mut imported = reader.finish(lines, reader.convention, order)?;
     imported.table.extras = reader.extras(extras)?;
     if let (Stimuli::Infer, Some(n)) = (reader.options.stimuli, stated.n) {
-        let choices = std::mem::replace(&mut imported.table.choices, crate::ChoiceSet::empty(0)).into_choices();
+        let choices = std::mem::replace(&mut imported.table.choices, crate::ChoiceSet::empty(0))
+            .into_choices();
         imported.table.choices =
             crate::ChoiceSet::new(n, choices).map_err(|error| reader.binary(error.to_string()))?;
         imported.n_inferred = false;
@@ -565,8 +670,12 @@ fn decode(reader: &Reader<'_>) -> Result<Imported, FormatError> {
 fn check_chunks(parquet: &SerializedFileReader<File>, size: u64) -> Result<(), ParquetError> {
     for group in parquet.metadata().row_groups() {
         for column in group.columns() {
-            let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
-            let end = start.checked_add(column.compressed_size()).and_then(|end| u64::try_from(end).ok());
+            let start = column
+                .dictionary_page_offset()
+                .unwrap_or(column.data_page_offset());
+            let end = start
+                .checked_add(column.compressed_size())
+                .and_then(|end| u64::try_from(end).ok());
             if start < 0 || column.compressed_size() < 0 || end.is_none_or(|end| end > size) {
                 return Err(ParquetError::General(format!(
                     "column {} is said to take {} bytes from byte {start}, but the file has {size}",
@@ -580,8 +689,9 @@ fn check_chunks(parquet: &SerializedFileReader<File>, size: u64) -> Result<(), P
 }
 
 /// The columns that are read, in this order.
-const READ: [&str; 11] =
-    ["a", "b", "c", "choice", "status", "trial_id", "agent_id", "rater_id", "rep", "split", "t_ms"];
+const READ: [&str; 11] = [
+    "a", "b", "c", "choice", "status", "trial_id", "agent_id", "rater_id", "rep", "split", "t_ms",
+];
 
 /// Where the columns of [`READ`] stand in a file.
 struct Columns([Option<usize>; READ.len()]);
@@ -590,14 +700,21 @@ impl Columns {
     fn locate(reader: &Reader<'_>, schema: &SchemaDescriptor) -> Result<Self, FormatError> {
         let places = READ.map(|name| {
             // A nested field has a longer path and is another thing.
-            schema.columns().iter().position(|column| column.path().parts() == [name])
+            schema
+                .columns()
+                .iter()
+                .position(|column| column.path().parts() == [name])
         });
         for (name, place) in READ.iter().zip(places).take(4) {
             if place.is_none() {
                 return Err(FormatError::MissingColumn {
                     path: reader.path.into(),
                     column: (*name).into(),
-                    found: schema.columns().iter().map(|column| column.path().string()).collect(),
+                    found: schema
+                        .columns()
+                        .iter()
+                        .map(|column| column.path().string())
+                        .collect(),
                 });
             }
         }
@@ -614,7 +731,9 @@ impl Columns {
                 .map(|at| {
                     let column = schema.column(at);
                     if column.max_rep_level() > 0 || column.max_def_level() > 1 {
-                        return Err(ParquetError::General(format!("column {name} holds lists; expected one value per row")));
+                        return Err(ParquetError::General(format!(
+                            "column {name} holds lists; expected one value per row"
+                        )));
                     }
                     Ok(Source {
                         name,
@@ -630,7 +749,10 @@ impl Columns {
 
     fn ignored(&self, schema: &SchemaDescriptor) -> Vec<String> {
         let names = schema.columns().iter().enumerate();
-        names.filter(|(at, _)| !self.0.contains(&Some(*at))).map(|(_, column)| column.path().string()).collect()
+        names
+            .filter(|(at, _)| !self.0.contains(&Some(*at)))
+            .map(|(_, column)| column.path().string())
+            .collect()
     }
 }
 
@@ -653,11 +775,20 @@ fn parse_row<'a>(
             let key = keys[row].as_ref().map_or(b"".as_slice(), |key| key.data());
             let key = std::str::from_utf8(key).map_err(|_| RowError::NotUtf8)?;
             return match reader.options.stimuli {
-                Stimuli::Set(set) => set.get(key).ok_or_else(|| RowError::UnknownKey { key: parse::quote(key.as_bytes()), n: set.len() }),
-                _ => Err(RowError::NotAnInteger { token: parse::quote(key.as_bytes()) }),
+                Stimuli::Set(set) => set.get(key).ok_or_else(|| RowError::UnknownKey {
+                    key: parse::quote(key.as_bytes()),
+                    n: set.len(),
+                }),
+                _ => Err(RowError::NotAnInteger {
+                    token: parse::quote(key.as_bytes()),
+                }),
             };
         }
-        let null = || RowError::Field { column: READ[column].into(), found: "null".into(), expected: "a stimulus" };
+        let null = || RowError::Field {
+            column: READ[column].into(),
+            found: "null".into(),
+            expected: "a stimulus",
+        };
         let id = whole(column, "a whole number")?.ok_or_else(null)?;
         match items {
             Items::Ids(ids) => ids.id(id),
@@ -665,19 +796,35 @@ fn parse_row<'a>(
         }
     };
     let shown = [item(0)?, item(1)?, item(2)?];
-    let triplet = Triplet::new(shown).map_err(|_| RowError::Repeated { items: shown.map(|id| id.0.into()) })?;
+    let triplet = Triplet::new(shown).map_err(|_| RowError::Repeated {
+        items: shown.map(|id| id.0.into()),
+    })?;
     let status = text(4)?.unwrap_or("ok");
     if status != "ok" {
-        return Err(RowError::NoChoice { status: parse::quote(status.as_bytes()) });
+        return Err(RowError::NoChoice {
+            status: parse::quote(status.as_bytes()),
+        });
     }
-    let choice = whole(3, "0, 1 or 2")?.ok_or_else(|| RowError::NoChoice { status: "null".into() })?;
-    let odd = place(choice, match reader.convention.odd {
-        crate::convention::OddColumn::Choice(base) => base,
-        _ => Base::Zero,
+    let choice = whole(3, "0, 1 or 2")?.ok_or_else(|| RowError::NoChoice {
+        status: "null".into(),
     })?;
-    let field = |column: usize, found: String, expected| RowError::Field { column: READ[column].into(), found, expected };
+    let odd = place(
+        choice,
+        match reader.convention.odd {
+            crate::convention::OddColumn::Choice(base) => base,
+            _ => Base::Zero,
+        },
+    )?;
+    let field = |column: usize, found: String, expected| RowError::Field {
+        column: READ[column].into(),
+        found,
+        expected,
+    };
     let split = text(9)?
-        .map(|name| Split::from_name(name).ok_or_else(|| field(9, parse::quote(name.as_bytes()), "the name of a split")))
+        .map(|name| {
+            Split::from_name(name)
+                .ok_or_else(|| field(9, parse::quote(name.as_bytes()), "the name of a split"))
+        })
         .transpose()?;
     let replicate = whole(8, "a whole number")?
         .map(|value| u16::try_from(value).map_err(|_| field(8, value.to_string(), "0 to 65535")))

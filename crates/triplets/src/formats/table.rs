@@ -110,11 +110,16 @@ impl TableColumns {
 
     fn locate(&self, reader: &Reader<'_>, header: &[String]) -> Result<Places, FormatError> {
         let find = |name: &str, required: bool| {
-            let mut at = header.iter().enumerate().filter(|(_, found)| *found == name).map(|(at, _)| at);
+            let mut at = header
+                .iter()
+                .enumerate()
+                .filter(|(_, found)| *found == name)
+                .map(|(at, _)| at);
             match (at.next(), at.next()) {
-                (_, Some(_)) => {
-                    Err(FormatError::RepeatedColumn { path: reader.path.into(), column: name.into() })
-                }
+                (_, Some(_)) => Err(FormatError::RepeatedColumn {
+                    path: reader.path.into(),
+                    column: name.into(),
+                }),
                 (None, _) if required => Err(FormatError::MissingColumn {
                     path: reader.path.into(),
                     column: name.into(),
@@ -129,7 +134,11 @@ impl TableColumns {
         for (place, (default, named)) in optional.iter_mut().zip(self.optional()) {
             *place = find(named.unwrap_or(default), named.is_some())?;
         }
-        Ok(Places { items: [required(a)?, required(b)?, required(c)?], odd: required(self.odd_name())?, optional })
+        Ok(Places {
+            items: [required(a)?, required(b)?, required(c)?],
+            odd: required(self.odd_name())?,
+            optional,
+        })
     }
 }
 
@@ -147,12 +156,14 @@ impl Items<'_> {
         }
         let key = text(field)?;
         match self {
-            Self::Keys(keys) => keys
-                .get(key)
-                .copied()
-                .ok_or_else(|| RowError::UnknownKey { key: parse::quote(field), n: keys.len() }),
+            Self::Keys(keys) => keys.get(key).copied().ok_or_else(|| RowError::UnknownKey {
+                key: parse::quote(field),
+                n: keys.len(),
+            }),
             Self::Learned(interner) => Ok(StimulusId(interner.code(key))),
-            Self::Ids(_) => Err(RowError::NotAnInteger { token: parse::quote(field) }),
+            Self::Ids(_) => Err(RowError::NotAnInteger {
+                token: parse::quote(field),
+            }),
         }
     }
 }
@@ -164,13 +175,18 @@ fn text(field: &[u8]) -> Result<&str, RowError> {
 fn integer(field: &[u8]) -> Result<i64, RowError> {
     match parse::integers(field)? {
         (values, 1) => Ok(values[0]),
-        _ => Err(RowError::NotAnInteger { token: parse::quote(field) }),
+        _ => Err(RowError::NotAnInteger {
+            token: parse::quote(field),
+        }),
     }
 }
 
 fn is_missing(field: &[u8]) -> bool {
     let field = field.trim_ascii();
-    field.is_empty() || ["na", "nan", "null", "none"].iter().any(|word| field.eq_ignore_ascii_case(word.as_bytes()))
+    field.is_empty()
+        || ["na", "nan", "null", "none"]
+            .iter()
+            .any(|word| field.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 pub(super) fn read(reader: &Reader<'_>, columns: &TableColumns) -> Result<Imported, FormatError> {
@@ -178,23 +194,43 @@ pub(super) fn read(reader: &Reader<'_>, columns: &TableColumns) -> Result<Import
     let size = file.metadata().map_err(|error| reader.io(error))?.len();
     let mut file = BufReader::with_capacity(1 << 16, file);
     let start = file.fill_buf().map_err(|error| reader.io(error))?;
-    let first_line = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let first_line = start
+        .split(|&byte| byte == b'\n')
+        .next()
+        .unwrap_or_default();
     if first_line.contains(&0) {
         return Err(reader.row((1, RowError::ZeroByte)));
     }
-    let delimiter = [b'\t', b',', b';'].into_iter().find(|byte| first_line.contains(byte)).unwrap_or(b' ');
-    let mut csv = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(file);
-    let header = csv.byte_headers().map_err(|error| reader.io(error.into()))?;
-    let header: Vec<String> = header.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+    let delimiter = [b'\t', b',', b';']
+        .into_iter()
+        .find(|byte| first_line.contains(byte))
+        .unwrap_or(b' ');
+    let mut csv = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .flexible(true)
+        .from_reader(file);
+    let header = csv
+        .byte_headers()
+        .map_err(|error| reader.io(error.into()))?;
+    let header: Vec<String> = header
+        .iter()
+        .map(|name| String::from_utf8_lossy(name).trim().to_owned())
+        .collect();
     if header.iter().all(String::is_empty) {
-        return Err(FormatError::Empty { path: reader.path.into() });
+        return Err(FormatError::Empty {
+            path: reader.path.into(),
+        });
     }
     let places = columns.locate(reader, &header)?;
     let ids = Ids::of(reader)?;
     let mut items = match (columns.tokens, reader.options.stimuli) {
         (ItemTokens::Ids, _) => Items::Ids(ids),
         (ItemTokens::Keys, Stimuli::Set(set)) => Items::Keys(
-            set.keys().iter().enumerate().map(|(row, key)| (key.as_str(), StimulusId(row as u32))).collect(),
+            set.keys()
+                .iter()
+                .enumerate()
+                .map(|(row, key)| (key.as_str(), StimulusId(row as u32)))
+                .collect(),
         ),
         (ItemTokens::Keys, Stimuli::Infer) => Items::Learned(Interner::default()),
         (ItemTokens::Keys, Stimuli::Count(_)) => {
@@ -205,11 +241,17 @@ pub(super) fn read(reader: &Reader<'_>, columns: &TableColumns) -> Result<Import
             });
         }
     };
-    let (mut lines, mut extras, mut row) = (Lines::new(), ExtrasBuilder::default(), ByteRecord::new());
+    let (mut lines, mut extras, mut row) =
+        (Lines::new(), ExtrasBuilder::default(), ByteRecord::new());
     reader.run.progress.begin("reading", Some(size));
     let mut at = 0;
-    while csv.read_byte_record(&mut row).map_err(|error| reader.io(error.into()))? {
-        let (line, byte) = row.position().map_or((0, 0), |position| (position.line(), position.byte()));
+    while csv
+        .read_byte_record(&mut row)
+        .map_err(|error| reader.io(error.into()))?
+    {
+        let (line, byte) = row
+            .position()
+            .map_or((0, 0), |position| (position.line(), position.byte()));
         if row.len() == 1 && row[0].trim_ascii().is_empty() && header.len() > 1 {
             lines.blank += 1;
             continue;
@@ -219,7 +261,9 @@ pub(super) fn read(reader: &Reader<'_>, columns: &TableColumns) -> Result<Import
             extras.push(row_extras);
             choice
         });
-        lines.push(line, kept, reader.options.leave_out_bad_rows).map_err(|error| reader.row(error))?;
+        lines
+            .push(line, kept, reader.options.leave_out_bad_rows)
+            .map_err(|error| reader.row(error))?;
         if byte - at > 1 << 20 {
             reader.run.progress.advance(byte - at);
             at = byte;
@@ -230,19 +274,33 @@ pub(super) fn read(reader: &Reader<'_>, columns: &TableColumns) -> Result<Import
     }
     reader.run.progress.end();
     let learned = match items {
-        Items::Learned(interner) => Some(sort_keys(&mut lines.values, interner.names).map_err(|source| {
-            FormatError::Key { path: reader.path.into(), source }
-        })?),
+        Items::Learned(interner) => Some(sort_keys(&mut lines.values, interner.names).map_err(
+            |source| FormatError::Key {
+                path: reader.path.into(),
+                source,
+            },
+        )?),
         _ => None,
     };
     let mut imported = reader.finish(lines, reader.convention, PresentedOrder::Known)?;
     imported.table.extras = reader.extras(extras)?;
-    let used: Vec<usize> = places.items.into_iter().chain([places.odd]).chain(places.optional.into_iter().flatten()).collect();
-    imported.ignored_columns = header.into_iter().enumerate().filter(|(at, _)| !used.contains(at)).map(|(_, name)| name).collect();
+    let used: Vec<usize> = places
+        .items
+        .into_iter()
+        .chain([places.odd])
+        .chain(places.optional.into_iter().flatten())
+        .collect();
+    imported.ignored_columns = header
+        .into_iter()
+        .enumerate()
+        .filter(|(at, _)| !used.contains(at))
+        .map(|(_, name)| name)
+        .collect();
     if let Some(set) = learned {
-        let choices = std::mem::replace(&mut imported.table.choices, crate::ChoiceSet::empty(0)).into_choices();
-        imported.table.choices =
-            crate::ChoiceSet::new(set.len(), choices).map_err(|error| reader.binary(error.to_string()))?;
+        let choices = std::mem::replace(&mut imported.table.choices, crate::ChoiceSet::empty(0))
+            .into_choices();
+        imported.table.choices = crate::ChoiceSet::new(set.len(), choices)
+            .map_err(|error| reader.binary(error.to_string()))?;
         imported.stimuli = Some(set);
     }
     Ok(imported)
@@ -257,45 +315,73 @@ fn parse_row<'a>(
     items: &mut Items<'_>,
 ) -> Result<(Choice, RowExtras<'a>), RowError> {
     if row.len() != width {
-        return Err(RowError::Columns { found: row.len(), expected: Expected::AsFirstRow(width) });
+        return Err(RowError::Columns {
+            found: row.len(),
+            expected: Expected::AsFirstRow(width),
+        });
     }
-    let [trial, agent, rater, response_ms, replicate, split, status] = places.optional.map(|at| at.map(|at| &row[at]));
+    let [trial, agent, rater, response_ms, replicate, split, status] =
+        places.optional.map(|at| at.map(|at| &row[at]));
     let [a, b, c] = places.items.map(|at| items.id(&row[at]));
     let shown = [a?, b?, c?];
     let triplet = Triplet::new(shown).map_err(|_| RowError::Repeated {
         items: shown.map(|id| i64::from(id.0) + reader.convention.base.offset()),
     })?;
     if let Some(status) = status.filter(|status| !status.trim_ascii().eq_ignore_ascii_case(b"ok")) {
-        return Err(RowError::NoChoice { status: parse::quote(status) });
+        return Err(RowError::NoChoice {
+            status: parse::quote(status),
+        });
     }
     let odd = &row[places.odd];
     if is_missing(odd) {
-        return Err(RowError::NoChoice { status: if odd.is_empty() { "empty".into() } else { parse::quote(odd) } });
+        return Err(RowError::NoChoice {
+            status: if odd.is_empty() {
+                "empty".into()
+            } else {
+                parse::quote(odd)
+            },
+        });
     }
     let odd = match columns.odd {
         OddBy::Place(_) => place(integer(odd)?, nmi::choice_base(reader.convention.odd))?,
         OddBy::Item(_) => {
             let id = items.id(odd)?;
-            Position::ALL.into_iter().find(|&place| triplet.at(place) == id).ok_or_else(|| RowError::Choice {
-                found: parse::quote(odd),
-                expected: "one of the three items of the row",
-            })?
+            Position::ALL
+                .into_iter()
+                .find(|&place| triplet.at(place) == id)
+                .ok_or_else(|| RowError::Choice {
+                    found: parse::quote(odd),
+                    expected: "one of the three items of the row",
+                })?
         }
     };
     let field = |column: usize, found: &[u8], expected| RowError::Field {
-        column: columns.optional()[column].1.unwrap_or(columns.optional()[column].0).into(),
+        column: columns.optional()[column]
+            .1
+            .unwrap_or(columns.optional()[column].0)
+            .into(),
         found: parse::quote(found),
         expected,
     };
     let whole = |column, found: Option<&'a [u8]>, expected| {
         let found = found.filter(|found| !is_missing(found));
-        found.map(|found| integer(found).map_err(|_| field(column, found, expected)).map(|value| (value, found))).transpose()
+        found
+            .map(|found| {
+                integer(found)
+                    .map_err(|_| field(column, found, expected))
+                    .map(|value| (value, found))
+            })
+            .transpose()
     };
     let number = whole(0, trial, "a whole number")?
-        .map(|(value, found)| u64::try_from(value).map_err(|_| field(0, found, "a whole number from 0")))
+        .map(|(value, found)| {
+            u64::try_from(value).map_err(|_| field(0, found, "a whole number from 0"))
+        })
         .transpose()?;
     let replicate = whole(4, replicate, "a whole number")?
-        .map(|(value, found)| u16::try_from(value).map_err(|_| field(4, found, "a whole number from 0 to 65535")))
+        .map(|(value, found)| {
+            u16::try_from(value).map_err(|_| field(4, found, "a whole number from 0 to 65535"))
+        })
         .transpose()?;
     let response_ms = response_ms
         .map(|found| match text(found)?.parse::<f32>() {
@@ -330,17 +416,27 @@ fn sort_keys(
     let mut order: Vec<usize> = (0..names.len()).collect();
     order.sort_by(|&a, &b| names[a].cmp(&names[b]));
     let mut rank = vec![0; names.len()];
-    order.iter().enumerate().for_each(|(at, &name)| rank[name] = at as u32);
+    order
+        .iter()
+        .enumerate()
+        .for_each(|(at, &name)| rank[name] = at as u32);
     let set = StimulusSet::from_labels(order.iter().map(|&at| names[at].as_str()))?;
     for choice in choices {
-        let items = choice.triplet.items().map(|id| StimulusId(rank[id.index()]));
+        let items = choice
+            .triplet
+            .items()
+            .map(|id| StimulusId(rank[id.index()]));
         choice.triplet = Triplet::new(items).unwrap_or(choice.triplet);
     }
     Ok(set)
 }
 
 pub(super) fn write(writer: &Writer<'_>, columns: &TableColumns) -> Result<(), FormatError> {
-    let delimiter = if super::has_extension(writer.path, "csv") { b',' } else { b'\t' };
+    let delimiter = if super::has_extension(writer.path, "csv") {
+        b','
+    } else {
+        b'\t'
+    };
     let extras = &writer.table.extras;
     let keys = match (columns.tokens, writer.options.stimuli) {
         (ItemTokens::Ids, _) => None,
@@ -362,8 +458,18 @@ pub(super) fn write(writer: &Writer<'_>, columns: &TableColumns) -> Result<(), F
         extras.split.is_some(),
         false,
     ];
-    let optional = columns.optional().into_iter().zip(has).filter(|(_, has)| *has).map(|((own, named), _)| named.unwrap_or(own));
-    let names = columns.items.iter().map(String::as_str).chain([columns.odd_name()]).chain(optional);
+    let optional = columns
+        .optional()
+        .into_iter()
+        .zip(has)
+        .filter(|(_, has)| *has)
+        .map(|((own, named), _)| named.unwrap_or(own));
+    let names = columns
+        .items
+        .iter()
+        .map(String::as_str)
+        .chain([columns.odd_name()])
+        .chain(optional);
     let mut header = Vec::new();
     for name in names {
         push_field(&mut header, name, delimiter);
@@ -372,7 +478,10 @@ pub(super) fn write(writer: &Writer<'_>, columns: &TableColumns) -> Result<(), F
     header.pop();
     header.push(b'\n');
     let header = String::from_utf8_lossy(&header).into_owned();
-    let (offset, base) = (writer.offset(), nmi::choice_base(writer.convention.odd).offset() as u32);
+    let (offset, base) = (
+        writer.offset(),
+        nmi::choice_base(writer.convention.odd).offset() as u32,
+    );
     writer.lines(&header, |line, row, choice| {
         let item = |line: &mut Vec<u8>, id: StimulusId| match keys {
             Some(set) => push_field(line, set.key(id).as_str(), delimiter),
@@ -411,7 +520,10 @@ pub(super) fn write(writer: &Writer<'_>, columns: &TableColumns) -> Result<(), F
 }
 
 fn push_field(line: &mut Vec<u8>, field: &str, delimiter: u8) {
-    if field.bytes().any(|byte| byte == delimiter || matches!(byte, b'"' | b'\n' | b'\r')) {
+    if field
+        .bytes()
+        .any(|byte| byte == delimiter || matches!(byte, b'"' | b'\n' | b'\r'))
+    {
         line.push(b'"');
         line.extend_from_slice(field.replace('"', "\"\"").as_bytes());
         line.push(b'"');
