@@ -4,8 +4,9 @@ pub mod agreement;
 pub mod convention;
 pub mod design;
 pub mod formats;
-mod parse;
 pub mod journal;
+mod parse;
+pub mod plan;
 pub mod split;
 pub mod trial;
 

@@ -71,8 +71,8 @@ pub enum SplitError {
     },
     /// Triplets stand in two splits.
     #[error(
-        "{leak}; a score on triplets seen in training is no held-out score: split by unordered triplet (`emotome \
-         import --split`), or drop them from one of the two"
+        "{leak}; a score on triplets seen in training is no held-out score: split by unordered triplet, or drop \
+         them from one of the two"
     )]
     Leak {
         /// What stands where.

@@ -50,6 +50,48 @@ fn every_category_is_represented_and_swaps_make_the_subset_like_the_population()
     assert!(subset.distance < 0.06, "{subset:?}");
 }
 
+/// The public ratings of 2,185 videos: 34 categories, 14 dimensions.
+#[test]
+fn sixty_six_videos_stand_for_all_in_real_ratings() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../shared/data/ratings/ck2017_ratings48.csv"
+    );
+    let Ok(mut reader) = csv::Reader::from_path(path) else {
+        println!("skipped: {path} is absent");
+        return;
+    };
+    let rows: Vec<Vec<f64>> = reader
+        .records()
+        .map(|row| {
+            row.unwrap()
+                .iter()
+                .skip(1)
+                .map(|v| v.parse().unwrap())
+                .collect()
+        })
+        .collect();
+    let features = Array2::from_shape_fn((rows.len(), 48), |(i, j)| rows[i][j]);
+    let top = |i: usize| {
+        (0..34)
+            .max_by(|&a, &b| rows[i][a].total_cmp(&rows[i][b]))
+            .unwrap()
+    };
+    let categories: Vec<usize> = (0..rows.len()).map(top).collect();
+    let agreement: Vec<f64> = (0..rows.len()).map(|i| rows[i][categories[i]]).collect();
+    let candidates = Candidates {
+        features: features.view(),
+        categories: &categories,
+        agreement: Some(&agreement),
+    };
+    let subset = select(&candidates, &SubsetParams::default()).unwrap();
+    println!("{subset:?}");
+    assert_eq!(subset.stimuli.len(), 66);
+    assert!(subset.categories >= 30 && subset.constant_columns == 0);
+    assert!(subset.distance < 0.1 && subset.distance < 0.5 * subset.distance_before);
+    assert!(subset.agreement.unwrap() > subset.agreement_of_all.unwrap());
+}
+
 #[test]
 fn the_same_seed_chooses_the_same_stimuli_and_another_does_not() {
     let (features, categories, agreement) = clusters();

@@ -60,7 +60,7 @@ pub struct Design {
     labels: Vec<u32>,
     /// What the main arm steps through first: classes, orbits or all triplets.
     outer: KeyedPermutation,
-    ceiling: Vec<u64>,
+    ceiling: Vec<UnorderedTriplet>,
     ceiling_ranks: HashSet<u64>,
     /// The stimuli of the full set, then the others.
     members: Vec<u32>,
@@ -103,9 +103,10 @@ impl Design {
         }
         members.extend((0..n as u32).filter(|&id| !in_full_set[id as usize]));
         let outside = shuffled(total - full_set_triplets, seed.derive("design ceiling"));
-        let ceiling: Vec<u64> = (0..params.ceiling.map_or(0, |c| u64::from(c.triplets)))
-            .map(|i| rank(relabelled(&members, full_set_triplets + outside.at(i))))
-            .collect();
+        let ceiling: Vec<UnorderedTriplet> =
+            (0..params.ceiling.map_or(0, |c| u64::from(c.triplets)))
+                .map(|i| relabelled(&members, full_set_triplets + outside.at(i)))
+                .collect();
         let outer = match params.balance {
             Balance::None => total,
             Balance::Items => cyclic.orbits(),
@@ -119,7 +120,7 @@ impl Design {
             outer: shuffled(outer, seed.derive("design main")),
             cyclic,
             labels,
-            ceiling_ranks: ceiling.iter().copied().collect(),
+            ceiling_ranks: ceiling.iter().map(|&triplet| rank(triplet)).collect(),
             ceiling,
             members,
             full_set_triplets,
@@ -184,44 +185,50 @@ impl Design {
             .into_iter()
             .find(|(_, range)| range.contains(&number))?;
         let offset = number - range.start;
-        let (triplet, order, replicate) = match arm {
-            Arm::CeilingSameOrder | Arm::CeilingAllOrders => {
-                let k = self.ceiling.len() as u64;
-                let (repeat, r) = (offset / k, self.ceiling[(offset % k) as usize]);
-                match arm {
-                    Arm::CeilingSameOrder => (unrank(r), self.first_order(r), repeat),
-                    _ => self.showing(r, repeat),
-                }
-            }
+        let total = match arm {
+            Arm::CeilingSameOrder | Arm::CeilingAllOrders => self.ceiling.len() as u64,
+            Arm::FullSet => self.full_set_triplets,
+            Arm::Main => triplet_count(self.n_stimuli() as u64),
+        };
+        let (pass, i) = (offset / total, offset % total);
+        let triplet = match arm {
+            Arm::CeilingSameOrder | Arm::CeilingAllOrders => self.ceiling[i as usize],
             Arm::FullSet => {
-                let (pass, i) = (
-                    offset / self.full_set_triplets,
-                    offset % self.full_set_triplets,
-                );
-                let order = shuffled(self.full_set_triplets, self.full_set_seed.child(pass));
-                self.showing(rank(relabelled(&self.members, order.at(i))), pass)
+                let order = shuffled(total, self.full_set_seed.child(pass));
+                relabelled(&self.members, order.at(i))
             }
-            Arm::Main => {
-                let total = triplet_count(self.n_stimuli() as u64);
-                let (pass, i) = (offset / total, offset % total);
-                let r = self.main_rank(i);
-                let before = match self.split(unrank(r)) {
-                    Split::Ceiling => u64::from(self.params.ceiling.unwrap_or_default().all_orders),
-                    Split::FullSet => self
-                        .params
-                        .full_set
-                        .as_ref()
-                        .map_or(0, |f| u64::from(f.passes)),
-                    _ => 0,
-                };
-                self.showing(r, before + pass)
-            }
+            Arm::Main => self.main_triplet(i),
+        };
+        let split = self.split(triplet);
+        let first_order = self.order_seed.child(rank(triplet)).0;
+        let first_order = (u128::from(first_order) * 6 >> 64) as u64;
+        let (order, replicate) = if arm == Arm::CeilingSameOrder {
+            (first_order, pass)
+        } else {
+            // Showings of the arms before come first, so that no key comes twice.
+            let ceiling = self.params.ceiling.filter(|_| split == Split::Ceiling);
+            let full_set = self
+                .params
+                .full_set
+                .as_ref()
+                .filter(|_| split == Split::FullSet);
+            let before = match arm {
+                Arm::Main => ceiling.map_or(0, |c| c.all_orders) + full_set.map_or(0, |f| f.passes),
+                _ => 0,
+            };
+            let showing = u64::from(before) + pass;
+            let in_same_order = ceiling.filter(|_| showing.is_multiple_of(6));
+            let earlier = in_same_order.map_or(0, |c| c.same_order);
+            (
+                (first_order + showing) % 6,
+                showing / 6 + u64::from(earlier),
+            )
         };
         Some(Trial {
             number,
-            triplet: triplet.ordered(order),
+            triplet: triplet.ordered(order as u8),
             replicate: replicate as u16,
-            split: self.split(triplet),
+            split,
         })
     }
 
@@ -280,12 +287,12 @@ impl Design {
         Seed(FORMAT).derive(&json).0
     }
 
-    /// The rank of the triplet at a place of the main arm.
-    fn main_rank(&self, position: u64) -> u64 {
+    /// The triplet at a position of the main arm.
+    fn main_triplet(&self, position: u64) -> UnorderedTriplet {
         let n = self.n_stimuli() as u64;
         let orbits = self.cyclic.orbits();
         let places = match self.params.balance {
-            Balance::None => return self.outer.at(position),
+            Balance::None => return unrank(self.outer.at(position)),
             _ if position >= orbits * n => self.cyclic.equilateral(position - orbits * n),
             Balance::Items => {
                 let orbit = self.outer.at(position / n);
@@ -298,27 +305,7 @@ impl Design {
                 self.cyclic.in_class(index, class)
             }
         };
-        rank(ascending(
-            places.map(|place| StimulusId(self.labels[place as usize])),
-        ))
-    }
-
-    /// The order in which a triplet is first shown.
-    fn first_order(&self, rank: u64) -> u8 {
-        ((u128::from(self.order_seed.child(rank).0) * 6) >> 64) as u8
-    }
-
-    /// Showing number `showing` of a triplet, apart from those of the same-order arm.
-    fn showing(&self, rank: u64, showing: u64) -> (UnorderedTriplet, u8, u64) {
-        let triplet = unrank(rank);
-        let order = (u64::from(self.first_order(rank)) + showing) % 6;
-        let earlier = match self.params.ceiling {
-            Some(c) if showing.is_multiple_of(6) && self.ceiling_ranks.contains(&rank) => {
-                c.same_order
-            }
-            _ => 0,
-        };
-        (triplet, order as u8, showing / 6 + u64::from(earlier))
+        ascending(places.map(|place| StimulusId(self.labels[place as usize])))
     }
 }
 

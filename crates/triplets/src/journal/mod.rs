@@ -44,7 +44,7 @@ use crate::design::{Design, DesignParams};
 use crate::trial::{Choice, ChoiceSet, Outcome, Split};
 use emotome_stimuli::StimulusSet;
 use emotome_stimuli::run::Run;
-use record::{COLUMNS, outcome_of};
+use record::{COLUMNS, outcome_of, split_of, triplet_of};
 use reply::Opened;
 use rusqlite::{Connection, OptionalExtension};
 use settled::Segment;
@@ -297,9 +297,22 @@ impl Journal {
     ) -> Result<ChoiceSet, JournalError> {
         let total = self.standing(agent)?.choices();
         run.progress.begin("reading choices", Some(total));
+        let mut statement = self.prepare(
+            "SELECT a, b, c, outcome, split FROM choice WHERE key BETWEEN ?1 AND ?2 ORDER BY key",
+        )?;
+        let range = [agent.key(0), agent.key(MAX_NUMBER - 1)];
+        let mut rows = statement.query(range).map_err(self.failed())?;
         let mut choices: Vec<Choice> = Vec::new();
         let mut read = 0_u64;
-        self.for_each_choice(agent, |stored| {
+        while let Some(row) = rows.next().map_err(self.failed())? {
+            let (choice, split) = read_choice(row).map_err(self.failed())?.ok_or_else(|| {
+                self.damaged(format!(
+                    "choice {read} (counted from 0) holds values out of their range"
+                ))
+            })?;
+            if splits.is_none_or(|splits| splits.contains(&split)) {
+                choices.push(choice);
+            }
             read += 1;
             if read.is_multiple_of(65_536) {
                 run.progress.advance(65_536);
@@ -307,11 +320,7 @@ impl Journal {
                     return Err(JournalError::Interrupted);
                 }
             }
-            if splits.is_none_or(|splits| splits.contains(&stored.trial.split)) {
-                choices.extend(stored.choice());
-            }
-            Ok(())
-        })?;
+        }
         run.progress.end();
         ChoiceSet::new(self.design.n_stimuli(), choices)
             .map_err(|error| self.damaged(error.to_string()))
@@ -379,4 +388,21 @@ fn read_segment(row: &rusqlite::Row<'_>) -> rusqlite::Result<(u64, Option<Segmen
         number as u64,
         Segment::load(bits, choices as u64, attempts as u64, digest as u64),
     ))
+}
+
+/// Reads a, b, c, outcome, split; `None` if a value is out of its range.
+fn read_choice(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<(Choice, Split)>> {
+    let [a, b, c, outcome, split]: [i64; 5] = [
+        row.get(0)?,
+        row.get(1)?,
+        row.get(2)?,
+        row.get(3)?,
+        row.get(4)?,
+    ];
+    let parse = || {
+        let triplet = triplet_of([a, b, c])?;
+        let odd = outcome_of(outcome)?.chosen()?;
+        Some((Choice { triplet, odd }, split_of(split)?))
+    };
+    Ok(parse())
 }

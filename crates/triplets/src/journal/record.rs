@@ -142,7 +142,8 @@ pub(super) fn outcome_of(code: i64) -> Option<Outcome> {
     })
 }
 
-fn split_of(code: i64) -> Option<Split> {
+/// The split of a number, if it has one.
+pub(super) fn split_of(code: i64) -> Option<Split> {
     [
         Split::Train,
         Split::Validation,
@@ -152,6 +153,12 @@ fn split_of(code: i64) -> Option<Split> {
     ]
     .into_iter()
     .find(|&split| split as i64 == code)
+}
+
+/// The triplet of three ids, if it is one.
+pub(super) fn triplet_of(ids: [i64; 3]) -> Option<Triplet> {
+    let [a, b, c] = ids.map(|id| u32::try_from(id).ok().map(StimulusId));
+    Triplet::new([a?, b?, c?]).ok()
 }
 
 /// The twelve bytes of three probabilities.
@@ -193,12 +200,11 @@ impl Stored {
         };
         let parse = || -> Option<Self> {
             let (agent, number) = AgentId::of_key(key);
-            let [a, b, c] = ids.map(|id| u32::try_from(id).ok().map(StimulusId));
             Some(Self {
                 agent,
                 trial: Trial {
                     number,
-                    triplet: Triplet::new([a?, b?, c?]).ok()?,
+                    triplet: triplet_of(ids)?,
                     replicate: u16::try_from(replicate).ok()?,
                     split: split_of(split)?,
                 },
