@@ -3,14 +3,15 @@
 //! Files of odd-one-out choices look alike and differ in both. A wrong guess trains and scores
 //! without an error and means the opposite, so [`detect`] compares every hypothesis with the data.
 
+mod file_rows;
 mod pair_effect;
 
-use crate::formats::{Imported, PresentedOrder};
-use crate::trial::{Choice, ChoiceSet, Position, UnorderedTriplet};
+use crate::formats::Imported;
+use crate::trial::{ChoiceSet, Position, UnorderedTriplet};
 use emotome_stats::interval::{Interval, normal, wilson};
-use emotome_stats::random::mix;
 use emotome_stats::summary::{mean, standard_deviation};
 use emotome_stimuli::StimulusId;
+use file_rows::FileRows;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -206,85 +207,6 @@ impl fmt::Display for Detection {
     }
 }
 
-/// The rows of a file as it has them.
-struct FileRows {
-    /// Ids in file columns, counted as the file does.
-    items: Vec<[u32; 3]>,
-    /// The place of the odd item, if a column of its own has it.
-    choice: Option<Vec<Position>>,
-    stated: Convention,
-    n: usize,
-}
-
-impl FileRows {
-    /// At most `max` rows of a file, evenly spread; `dense` prefers all rows among few items.
-    fn sample(imported: &Imported, max: usize, dense: bool) -> Self {
-        let choices = imported.table.choices.choices();
-        let among_few = if dense && choices.len() > max {
-            rows_among_few_items(choices, max)
-        } else {
-            Vec::new()
-        };
-        let choices = if among_few.len() >= max / 3 {
-            &among_few
-        } else {
-            choices
-        };
-        let rows = choices.len().min(max);
-        let stated = imported.convention;
-        let offset = stated.base.offset() as u32;
-        let lost = imported.table.presented_order == PresentedOrder::LostOddLast;
-        let sample: Vec<&Choice> = (0..rows)
-            .map(|row| &choices[row * choices.len() / rows])
-            .collect();
-        let items = |choice: &&Choice| {
-            let [a, b, c] = choice.triplet.items().map(|id| id.0 + offset);
-            match stated.odd {
-                OddColumn::First if lost => [c, a, b],
-                OddColumn::Second if lost => [a, c, b],
-                _ => [a, b, c],
-            }
-        };
-        Self {
-            items: sample.iter().map(items).collect(),
-            choice: matches!(stated.odd, OddColumn::Choice(_))
-                .then(|| sample.iter().map(|choice| choice.odd).collect()),
-            stated,
-            n: imported.table.choices.n_stimuli(),
-        }
-    }
-
-    /// Each hypothesis about the odd column, with the place it says is odd in every row.
-    fn columns(&self) -> Vec<(OddColumn, Vec<Position>)> {
-        let fixed = [OddColumn::First, OddColumn::Second, OddColumn::Third]
-            .into_iter()
-            .zip(Position::ALL);
-        let fixed = fixed.map(|(odd, place)| (odd, vec![place; self.items.len()]));
-        let choice = self
-            .choice
-            .as_ref()
-            .map(|places| (self.stated.odd, places.clone()));
-        // A choice column that repeats one place says the same as that column; it goes first to win the tie.
-        choice.into_iter().chain(fixed).collect()
-    }
-
-    /// The ids of a row under a base, if they are in range.
-    fn ids(&self, row: usize, base: Base) -> Option<[StimulusId; 3]> {
-        let offset = base.offset() as u32;
-        let items = self.items[row];
-        let fits = items
-            .iter()
-            .all(|&id| id >= offset && ((id - offset) as usize) < self.n);
-        fits.then(|| items.map(|id| StimulusId(id - offset)))
-    }
-
-    fn impossible(&self, base: Base) -> u64 {
-        (0..self.items.len())
-            .filter(|&row| self.ids(row, base).is_none())
-            .count() as u64
-    }
-}
-
 /// Tests which column is odd and where ids start, on at most 200,000 rows spread over the file.
 ///
 /// With a reference, the share of rows whose odd item is the one expected is compared over three
@@ -347,19 +269,6 @@ pub fn detect(imported: &Imported, reference: Reference<'_>) -> Detection {
         Reference::Itself => by_itself(&rows, &mut detection),
     }
     detection
-}
-
-/// The choices among a share of the items such that about `wanted` of evenly mixed ones remain.
-///
-/// The same number of rows says more about fewer items.
-fn rows_among_few_items(choices: &[Choice], wanted: usize) -> Vec<Choice> {
-    let share = (wanted as f64 / choices.len() as f64).cbrt();
-    let kept = |id: StimulusId| (mix(u64::from(id.0)) as f64) < share * u64::MAX as f64;
-    choices
-        .iter()
-        .filter(|choice| choice.triplet.items().into_iter().all(kept))
-        .copied()
-        .collect()
 }
 
 fn odd_by_similarity(

@@ -46,7 +46,7 @@ impl<T> Lines<T> {
         match row {
             Ok(value) => self.values.push(value),
             Err(reason) if leave_out || reason.is_no_choice() => {
-                self.left_out.push(LeftOut { line, reason })
+                self.left_out.push(LeftOut { line, reason });
             }
             Err(reason) => return Err((line, reason)),
         }
@@ -60,16 +60,12 @@ pub(crate) struct Text<'a, R> {
     pub(crate) reader: R,
     /// The size of the file, where known: rows are reserved from it.
     pub(crate) size: Option<u64>,
-    /// The number of the reader's first line.
-    pub(crate) first_line: u64,
-    /// Whether lines that start with `#` are comments.
-    pub(crate) comments: bool,
     /// Whether bad rows are left out rather than refused.
     pub(crate) leave_out: bool,
 }
 
 impl<R: Read> Text<'_, R> {
-    /// Parses every line that is not blank.
+    /// Parses every line that is neither blank nor a comment (`#`).
     ///
     /// Takes 16 MiB of text and 16 bytes per choice; O(size) time, shared between threads.
     pub(crate) fn parse<T: Send>(
@@ -79,8 +75,8 @@ impl<R: Read> Text<'_, R> {
     ) -> Result<Lines<T>, FormatError> {
         let mut all = Lines::new();
         let mut block = Vec::with_capacity(BLOCK);
-        let (mut line, mut bytes, mut start) = (self.first_line, 0_u64, self.first_line == 1);
-        let (comments, leave_out) = (self.comments, self.leave_out);
+        let (mut line, mut bytes, mut start) = (1, 0_u64, true);
+        let leave_out = self.leave_out;
         run.progress.begin("reading", self.size);
         loop {
             let wanted = (BLOCK - block.len()) as u64;
@@ -106,7 +102,7 @@ impl<R: Read> Text<'_, R> {
             };
             let pieces: Vec<_> = pieces(&block[..end])
                 .into_par_iter()
-                .map(|piece| parse_piece(piece, comments, leave_out, &parse))
+                .map(|piece| parse_piece(piece, leave_out, &parse))
                 .collect();
             for (piece, lines) in pieces {
                 let mut piece = piece.map_err(|(offset, source)| FormatError::Row {
@@ -145,7 +141,6 @@ impl<R: Read> Text<'_, R> {
 /// The rows of a piece, numbered from 0, and its number of lines.
 fn parse_piece<T>(
     piece: &[u8],
-    comments: bool,
     leave_out: bool,
     parse: &impl Fn(&[u8]) -> Result<T, RowError>,
 ) -> (Result<Lines<T>, (u64, RowError)>, u64) {
@@ -158,7 +153,7 @@ fn parse_piece<T>(
     {
         match line.iter().find(|byte| !byte.is_ascii_whitespace()) {
             None => lines.blank += 1,
-            Some(b'#') if comments => lines.comments += 1,
+            Some(b'#') => lines.comments += 1,
             Some(_) => {
                 if let Err(error) = lines.push(number, parse(line), leave_out) {
                     return (Err(error), number);
@@ -284,8 +279,6 @@ mod tests {
             path: Path::new("file"),
             reader: text,
             size: Some(text.len() as u64),
-            first_line: 1,
-            comments: true,
             leave_out,
         };
         let run = Run {

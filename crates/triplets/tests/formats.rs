@@ -119,8 +119,8 @@ proptest! {
             prop_assert_eq!(back.table.choices.choices(), &lost, "{} {} {:?}", format, extension, convention);
             prop_assert_eq!(back.table.presented_order, PresentedOrder::LostOddLast);
             prop_assert_eq!(back.left_out.len(), 0);
-            let rows_per_choice = if format.name().starts_with("cblearn-o") && format != Format::CblearnOrder { 1 }
-                else if format == Format::LastOdd { 1 } else { 2 };
+            let one_row = matches!(format, Format::LastOdd | Format::CblearnOddOneOut);
+            let rows_per_choice = if one_row { 1 } else { 2 };
             prop_assert_eq!(back.rows, rows_per_choice * lost.len() as u64);
         }
     }

@@ -70,7 +70,7 @@ fn every_fault_of_a_text_file_is_named_with_its_line_and_remedy() {
             "line 2: \"2.5\" found where a whole number is expected",
         ),
         (
-            "0 1 2\n0 \01 2\n",
+            "0 1 2\n0 \x001 2\n",
             "line 2: a zero byte found; the file is not plain text (UTF-16, or a binary array with the wrong ending?)",
         ),
     ] {
@@ -150,7 +150,7 @@ fn marks_of_other_systems_are_read_through() {
 fn a_bad_row_is_left_out_only_when_asked_and_then_listed() {
     let content = b"0 1 2\n3 4\nx 1 2\n4 5 99\n6 7 7\n7 8 9\n";
     let imported = read_with("file.txt", content, Format::LastOdd, |options| {
-        options.leave_out_bad_rows = true
+        options.leave_out_bad_rows = true;
     })
     .unwrap();
     assert_eq!((imported.rows, imported.table.choices.len()), (6, 2));
@@ -161,7 +161,7 @@ fn a_bad_row_is_left_out_only_when_asked_and_then_listed() {
         RowError::OutOfRange { id: 99, .. }
     ));
     let all = read_with("file.txt", b"x\ny\n", Format::LastOdd, |options| {
-        options.leave_out_bad_rows = true
+        options.leave_out_bad_rows = true;
     })
     .unwrap();
     assert_eq!((all.table.choices.len(), all.left_out.len()), (0, 2));
@@ -260,7 +260,7 @@ fn a_parquet_file_cut_anywhere_is_refused_with_a_reason() {
     let whole = include_bytes!("fixtures/pyarrow_defaults.parquet");
     let read = |bytes: &[u8]| {
         read_with("file.parquet", bytes, Format::Parquet, |options| {
-            options.stimuli = Stimuli::Count(20)
+            options.stimuli = Stimuli::Count(20);
         })
     };
     assert!(read(whole).is_ok());
@@ -292,6 +292,11 @@ proptest! {
             options.leave_out_bad_rows = true;
         });
     }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn arbitrary_bytes_never_panic_in_any_format(bytes in prop::collection::vec(any::<u8>(), 0..300)) {

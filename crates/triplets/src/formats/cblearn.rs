@@ -3,9 +3,9 @@
 //! An odd-one-out choice of `o` from `{p, q, o}` says two anchored things: `p` is nearer `q` than
 //! `o`, and `q` is nearer `p` than `o`. The way back exists only for rows that come in such pairs.
 
-use super::{
-    Ids, Imported, PresentedOrder, Reader, Writer, has_extension, last_odd, nmi, place, push_row,
-};
+use super::reader::{Ids, Reader, place};
+use super::writer::{Writer, push_row};
+use super::{Imported, PresentedOrder, has_extension, last_odd, nmi};
 use crate::convention::OddColumn;
 use crate::formats::Format;
 use crate::formats::error::{FormatError, RowError};

@@ -141,6 +141,13 @@ pub struct LeftOut {
     pub reason: RowError,
 }
 
+impl std::fmt::Display for LeftOut {
+    /// A row of the table of rows left out: line, tab, reason.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}\t{}", self.line, self.reason)
+    }
+}
+
 /// Why a file of choices cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -1,7 +1,9 @@
 //! Three ids to a row, one of them odd by its column: the files of SPoSE, VICE, object-dimensions
 //! and the NMI study (last), and others that put it elsewhere.
 
-use super::{Ids, Imported, PresentedOrder, Reader, Writer, push_row};
+use super::reader::{Ids, Reader};
+use super::writer::{Writer, push_row};
+use super::{Imported, PresentedOrder};
 use crate::convention::OddColumn;
 use crate::formats::FormatError;
 use crate::trial::{Choice, Position};

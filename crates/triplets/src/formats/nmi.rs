@@ -1,6 +1,8 @@
 //! The files of the NMI study (Du et al. 2025): ceiling tables and the logs of its collectors.
 
-use super::{Ids, Imported, PresentedOrder, Reader, Writer, place, push_row};
+use super::reader::{Ids, Reader, place};
+use super::writer::{Writer, push_row};
+use super::{Imported, PresentedOrder};
 use crate::convention::{Base, OddColumn};
 use crate::formats::error::{Expected, FormatError, RowError};
 use crate::parse::{self, Lines};

@@ -2,7 +2,9 @@
 
 use super::error::{Expected, FormatError, RowError};
 use super::extras::{ExtrasBuilder, Interner, RowExtras};
-use super::{Ids, Imported, PresentedOrder, Reader, Stimuli, Writer, nmi, place};
+use super::reader::{Ids, Reader, place};
+use super::writer::Writer;
+use super::{Imported, PresentedOrder, Stimuli, nmi};
 use crate::parse::{self, Lines};
 use crate::trial::{Choice, Position, Split, Triplet};
 use csv::ByteRecord;

@@ -1,6 +1,8 @@
 //! The THINGS trial table: `trip.1 trip.2 trip.3 choice`, ids and places counted from 1.
 
-use super::{Imported, ItemTokens, OddBy, Reader, TableColumns, Writer, table};
+use super::reader::Reader;
+use super::writer::Writer;
+use super::{Imported, ItemTokens, OddBy, TableColumns, table};
 use crate::formats::FormatError;
 
 fn columns() -> TableColumns {

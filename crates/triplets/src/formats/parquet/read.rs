@@ -1,399 +1,25 @@
-//! The canonical trial record as Parquet: the interchange form, read by pandas, Arrow and R alike.
-//!
-//! | column | type | meaning |
-//! |---|---|---|
-//! | `trial_id` | u64 | number of the trial in its design |
-//! | `agent_id`, `rater_id` | text | who chose |
-//! | `a`, `b`, `c` | u32 | stimuli in presented order, counted from 0 |
-//! | `choice` | u8 or null | place of the odd one, 0–2 |
-//! | `status` | text | `ok`, `invalid`, `ambiguous`, `refused`, `timeout`, `failed` |
-//! | `rep` | u16 | how often the triplet was shown in this order before |
-//! | `order_code` | u8 | which of the six orders of the ids this is; derived, never read |
-//! | `split` | text | `train`, `validation`, `test`, `ceiling`, `fullset` |
-//! | `prompt_hash`, `model_rev`, `raw_response_ref` | text | provenance |
-//! | `temperature` | f32 | |
-//! | `seed` | u64 | |
-//! | `t_ms` | f32 | response time |
-//!
-//! The file's metadata say `emotome.n_stimuli`, `emotome.presented_order` and, where known,
-//! `emotome.stimulus_keys` (a JSON list). Of files written elsewhere only `a`, `b`, `c` and `choice`
-//! are needed; integers of any width, whole floats and, for the stimuli, keys as text are read.
+//! Reading canonical records, and what other tools write like them.
 
-use super::error::{FormatError, RowError};
-use super::extras::{ExtrasBuilder, RowExtras};
-use super::{Ids, Imported, PresentedOrder, Reader, Stimuli, Writer, place};
-use crate::convention::Base;
+use super::{KEYS, LOST, N_STIMULI, ORDER, damaged};
+use crate::convention::{Base, OddColumn};
+use crate::formats::error::{FormatError, RowError};
+use crate::formats::extras::{ExtrasBuilder, RowExtras};
+use crate::formats::reader::{Ids, Reader, place};
+use crate::formats::{Imported, PresentedOrder, Stimuli};
 use crate::parse::{self, Lines};
-use crate::trial::{Choice, Outcome, Split, Triplet};
-use emotome_stimuli::output::{AtomicFile, Overwrite};
+use crate::trial::{Choice, ChoiceSet, Split, Triplet};
 use emotome_stimuli::{StimulusId, StimulusSet};
-use parquet::basic::{Compression, ConvertedType};
+use parquet::basic::ConvertedType;
 use parquet::column::reader::ColumnReader;
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType, Int32Type, Int64Type};
+use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
-use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use parquet::schema::parser::parse_message_type;
+use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use parquet::schema::types::SchemaDescriptor;
 use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-const SCHEMA: &str = "message trials {
-    optional int64 trial_id (INTEGER(64, false));
-    optional binary agent_id (STRING);
-    optional binary rater_id (STRING);
-    required int32 a (INTEGER(32, false));
-    required int32 b (INTEGER(32, false));
-    required int32 c (INTEGER(32, false));
-    optional int32 choice (INTEGER(8, false));
-    required binary status (STRING);
-    optional int32 rep (INTEGER(16, false));
-    required int32 order_code (INTEGER(8, false));
-    optional binary split (STRING);
-    optional binary prompt_hash (STRING);
-    optional binary model_rev (STRING);
-    optional float temperature;
-    optional int64 seed (INTEGER(64, false));
-    optional binary raw_response_ref (STRING);
-    optional float t_ms;
-}";
-
-const N_STIMULI: &str = "emotome.n_stimuli";
-const KEYS: &str = "emotome.stimulus_keys";
-const ORDER: &str = "emotome.presented_order";
-const LOST: &str = "lost-odd-last";
-
-/// Rows to a row group, held in memory while writing.
-const ROW_GROUP: usize = 1 << 18;
 /// Rows decoded at a time.
 const BATCH: usize = 1 << 14;
-
-/// One canonical trial: what was shown, what became of it, and where it comes from.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Record<'a> {
-    /// The trial's number in its design.
-    pub number: Option<u64>,
-    /// The model or group that chose.
-    pub agent: Option<&'a str>,
-    /// The person who chose.
-    pub rater: Option<&'a str>,
-    /// The stimuli in presented order.
-    pub triplet: Triplet,
-    /// What became of the trial.
-    pub outcome: Outcome,
-    /// How often the triplet was shown in this order before.
-    pub replicate: Option<u16>,
-    /// What the trial may be used for.
-    pub split: Option<Split>,
-    /// Hash of the full prompt.
-    pub prompt_hash: Option<&'a str>,
-    /// Revision of the model.
-    pub model_rev: Option<&'a str>,
-    /// Sampling temperature.
-    pub temperature: Option<f32>,
-    /// Sampling seed.
-    pub seed: Option<u64>,
-    /// Where the raw reply is kept.
-    pub raw_response_ref: Option<&'a str>,
-    /// The response time in milliseconds.
-    pub response_ms: Option<f32>,
-}
-
-impl Record<'_> {
-    /// A trial of which only the outcome is known.
-    #[must_use]
-    pub const fn new(triplet: Triplet, outcome: Outcome) -> Self {
-        Self {
-            number: None,
-            agent: None,
-            rater: None,
-            triplet,
-            outcome,
-            replicate: None,
-            split: None,
-            prompt_hash: None,
-            model_rev: None,
-            temperature: None,
-            seed: None,
-            raw_response_ref: None,
-            response_ms: None,
-        }
-    }
-}
-
-/// A nullable column of the row group being filled.
-struct Column<T: DataType> {
-    values: Vec<T::T>,
-    defined: Vec<i16>,
-}
-
-impl<T: DataType> Column<T> {
-    const fn new() -> Self {
-        Self {
-            values: Vec::new(),
-            defined: Vec::new(),
-        }
-    }
-
-    fn push(&mut self, value: Option<T::T>) {
-        self.defined.push(i16::from(value.is_some()));
-        self.values.extend(value);
-    }
-
-    fn write<W: std::io::Write + Send>(
-        &mut self,
-        group: &mut SerializedRowGroupWriter<'_, W>,
-    ) -> Result<(), ParquetError> {
-        let mut column = group
-            .next_column()?
-            .ok_or_else(|| ParquetError::General("no column left".into()))?;
-        column
-            .typed::<T>()
-            .write_batch(&self.values, Some(&self.defined), None)?;
-        self.values.clear();
-        self.defined.clear();
-        column.close()
-    }
-}
-
-/// A column of text; runs of the same label share their memory.
-struct TextColumn {
-    column: Column<ByteArrayType>,
-    last: ByteArray,
-}
-
-impl TextColumn {
-    fn new() -> Self {
-        Self {
-            column: Column::new(),
-            last: ByteArray::from(""),
-        }
-    }
-
-    fn push(&mut self, value: Option<&str>) {
-        if let Some(value) = value.filter(|value| value.as_bytes() != self.last.data()) {
-            self.last = ByteArray::from(value);
-        }
-        self.column.push(value.map(|_| self.last.clone()));
-    }
-}
-
-/// Writes canonical records to Parquet (zstd), a row group at a time.
-///
-/// ```
-/// use emotome_stimuli::{StimulusId, output::Overwrite};
-/// use emotome_triplets::{Outcome, Position, Triplet, formats::{Record, RecordWriter, PresentedOrder}};
-/// let dir = tempfile::tempdir()?;
-/// let mut writer = RecordWriter::create(
-///     &dir.path().join("trials.parquet"), 10, None, PresentedOrder::Known, Overwrite::Refuse)?;
-/// let triplet = Triplet::new([4, 0, 9].map(StimulusId))?;
-/// writer.push(&Record { agent: Some("cosine"), ..Record::new(triplet, Outcome::Chosen(Position::Second)) })?;
-/// writer.push(&Record::new(triplet, Outcome::Refused))?;
-/// writer.finish()?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub struct RecordWriter {
-    path: PathBuf,
-    file: SerializedFileWriter<AtomicFile>,
-    number: Column<Int64Type>,
-    agent: TextColumn,
-    rater: TextColumn,
-    items: [Column<Int32Type>; 3],
-    choice: Column<Int32Type>,
-    status: TextColumn,
-    replicate: Column<Int32Type>,
-    order: Column<Int32Type>,
-    split: TextColumn,
-    prompt_hash: TextColumn,
-    model_rev: TextColumn,
-    temperature: Column<FloatType>,
-    seed: Column<Int64Type>,
-    raw_response_ref: TextColumn,
-    response_ms: Column<FloatType>,
-}
-
-impl RecordWriter {
-    /// Begins a file of trials among `n_stimuli` stimuli; it appears when [`finish`](Self::finish)ed.
-    ///
-    /// # Errors
-    /// [`FormatError`] if the file exists and may not be replaced, or cannot be written.
-    pub fn create(
-        path: &Path,
-        n_stimuli: usize,
-        stimuli: Option<&StimulusSet>,
-        order: PresentedOrder,
-        overwrite: Overwrite,
-    ) -> Result<Self, FormatError> {
-        let file = AtomicFile::create(path, overwrite)?;
-        let mut metadata = vec![
-            KeyValue::new(N_STIMULI.to_owned(), n_stimuli.to_string()),
-            KeyValue::new(
-                ORDER.to_owned(),
-                if order == PresentedOrder::Known {
-                    "known"
-                } else {
-                    LOST
-                }
-                .to_owned(),
-            ),
-        ];
-        if let Some(set) = stimuli {
-            let keys: Vec<_> = set.keys().iter().map(|key| key.as_str()).collect();
-            metadata.push(KeyValue::new(
-                KEYS.to_owned(),
-                serde_json::Value::from(keys).to_string(),
-            ));
-        }
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(Default::default()))
-            .set_created_by(concat!("emotome ", env!("CARGO_PKG_VERSION")).to_owned())
-            .set_key_value_metadata(Some(metadata))
-            .build();
-        let file = parse_message_type(SCHEMA)
-            .and_then(|schema| {
-                SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties))
-            })
-            .map_err(|error| failed(path, error))?;
-        Ok(Self {
-            path: path.into(),
-            file,
-            number: Column::new(),
-            agent: TextColumn::new(),
-            rater: TextColumn::new(),
-            items: [Column::new(), Column::new(), Column::new()],
-            choice: Column::new(),
-            status: TextColumn::new(),
-            replicate: Column::new(),
-            order: Column::new(),
-            split: TextColumn::new(),
-            prompt_hash: TextColumn::new(),
-            model_rev: TextColumn::new(),
-            temperature: Column::new(),
-            seed: Column::new(),
-            raw_response_ref: TextColumn::new(),
-            response_ms: Column::new(),
-        })
-    }
-
-    /// Adds a trial.
-    ///
-    /// # Errors
-    /// [`FormatError`] if a full row group cannot be written.
-    pub fn push(&mut self, record: &Record<'_>) -> Result<(), FormatError> {
-        self.number.push(record.number.map(u64::cast_signed));
-        self.agent.push(record.agent);
-        self.rater.push(record.rater);
-        for (column, id) in self.items.iter_mut().zip(record.triplet.items()) {
-            column.push(Some(id.0.cast_signed()));
-        }
-        self.choice
-            .push(record.outcome.chosen().map(|place| place.index() as i32));
-        self.status.push(Some(record.outcome.status()));
-        self.replicate.push(record.replicate.map(i32::from));
-        self.order
-            .push(Some(i32::from(record.triplet.order_code())));
-        self.split
-            .push(record.split.map(|split| split.to_string()).as_deref());
-        self.prompt_hash.push(record.prompt_hash);
-        self.model_rev.push(record.model_rev);
-        self.temperature.push(record.temperature);
-        self.seed.push(record.seed.map(u64::cast_signed));
-        self.raw_response_ref.push(record.raw_response_ref);
-        self.response_ms
-            .push(record.response_ms.filter(|value| !value.is_nan()));
-        if self.order.defined.len() == ROW_GROUP {
-            self.flush().map_err(|error| failed(&self.path, error))?;
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), ParquetError> {
-        let mut group = self.file.next_row_group()?;
-        let group_ref = &mut group;
-        self.number.write(group_ref)?;
-        self.agent.column.write(group_ref)?;
-        self.rater.column.write(group_ref)?;
-        for column in &mut self.items {
-            column.write(group_ref)?;
-        }
-        self.choice.write(group_ref)?;
-        self.status.column.write(group_ref)?;
-        self.replicate.write(group_ref)?;
-        self.order.write(group_ref)?;
-        self.split.column.write(group_ref)?;
-        self.prompt_hash.column.write(group_ref)?;
-        self.model_rev.column.write(group_ref)?;
-        self.temperature.write(group_ref)?;
-        self.seed.write(group_ref)?;
-        self.raw_response_ref.column.write(group_ref)?;
-        self.response_ms.write(group_ref)?;
-        group.close()?;
-        Ok(())
-    }
-
-    /// Completes the file and puts it under its name.
-    ///
-    /// # Errors
-    /// [`FormatError`] if it cannot be written.
-    pub fn finish(mut self) -> Result<(), FormatError> {
-        if !self.order.defined.is_empty() {
-            self.flush().map_err(|error| failed(&self.path, error))?;
-        }
-        let file = self
-            .file
-            .into_inner()
-            .map_err(|error| failed(&self.path, error))?;
-        Ok(file.commit()?)
-    }
-}
-
-/// What a failed write means: the system's own words where it has some.
-fn failed(path: &Path, error: ParquetError) -> FormatError {
-    match error {
-        ParquetError::External(source) => match source.downcast::<std::io::Error>() {
-            Ok(source) => FormatError::Io {
-                path: path.into(),
-                source: *source,
-            },
-            Err(source) => damaged(path, "cannot be written", ParquetError::External(source)),
-        },
-        error => damaged(path, "cannot be written", error),
-    }
-}
-
-pub(super) fn write(writer: &Writer<'_>) -> Result<(), FormatError> {
-    let table = writer.table;
-    let mut records = RecordWriter::create(
-        writer.path,
-        table.choices.n_stimuli(),
-        writer.options.stimuli,
-        table.presented_order,
-        writer.options.overwrite,
-    )?;
-    let extras = &table.extras;
-    for (row, choice) in writer.choices().iter().enumerate() {
-        records.push(&Record {
-            number: extras.number.as_ref().map(|column| column[row]),
-            agent: extras.agent.as_ref().map(|labels| labels.at(row)),
-            rater: extras.rater.as_ref().map(|labels| labels.at(row)),
-            replicate: extras.replicate.as_ref().map(|column| column[row]),
-            split: extras.split.as_ref().map(|column| column[row]),
-            response_ms: extras.response_ms.as_ref().map(|column| column[row]),
-            ..Record::new(choice.triplet, Outcome::Chosen(choice.odd))
-        })?;
-    }
-    records.finish()
-}
-
-fn damaged(path: &Path, what: &str, error: ParquetError) -> FormatError {
-    FormatError::Binary {
-        path: path.into(),
-        problem: format!("{what}: {error}"),
-    }
-}
 
 /// The cells of one column in a batch.
 enum Cells {
@@ -551,7 +177,7 @@ enum Items {
     Realigned(Vec<Result<StimulusId, RowError>>, Ids),
 }
 
-pub(super) fn read(reader: &Reader<'_>) -> Result<Imported, FormatError> {
+pub(in crate::formats) fn read(reader: &Reader<'_>) -> Result<Imported, FormatError> {
     // The decoder asserts what a damaged page may break; nothing it touched outlives this call.
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| decode(reader))).unwrap_or_else(|_| {
         Err(reader.binary(
@@ -652,10 +278,10 @@ fn decode(reader: &Reader<'_>) -> Result<Imported, FormatError> {
     let mut imported = reader.finish(lines, reader.convention, order)?;
     imported.table.extras = reader.extras(extras)?;
     if let (Stimuli::Infer, Some(n)) = (reader.options.stimuli, stated.n) {
-        let choices = std::mem::replace(&mut imported.table.choices, crate::ChoiceSet::empty(0))
-            .into_choices();
+        let choices =
+            std::mem::replace(&mut imported.table.choices, ChoiceSet::empty(0)).into_choices();
         imported.table.choices =
-            crate::ChoiceSet::new(n, choices).map_err(|error| reader.binary(error.to_string()))?;
+            ChoiceSet::new(n, choices).map_err(|error| reader.binary(error.to_string()))?;
         imported.n_inferred = false;
     }
     imported.stimuli = match reader.options.stimuli {
@@ -723,7 +349,7 @@ impl Columns {
 
     fn open(
         &self,
-        group: &dyn parquet::file::reader::RowGroupReader,
+        group: &dyn RowGroupReader,
         schema: &SchemaDescriptor,
     ) -> Result<Vec<Option<Source>>, ParquetError> {
         let open = |(name, place): (&'static str, Option<usize>)| {
@@ -811,7 +437,7 @@ fn parse_row<'a>(
     let odd = place(
         choice,
         match reader.convention.odd {
-            crate::convention::OddColumn::Choice(base) => base,
+            OddColumn::Choice(base) => base,
             _ => Base::Zero,
         },
     )?;
