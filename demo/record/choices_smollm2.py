@@ -41,7 +41,7 @@ def odd_places(similarity, triplets):
 
 
 def design():
-    """Unordered triplets of the three arms; no triplet belongs to two of them."""
+    """Unordered triplets of the three splits; no triplet belongs to two of them."""
     rng = np.random.Generator(np.random.Philox(SEED))
     rows = {kind: [i for i, s in enumerate(SCENES) if s["kind"] == kind] for kind in FULL_SET}
     emotions = table(DEMO / "author_emotions.tsv")
@@ -60,11 +60,11 @@ def design():
     others = everything[~np.isin(everything, full_set).all(axis=1)]
     drawn = others[rng.choice(len(others), CEILING_TRIPLES + MAIN_TRIALS, replace=False)]
     ceiling = np.repeat(drawn[:CEILING_TRIPLES], CEILING_REPEATS, axis=0)
-    arms = {"main": drawn[CEILING_TRIPLES:], "ceiling": ceiling, "fullset": full}
+    arms = {"train": drawn[CEILING_TRIPLES:], "ceiling": ceiling, "fullset": full}
     triplets = np.concatenate(list(arms.values()))
     return {
         "full_set": full_set,
-        "arm": np.repeat(list(arms), [len(rows) for rows in arms.values()]),
+        "split": np.repeat(list(arms), [len(rows) for rows in arms.values()]),
         "triplets": rng.permuted(triplets, axis=1),
         "template": rng.integers(len(TEMPLATES), size=len(triplets)),
     }
@@ -77,8 +77,8 @@ def choices():
     first, second, third = plan["triplets"].astype(np.int32).T
     pyarrow.parquet.write_table(
         pyarrow.table({
-            "first": first, "second": second, "third": third, "odd": odd.astype(np.int32),
-            "template": template.astype(np.int32), "arm": plan["arm"],
+            "a": first, "b": second, "c": third, "choice": odd.astype(np.int32),
+            "template": template.astype(np.int32), "split": plan["split"],
         }),
         CHOICES, compression="zstd", compression_level=19,
     )
@@ -87,31 +87,31 @@ def choices():
         "License": "CC0-1.0",
         "Rule": "the scene outside the pair with the highest cosine of readout rows (centred by row, then by column) under the trial's template",
         "Seed": SEED,
-        "Trials": {arm: int((plan["arm"] == arm).sum()) for arm in ("main", "ceiling", "fullset")},
+        "Trials": {split: int((plan["split"] == split).sum()) for split in ("train", "ceiling", "fullset")},
         "Full set": [SCENES[i]["key"] for i in plan["full_set"]],
-        "first": "row of scenes.tsv, counted from 0, of the scene shown first",
-        "second": "as first, shown second",
-        "third": "as first, shown third",
-        "odd": "place of the odd one out: 0 first, 1 second, 2 third",
+        "a": "row of scenes.tsv, counted from 0, of the scene shown first",
+        "b": "as a, shown second",
+        "c": "as a, shown third",
+        "choice": "place of the odd one out: 0 first, 1 second, 2 third",
         "template": {str(i): t["name"] for i, t in enumerate(TEMPLATES)},
-        "arm": {
-            "main": "triplets drawn without replacement from all that are in no other arm",
+        "split": {
+            "train": "triplets drawn without replacement from all that are in no other split",
             "ceiling": f"{CEILING_TRIPLES} triplets, {CEILING_REPEATS} times each, template and order drawn anew each time",
             "fullset": "all triplets of the 24 scenes of the full set, once each",
         },
         "Notes": [
             "The rule looks at each scene alone, so order cannot matter and repeats differ by template only.",
-            "The arms share no unordered triplet.",
+            "The splits share no unordered triplet.",
         ],
         **provenance(SCRIPTS, [DEMO / "scenes.tsv", DEMO / "author_emotions.tsv", READOUT], ["numpy", "pyarrow"]),
     })
 
 
 def agreement(permutations=1000):
-    """Share of main-arm trials whose odd one out is the one implied by the author's table."""
+    """Share of training trials whose odd one out is the one implied by the author's table."""
     trials = pyarrow.parquet.read_table(CHOICES).to_pandas()
-    main = trials[trials.arm == "main"]
-    triplets, odd = main[["first", "second", "third"]].to_numpy(), main.odd.to_numpy()
+    main = trials[trials.split == "train"]
+    triplets, odd = main[["a", "b", "c"]].to_numpy(), main.choice.to_numpy()
     logprob, template = np.load(READOUT), main.template.to_numpy()
     rows = [list(row.values())[1:] for row in table(DEMO / "author_emotions.tsv")]
     values = np.array(rows, float)
@@ -154,7 +154,7 @@ def agreement(permutations=1000):
             report[name]["agreement under other centrings"][" and ".join(centred) or "none"] = round(float(other), 4)
         print(f"{name}: {share:.1%} of {n} trials, null {null.mean():.1%} (97.5 %: {np.quantile(null, .975):.1%}), p = {report[name]['p']:.4f}")
     write_json(DEMO / "smollm2_agreement.json", {
-        "Description": "Share of main-arm choices that name the odd one out implied by the author's table. The null permutes scenes.",
+        "Description": "Share of the training choices that name the odd one out implied by the author's table. The null permutes scenes.",
         "Permutations": permutations, "Readings of the author's table": report,
         **provenance(SCRIPTS, [CHOICES, READOUT, DEMO / "author_emotions.tsv"], ["numpy"]),
     })

@@ -39,6 +39,73 @@ pub enum WorkflowError {
     Embedding(#[from] emotome_embedding::EmbeddingError),
     #[error(transparent)]
     EmbeddingFile(#[from] emotome_embedding::files::EmbeddingFileError),
+    #[error(transparent)]
+    Study(#[from] emotome_stimuli::study::StudyError),
+    #[error(transparent)]
+    Init(#[from] emotome_stimuli::init::InitError),
+    #[error(transparent)]
+    Captions(#[from] emotome_stimuli::captions::CaptionsError),
+    #[error(transparent)]
+    RatingsFile(#[from] emotome_stimuli::ratings::RatingsError),
+    #[error(transparent)]
+    Fetch(#[from] emotome_stimuli::fetch::FetchError),
+    #[error(transparent)]
+    Journal(#[from] emotome_triplets::journal::JournalError),
+    #[error(transparent)]
+    Plan(#[from] emotome_triplets::plan::PlanError),
+    #[error(transparent)]
+    Rating(#[from] emotome_judges::ratings::RatingError),
+    #[error(transparent)]
+    CollectIntoJournal(
+        #[from] emotome_judges::collect::CollectError<emotome_triplets::journal::JournalError>,
+    ),
+    #[error(transparent)]
+    Diagnose(#[from] emotome_judges::diagnose::DiagnoseError),
+    #[error(transparent)]
+    Matching(#[from] emotome_stats::matching::MatchingError),
+    /// A list of stimuli cannot be read.
+    #[error("{path}: the list of stimuli cannot be read: {source}; give a study folder, or text with a key a line", path = path.display())]
+    Stimuli {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A column is named where columns have no names.
+    #[error("--odd {column:?} names a column, but the columns of {format} files have no names to choose from; say first, second or third, or read a table with --format table")]
+    OddNeedsTable {
+        /// The column asked for.
+        column: String,
+        /// The format.
+        format: emotome_triplets::formats::Format,
+    },
+    /// Two files of choices have no triplet in common.
+    #[error("{left} and {right} share no triplet, so there is nothing to compare; give choices on the same trials and the same stimuli", left = left.display(), right = right.display())]
+    NothingShared {
+        /// The first file.
+        left: PathBuf,
+        /// The second file.
+        right: PathBuf,
+    },
+    /// A journal has several agents, or none, and none was named.
+    #[error("{path} has {n} agents; name one of them ({known})", path = path.display(), n = known.len(), known = if known.is_empty() { "none yet".to_owned() } else { known.join(", ") })]
+    WhichAgent {
+        /// The journal.
+        path: PathBuf,
+        /// The agents there are.
+        known: Vec<String>,
+    },
+    /// Ratings of several kinds cannot be one table of features.
+    #[error("{path}: {what}; name the scales to judge by with --scales categories, dimensions or all", path = path.display())]
+    WhichScales {
+        /// The ratings.
+        path: PathBuf,
+        /// What was found.
+        what: String,
+    },
+    /// The user asked to stop a task that keeps nothing.
+    #[error("stopped at your request; nothing was written: run the same command again")]
+    Stopped,
     /// A file's extension does not tell its format.
     #[error("{path}: the extension does not tell the format of the choices; name it with --format ({known})", path = path.display())]
     UnknownFormat {
@@ -69,9 +136,19 @@ impl WorkflowError {
     pub const fn is_interruption(&self) -> bool {
         use emotome_embedding::evaluate::EvaluationError;
         use emotome_embedding::train::FitError;
+        use emotome_stimuli::fetch::FetchError;
+        use emotome_stimuli::init::InitError;
+        use emotome_triplets::formats::FormatError;
+        use emotome_triplets::journal::JournalError;
         matches!(
             self,
-            Self::Fit(FitError::Interrupted { .. }) | Self::Evaluation(EvaluationError::Interrupted)
+            Self::Fit(FitError::Interrupted { .. })
+                | Self::Evaluation(EvaluationError::Interrupted)
+                | Self::Format(FormatError::Interrupted)
+                | Self::Init(InitError::Interrupted { .. })
+                | Self::Fetch(FetchError::Interrupted { .. })
+                | Self::Journal(JournalError::Interrupted)
+                | Self::Stopped
         )
     }
 }

@@ -4,12 +4,22 @@
 //! summary that serialises to the stable JSON of the command line out. The command line, Python
 //! and the web only fill in requests and show summaries.
 
+pub mod analysis;
 pub mod choices;
+pub mod collect;
+pub mod compare;
+pub mod demo;
 pub mod error;
 pub mod evaluate;
+pub mod export;
 pub mod fit;
+pub mod import;
+pub mod journal;
 pub mod memory;
+pub mod plan;
 pub mod simulate;
+pub mod story;
+pub mod study;
 pub mod tripletize;
 
 pub use error::WorkflowError;

@@ -1,6 +1,7 @@
 //! One module per command: its flags, and the library call they are for.
 
 mod completions;
+mod demo;
 mod evaluate;
 mod fit;
 mod simulate;
@@ -11,6 +12,8 @@ use crate::terminal::Session;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    /// Run everything on stimuli and choices that come with the program.
+    Demo(demo::Demo),
     /// Fit an embedding to choices.
     Fit(Box<fit::Fit>),
     /// Score an embedding on held-out choices.
@@ -26,6 +29,7 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
         match self {
+            Self::Demo(command) => command.run(session),
             Self::Fit(command) => command.run(session),
             Self::Evaluate(command) => command.run(session),
             Self::Tripletize(command) => command.run(session),

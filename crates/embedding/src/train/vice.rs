@@ -39,8 +39,8 @@ use serde::{Deserialize, Serialize};
 /// | `pi` | 0.5 | prior share of the spike | 0 < π < 1 |
 /// | `min_stimuli` | 5 | a dimension stays if more stimuli than this are above zero | ≥ 0 |
 /// | `alpha` | 0.05 | false-discovery rate of that test | 0 < α < 1 |
-/// | `burn_in` | 20 | epochs before the stopping rule | ≥ 0 |
-/// | `window` | 20 | epochs without a change in dimensions that end the fit | ≥ 1 |
+/// | `burn_in` | 50 | epochs before the stopping rule | ≥ 0 |
+/// | `window` | 50 | epochs without a change in dimensions that end the fit | ≥ 1 |
 /// | `epochs` | 500 | most epochs | 1–100,000 |
 /// | `batch` | N/64 within 128–16,384 | trials per step | 1–2^24 |
 /// | `rate` | 0.02 | step size of Adam | > 0 |
@@ -74,8 +74,8 @@ impl Default for ViceParams {
             pi: 0.5,
             min_stimuli: 5,
             alpha: 0.05,
-            burn_in: 20,
-            window: 20,
+            burn_in: 50,
+            window: 50,
             epochs: 500,
             batch: None,
             rate: 0.02,

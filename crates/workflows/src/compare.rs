@@ -1,0 +1,141 @@
+//! Two agents on the same triplets, two embeddings of the same stimuli.
+
+use crate::WorkflowError;
+use crate::choices::{self, ChoiceFile};
+use crate::import::same_stimuli;
+use emotome_embedding::Embedding;
+use emotome_embedding::evaluate::EvaluationError;
+use emotome_embedding::evaluate::accuracy::{self, Accuracy, Comparison};
+use emotome_embedding::evaluate::score::{Scoring, score};
+use emotome_embedding::evaluate::two_way::Resampling;
+use emotome_embedding::files::read_embedding;
+use emotome_stats::correlation::{cross_correlation, fisher_mean};
+use emotome_stats::matching::best_matching;
+use emotome_stimuli::run::Run;
+use emotome_triplets::agreement::{Agreement, agreement};
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// How alike two sets of choices are. Field names are stable.
+#[derive(Debug, Clone, Serialize)]
+pub struct ChoicesSummary {
+    /// Choices of either file.
+    pub n: [usize; 2],
+    /// Agreement over the triplets that both share.
+    #[serde(flatten)]
+    pub agreement: Agreement,
+}
+
+/// Compares two files of choices over the triplets that they share.
+///
+/// # Errors
+/// [`WorkflowError`] of reading, [`WorkflowError::NothingShared`] if no triplet is in both.
+pub fn compare_choices(a: &ChoiceFile, b: &ChoiceFile, run: Run<'_>) -> Result<ChoicesSummary, WorkflowError> {
+    let [ours, theirs] = [choices::read(a, None, run)?, choices::read(b, None, run)?];
+    if let (Some(left), Some(right)) = (&ours.stimuli, &theirs.stimuli) {
+        same_stimuli((&a.path, left), (&b.path, right))?;
+    }
+    let [ours, theirs] = [ours.table.choices, theirs.table.choices];
+    let agreement = agreement(&ours, &theirs);
+    if agreement.triplets == 0 {
+        return Err(WorkflowError::NothingShared { left: a.path.clone(), right: b.path.clone() });
+    }
+    Ok(ChoicesSummary { n: [ours.len(), theirs.len()], agreement })
+}
+
+/// Which embeddings to compare.
+#[derive(Debug, Clone)]
+pub struct EmbeddingsRequest {
+    /// The first embedding.
+    pub first: PathBuf,
+    /// The second embedding.
+    pub second: PathBuf,
+    /// Choices on which both are scored, trial by trial.
+    pub triplets: Option<ChoiceFile>,
+    /// How a trial is scored.
+    pub scoring: Scoring,
+    /// How intervals are found.
+    pub resampling: Resampling,
+}
+
+/// How alike two embeddings are. Field names are stable.
+#[derive(Debug, Clone, Serialize)]
+pub struct EmbeddingsSummary {
+    /// Stimuli of both.
+    pub n_items: usize,
+    /// Dimensions of either.
+    pub dims: [usize; 2],
+    /// Dimensions matched one to one so that the sum of r is largest, the best pair first.
+    pub matches: Vec<Match>,
+    /// Fisher mean of r over the matches.
+    pub mean_r: f64,
+    /// Scores on the choices, if there are any.
+    pub scores: Option<Scores>,
+}
+
+/// Two embeddings on identical trials. Field names are stable.
+#[derive(Debug, Clone, Serialize)]
+pub struct Scores {
+    /// The first embedding.
+    pub first: Accuracy,
+    /// The second embedding.
+    pub second: Accuracy,
+    /// The first minus the second.
+    pub difference: Comparison,
+}
+
+/// A dimension and its partner.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Match {
+    /// Column of the first embedding, counted from 1.
+    pub first: usize,
+    /// Column of the second embedding, counted from 1.
+    pub second: usize,
+    /// Pearson's r over stimuli; 0 for a constant dimension.
+    pub r: f64,
+}
+
+/// Matches the dimensions of two embeddings, and compares their scores on the same choices.
+///
+/// # Errors
+/// [`WorkflowError`] of reading and scoring; [`WorkflowError::StimuliDiffer`] where both files name
+/// their stimuli and these are not the same, in the same order.
+pub fn compare_embeddings(request: &EmbeddingsRequest, run: Run<'_>) -> Result<EmbeddingsSummary, WorkflowError> {
+    let [a, b] = [read_embedding(&request.first)?, read_embedding(&request.second)?];
+    let n_items = a.embedding.n_stimuli();
+    if n_items != b.embedding.n_stimuli() {
+        let (left, right) = (n_items, b.embedding.n_stimuli());
+        return Err(EvaluationError::Mismatch { what: "stimuli of the two embeddings", left, right }.into());
+    }
+    if let (Some(left), Some(right)) = (&a.stimuli, &b.stimuli) {
+        same_stimuli((&request.first, left), (&request.second, right))?;
+    }
+    let (a, b) = (a.embedding, b.embedding);
+    let scores = match &request.triplets {
+        None => None,
+        Some(file) => {
+            let file = ChoiceFile { n_stimuli: Some(n_items), ..file.clone() };
+            let choices = choices::read(&file, None, run)?.table.choices;
+            let [first, second] = [score(&a, &choices, &request.scoring)?, score(&b, &choices, &request.scoring)?];
+            Some(Scores {
+                first: accuracy::summarise(&choices, &first, request.resampling)?,
+                second: accuracy::summarise(&choices, &second, request.resampling)?,
+                difference: accuracy::compare(&choices, &first, &second, request.resampling)?,
+            })
+        }
+    };
+    let matches = match_dimensions(&a, &b)?;
+    let r: Vec<f64> = matches.iter().map(|m| m.r).collect();
+    Ok(EmbeddingsSummary { n_items, dims: [a.n_dims(), b.n_dims()], mean_r: fisher_mean(&r), matches, scores })
+}
+
+fn match_dimensions(a: &Embedding, b: &Embedding) -> Result<Vec<Match>, WorkflowError> {
+    let [a, b] = [a, b].map(|embedding| embedding.values().mapv(f64::from));
+    let mut r = cross_correlation(a.view(), b.view());
+    r.mapv_inplace(|r| if r.is_nan() { 0.0 } else { r });
+    let pairs = best_matching(r.view())?;
+    let mut matches: Vec<Match> =
+        pairs.into_iter().map(|(i, j)| Match { first: i + 1, second: j + 1, r: r[[i, j]] }).collect();
+    matches.sort_by(|x, y| y.r.total_cmp(&x.r));
+    Ok(matches)
+}

@@ -1,0 +1,107 @@
+//! What a journal holds, and whether it is whole.
+
+use crate::WorkflowError;
+use emotome_stimuli::run::Run;
+use emotome_triplets::Outcome;
+use emotome_triplets::design::DesignParams;
+use emotome_triplets::journal::{Agent, Journal, Standing, Verification};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// The contents of a journal. Field names are stable.
+#[derive(Debug, Clone, Serialize)]
+pub struct JournalSummary {
+    /// The journal.
+    pub journal: PathBuf,
+    /// The design whose trials are recorded.
+    pub design: DesignParams,
+    /// Trials of the design, for each agent.
+    pub trials: u64,
+    /// The agents, in the order of their first trial.
+    pub agents: Vec<AgentSummary>,
+}
+
+/// Where an agent stands. Field names are stable.
+#[derive(Debug, Clone, Serialize)]
+pub struct AgentSummary {
+    /// Who it is.
+    #[serde(flatten)]
+    pub agent: Agent,
+    /// How far it is.
+    #[serde(flatten)]
+    pub outcomes: Outcomes,
+}
+
+/// Counts of outcomes. Field names are stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Outcomes {
+    /// Clear choices.
+    pub choices: u64,
+    /// Of these, of the stimulus shown first, second and third.
+    pub by_position: [u64; 3],
+    /// Attempts without an answer in the asked form.
+    pub invalid: u64,
+    /// Attempts with several answers.
+    pub ambiguous: u64,
+    /// Attempts that the agent declined.
+    pub refused: u64,
+    /// Attempts that timed out.
+    pub timed_out: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// Trials that need not be asked again.
+    pub settled: u64,
+}
+
+impl From<&Standing> for Outcomes {
+    fn from(standing: &Standing) -> Self {
+        Self {
+            choices: standing.choices(),
+            by_position: standing.chosen,
+            invalid: standing.count(Outcome::Invalid),
+            ambiguous: standing.count(Outcome::Ambiguous),
+            refused: standing.count(Outcome::Refused),
+            timed_out: standing.count(Outcome::TimedOut),
+            failed: standing.count(Outcome::Failed),
+            settled: standing.settled.len(),
+        }
+    }
+}
+
+/// Counts what a journal holds, without reading its rows.
+///
+/// # Errors
+/// [`WorkflowError::Journal`].
+pub fn show(path: &Path) -> Result<JournalSummary, WorkflowError> {
+    let journal = Journal::open(path)?;
+    let agents = journal.agents()?.into_iter().map(|(id, agent)| {
+        Ok(AgentSummary { agent, outcomes: Outcomes::from(&journal.standing(id)?) })
+    });
+    Ok(JournalSummary {
+        journal: path.into(),
+        design: journal.design().params().clone(),
+        trials: journal.design().len(),
+        agents: agents.collect::<Result<_, WorkflowError>>()?,
+    })
+}
+
+/// What a check of a journal found. Field names are stable.
+#[derive(Debug, Clone, Serialize)]
+pub struct VerifySummary {
+    /// The journal.
+    pub journal: PathBuf,
+    /// Whether nothing is wrong.
+    pub sound: bool,
+    /// What was read, and what is wrong with it.
+    #[serde(flatten)]
+    pub verification: Verification,
+}
+
+/// Checks every row of a journal.
+///
+/// # Errors
+/// [`WorkflowError::Journal`] if it cannot be read at all; what is wrong within is in the summary.
+pub fn verify(path: &Path, run: Run<'_>) -> Result<VerifySummary, WorkflowError> {
+    let verification = Journal::open(path)?.verify(&run)?;
+    Ok(VerifySummary { journal: path.into(), sound: verification.is_sound(), verification })
+}

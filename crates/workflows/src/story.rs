@@ -1,0 +1,480 @@
+//! Telling an analysis as a report that can be read without help.
+
+use crate::analysis::{Analysis, Scored};
+use emotome_embedding::Embedding;
+use emotome_embedding::evaluate::dominance::Finding;
+use emotome_figures::accuracy::{AccuracyBar, AccuracyBars};
+use emotome_figures::curve::{CurvePoint, Curves, Series};
+use emotome_figures::dimensions::{DimensionCard, TopStimuli, TopStimulus};
+use emotome_figures::heatmap::SimilarityMap;
+use emotome_figures::positions::{AgentPositions, PositionShares};
+use emotome_figures::report::{Measure, Report, Section, glossary};
+use emotome_figures::reproducibility::{DimensionReproducibility, Reproducibility};
+use emotome_figures::scale::{Spacing, Unit, count};
+use emotome_figures::scatter::Scatter;
+use emotome_figures::order;
+use emotome_stats::correlation::cross_correlation;
+use emotome_stats::interval::Interval;
+use emotome_stimuli::StimulusSet;
+use ndarray::Array2;
+
+/// What is known about the stimuli, for giving dimensions a meaning.
+#[derive(Debug, Clone)]
+pub struct Material {
+    /// The stimuli.
+    pub stimuli: StimulusSet,
+    /// One caption for each, or its key.
+    pub captions: Vec<String>,
+    /// Names of the ratings.
+    pub scales: Vec<String>,
+    /// Ratings, stimuli × scales.
+    pub ratings: Array2<f64>,
+    /// Whose ratings these are, e.g. `the author's intended emotions`.
+    pub raters: String,
+    /// Stimuli that may be shown.
+    pub showable: Vec<bool>,
+}
+
+/// The frame of a report: what is not in the analyses.
+#[derive(Debug, Clone, Default)]
+pub struct Frame {
+    /// The heading.
+    pub title: String,
+    /// The line below it.
+    pub subtitle: String,
+    /// Who judged what, in a paragraph or two.
+    pub setting: Vec<String>,
+    /// What the reader must beware of, whatever the numbers say.
+    pub cautions: Vec<String>,
+    /// Inputs, versions, commands.
+    pub provenance: Vec<(String, String)>,
+}
+
+/// Chance of an odd-one-out choice.
+const CHANCE: f64 = 1.0 / 3.0;
+const GUESSING_NLL: f64 = 1.098_612_288_668_11;
+const TOP_STIMULI: usize = 4;
+const RELATED: usize = 3;
+const CARDS: usize = 12;
+
+/// Tells the analyses of one or several agents on the same stimuli.
+#[must_use]
+pub fn tell(frame: Frame, material: &Material, analyses: &[Analysis]) -> Report {
+    let mut sections = vec![Section {
+        heading: "Who judged what".into(),
+        text: frame.setting,
+        cautions: frame.cautions,
+        figures: positions(analyses).into_iter().collect(),
+        ..Section::default()
+    }];
+    let several = analyses.len() > 1;
+    for analysis in analyses {
+        let of = |what: &str| if several { format!("{what}: {}", analysis.agent) } else { what.into() };
+        sections.push(prediction(of("How well the embedding predicts"), analysis));
+        if let Some(section) = similarity(of("Similarity of a few stimuli, measured in full"), analysis, material) {
+            sections.push(section);
+        }
+        sections.push(trust(of("Which dimensions can be trusted"), analysis));
+        if let Some(section) = meaning(of("What the dimensions hold"), analysis, material) {
+            sections.push(section);
+        }
+        sections.push(choosing(of("How many dimensions, and how λ was chosen"), analysis));
+    }
+    Report {
+        title: frame.title,
+        subtitle: frame.subtitle,
+        summary: analyses.iter().map(in_short).collect(),
+        sections,
+        glossary: glossary(),
+        provenance: frame.provenance,
+    }
+}
+
+fn percent(share: f64) -> String {
+    Unit::Percent.show(share)
+}
+
+fn main_score(analysis: &Analysis) -> &Scored {
+    &analysis.scores[0]
+}
+
+fn in_short(a: &Analysis) -> String {
+    let score = main_score(a);
+    let ci = score.test.accuracy_ci95;
+    let mut text = format!(
+        "{}: an embedding of {} dimensions, fitted to {} choices about {} stimuli, predicts {} of {} held-out choices (95 % CI {} to {}; guessing {}).",
+        a.agent,
+        a.dims,
+        count(a.trials[0] as u64),
+        a.n_stimuli,
+        percent(score.test.accuracy),
+        count(score.test.n as u64),
+        percent(ci.low),
+        percent(ci.high),
+        percent(CHANCE),
+    );
+    if let (Some(ceiling), Some(share)) = (&a.ceiling, &a.share_of_ceiling) {
+        let top = ceiling.any_order.dirichlet.value;
+        text += &format!(
+            " The agent itself repeats its most frequent answer in an estimated {} of cases, so the embedding reaches {} of what can be predicted above guessing.",
+            percent(top),
+            percent(share.share.value),
+        );
+    }
+    if let Some(r) = &a.reproducibility {
+        text += &format!(
+            " {} of the {} dimensions come back in other fits and make up the reproducible core.",
+            r.core, a.dims
+        );
+    }
+    if let Some(full) = &a.full_set {
+        text += &format!(
+            " On {} stimuli whose triplets were all judged, predicted and measured similarities correlate with r = {:.2} (CI {:.2} to {:.2}, over stimuli).",
+            full.items.len(),
+            full.correlation.r,
+            full.correlation.ci95.low,
+            full.correlation.ci95.high,
+        );
+    }
+    text
+}
+
+fn positions(analyses: &[Analysis]) -> Option<Box<dyn emotome_figures::Figure>> {
+    let agents: Vec<AgentPositions> = analyses
+        .iter()
+        .filter_map(|a| {
+            let shares = a.positions?.map(|p| (p.share, Some(p.ci95)));
+            Some(AgentPositions {
+                label: a.agent.clone(),
+                n: a.trials.iter().sum::<usize>() as u64,
+                shares,
+            })
+        })
+        .collect();
+    (!agents.is_empty()).then(|| {
+        Box::new(PositionShares { title: "How often each place is called odd".into(), agents })
+            as Box<dyn emotome_figures::Figure>
+    })
+}
+
+fn prediction(heading: String, a: &Analysis) -> Section {
+    let score = main_score(a);
+    let ceiling = a.ceiling.as_ref().map(|c| c.any_order.bracket);
+    let bars = a
+        .scores
+        .iter()
+        .map(|s| AccuracyBar {
+            label: if s.dims > 0 { format!("{}, {} dim.", s.name, s.dims) } else { s.name.clone() },
+            value: s.test.accuracy,
+            ci95: Some(s.test.accuracy_ci95),
+            n: s.test.n as u64,
+        })
+        .collect();
+    let n = Some((score.test.n as u64, "held-out choices".to_owned()));
+    let mut measures = vec![
+        Measure {
+            name: "Held-out accuracy".into(),
+            meaning: "Share of choices on unseen triplets that the embedding predicts; ties credited fairly. The interval treats both stimuli and trials as samples.".into(),
+            value: score.test.accuracy,
+            unit: Unit::Percent,
+            ci95: Some(score.test.accuracy_ci95),
+            n: n.clone(),
+            chance: Some(CHANCE),
+            ceiling,
+        },
+        Measure {
+            name: "Held-out loss".into(),
+            meaning: "Mean surprise at those choices in nats; lower is better.".into(),
+            value: score.test.nll,
+            unit: Unit::Plain,
+            ci95: Some(score.test.nll_ci95),
+            n,
+            chance: Some(GUESSING_NLL),
+            ceiling: None,
+        },
+    ];
+    if let (Some(c), Some(share)) = (&a.ceiling, &a.share_of_ceiling) {
+        let c = &c.any_order;
+        measures.push(Measure {
+            name: "Noise ceiling".into(),
+            meaning: "Estimated share of choices that the best possible model of this agent would predict, from triplets asked repeatedly (Dirichlet-multinomial). The range at its side runs from an estimate that is biased down to one that is biased up.".into(),
+            value: c.dirichlet.value,
+            unit: Unit::Percent,
+            ci95: Some(c.dirichlet.ci95),
+            n: Some((c.questions as u64, format!("triplets, {} answers", count(c.answers as u64)))),
+            chance: Some(CHANCE),
+            ceiling: Some(c.bracket),
+        });
+        measures.push(Measure {
+            name: "Share of the ceiling".into(),
+            meaning: "(accuracy − 1/3) / (ceiling − 1/3): what is predicted of all that can be, above guessing.".into(),
+            value: share.share.value,
+            unit: Unit::Percent,
+            ci95: Some(share.share.ci95),
+            n: None,
+            chance: Some(0.0),
+            ceiling: None,
+        });
+    }
+    let d = &a.dominance;
+    let verdict = match d.finding {
+        Finding::AtChance => "The embedding does not predict better than guessing.",
+        Finding::ItemMarginal => "One number per stimulus, how often it is called odd, predicts nearly as well: the choices may rest on a single scale rather than on similarity.",
+        Finding::OneDimension => "One dimension alone predicts nearly as well as all of them.",
+        Finding::DominantDimension => "The accuracy collapses without one dimension.",
+        Finding::Distributed => "No single dimension carries the result.",
+    };
+    Section {
+        heading,
+        text: vec![
+            format!(
+                "Choices were split by triplet: {} to fit, {} to choose λ and the epoch, {} to be scored once, here. No triplet is in two of them{}.",
+                count(a.trials[0] as u64),
+                count(a.trials[1] as u64),
+                count(a.trials[2] as u64),
+                if a.trials[3] > 0 {
+                    format!(", and {} choices among the fully judged stimuli were left out of all", count(a.trials[3] as u64))
+                } else {
+                    String::new()
+                },
+            ),
+            format!(
+                "{verdict} Alone, the largest dimension reaches {}; without it, the others reach {}. The item-marginal baseline, which knows only how often each stimulus is called odd, reaches {}.",
+                percent(d.dominant_alone_accuracy),
+                percent(d.without_dominant_accuracy),
+                percent(d.item_marginal_accuracy),
+            ),
+        ],
+        measures,
+        figures: vec![Box::new(AccuracyBars {
+            title: format!("Held-out accuracy, {}", a.agent),
+            quantity: "share of held-out choices predicted".into(),
+            bars,
+            chance: CHANCE,
+            ceiling,
+        })],
+        ..Section::default()
+    }
+}
+
+fn similarity(heading: String, a: &Analysis, material: &Material) -> Option<Section> {
+    let full = a.full_set.as_ref()?;
+    let labels: Vec<String> =
+        full.items.iter().map(|&i| material.stimuli.keys()[i].to_string()).collect();
+    let order = order::clustered(full.measured.view());
+    let map = |title: &str, values: &Array2<f64>| SimilarityMap {
+        title: format!("{title}, {}", a.agent),
+        quantity: "share of triplets in which the pair stays together".into(),
+        values: values.clone(),
+        labels: labels.clone(),
+        order: order.clone(),
+        order_note: "ordered by average-linkage clustering of the measured similarities".into(),
+    };
+    let n = full.items.len();
+    let points = (0..n)
+        .flat_map(|i| (i + 1..n).map(move |j| (i, j)))
+        .map(|(i, j)| (full.measured[[i, j]], full.predicted[[i, j]]))
+        .collect();
+    let c = &full.correlation;
+    Some(Section {
+        heading,
+        text: vec![format!(
+            "All triplets of {n} stimuli were judged ({} choices), none of them used in fitting. For each pair the measured similarity is the share of those triplets in which the pair stays together; the embedding predicts it over exactly the same triplets.",
+            count(full.trials as u64)
+        )],
+        measures: vec![
+            Measure {
+                name: "Correlation of predicted with measured similarity".into(),
+                meaning: "Pearson's r over pairs; the interval resamples stimuli, because pairs that share a stimulus are not independent.".into(),
+                value: c.r,
+                unit: Unit::Plain,
+                ci95: Some(c.ci95),
+                n: Some((c.pairs as u64, "pairs".into())),
+                chance: Some(0.0),
+                ceiling: Some(Interval { low: full.split_half.ceiling, high: full.split_half.ceiling }),
+            },
+            Measure {
+                name: "The same, published interval".into(),
+                meaning: "Resamples pairs as if they were independent. Too narrow; shown for comparison with published numbers.".into(),
+                value: full.published.r,
+                unit: Unit::Plain,
+                ci95: Some(full.published.ci95),
+                n: Some((full.published.pairs as u64, "pairs".into())),
+                chance: Some(0.0),
+                ceiling: None,
+            },
+        ],
+        figures: vec![
+            Box::new(Scatter {
+                title: format!("Predicted against measured similarity, {}", a.agent),
+                x_label: "similarity measured from choices".into(),
+                y_label: "similarity predicted by the embedding".into(),
+                points,
+                r: c.r,
+                ci95: Some(c.ci95),
+                ceiling: Some(full.split_half.ceiling),
+            }),
+            Box::new(map("Measured similarities", &full.measured)),
+            Box::new(map("Predicted similarities", &full.predicted)),
+        ],
+        ..Section::default()
+    })
+}
+
+fn trust(heading: String, a: &Analysis) -> Section {
+    let Some(r) = &a.reproducibility else {
+        return Section {
+            heading,
+            text: vec!["Only one seed was fitted, so nothing can be said about reproducibility. Fit at least two (--seeds).".into()],
+            ..Section::default()
+        };
+    };
+    let dimensions = r
+        .dimensions
+        .iter()
+        .map(|d| DimensionReproducibility {
+            label: (d.dimension + 1).to_string(),
+            r: d.r,
+            ci95: None,
+            null95: r.null_max_r,
+            reproducible: d.core,
+        })
+        .collect();
+    let mut text = vec![format!(
+        "The fit was repeated from {} different random starts. Each dimension is matched one to one with a dimension of every other fit on one half of the stimuli and correlated on the other half. {} of {} dimensions come back with r ≥ {} and better than the best of shuffled stimuli (r = {:.2}): the reproducible core, which is the dimensionality to report.",
+        r.runs, r.core, a.dims, r.params.core_r, r.null_max_r
+    )];
+    if let Some(published) = &a.published_reproducibility {
+        let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len().max(1) as f64;
+        let honest: Vec<f64> = r.dimensions.iter().map(|d| d.r).collect();
+        text.push(format!(
+            "Published reproducibilities let several dimensions share a match, use all stimuli to match and to score, and count a fit's match with itself. That way the mean here would be {:.2}; without these it is {:.2}.",
+            mean(&published.plain_mean),
+            mean(&honest),
+        ));
+    }
+    Section {
+        heading,
+        text,
+        figures: vec![Box::new(Reproducibility {
+            title: format!("Reproducibility of dimensions, {}", a.agent),
+            dimensions,
+            runs: r.runs,
+        })],
+        ..Section::default()
+    }
+}
+
+fn meaning(heading: String, a: &Analysis, material: &Material) -> Option<Section> {
+    let embedding = a.embedding.as_ref()?;
+    let cards = cards(embedding, material);
+    Some(Section {
+        heading,
+        text: vec![format!(
+            "The stimuli with the largest weights show what a dimension holds. Beside them stand the {RELATED} ratings that correlate most with the dimension, among {}. A correlation names nothing by itself: a dimension that no rating describes has small ones.",
+            material.raters
+        )],
+        figures: vec![Box::new(TopStimuli {
+            title: format!("Strongest stimuli of each dimension, {}", a.agent),
+            ratings: material.raters.clone(),
+            dimensions: cards,
+        })],
+        cautions: if a.dims > CARDS {
+            vec![format!("The {CARDS} largest of {} dimensions are shown; all stand in embedding.tsv.", a.dims)]
+        } else {
+            Vec::new()
+        },
+        ..Section::default()
+    })
+}
+
+fn cards(embedding: &Embedding, material: &Material) -> Vec<DimensionCard> {
+    let x = embedding.values().mapv(f64::from);
+    let r = cross_correlation(x.view(), material.ratings.view());
+    (0..embedding.n_dims().min(CARDS))
+        .map(|f| {
+            let mut scales: Vec<usize> =
+                (0..material.scales.len()).filter(|&s| r[[f, s]].is_finite()).collect();
+            scales.sort_by(|&a, &b| r[[f, b]].abs().total_cmp(&r[[f, a]].abs()).then(a.cmp(&b)));
+            let mut stimuli: Vec<usize> =
+                (0..x.nrows()).filter(|&i| material.showable[i] && x[[i, f]] > 0.0).collect();
+            stimuli.sort_by(|&a, &b| x[[b, f]].total_cmp(&x[[a, f]]).then(a.cmp(&b)));
+            DimensionCard {
+                label: format!("Dimension {}", f + 1),
+                related: scales
+                    .into_iter()
+                    .take(RELATED)
+                    .map(|s| (material.scales[s].clone(), r[[f, s]]))
+                    .collect(),
+                stimuli: stimuli
+                    .into_iter()
+                    .take(TOP_STIMULI)
+                    .map(|i| TopStimulus {
+                        key: material.stimuli.keys()[i].to_string(),
+                        caption: material.captions[i].clone(),
+                        weight: x[[i, f]],
+                    })
+                    .collect(),
+            }
+        })
+        .collect()
+}
+
+fn choosing(heading: String, a: &Analysis) -> Section {
+    let mut figures: Vec<Box<dyn emotome_figures::Figure>> = vec![Box::new(Curves {
+        title: format!("Refits with fewer dimensions, {}", a.agent),
+        x_label: "dimensions allowed".into(),
+        x_spacing: Spacing::Logarithmic,
+        y_label: "validation accuracy".into(),
+        y_unit: Unit::Percent,
+        series: vec![Series {
+            label: "refitted with so many dimensions".into(),
+            points: a.nested.iter().map(|n| (n.dims as f64, n.accuracy).into()).collect(),
+        }],
+        references: vec![("guessing".into(), CHANCE)],
+        chosen: None,
+    })];
+    let d = a.pruning.accuracy.len().saturating_sub(1);
+    figures.push(Box::new(Curves {
+        title: format!("Weights each stimulus needs, {}", a.agent),
+        x_label: "largest weights kept per stimulus".into(),
+        y_label: "held-out accuracy".into(),
+        y_unit: Unit::Percent,
+        series: vec![Series {
+            label: "all other weights set to zero".into(),
+            points: (0..=d).map(|k| CurvePoint::from((k as f64, a.pruning.accuracy[k]))).collect(),
+        }],
+        references: vec![("guessing".into(), CHANCE)],
+        ..Curves::default()
+    }));
+    let mut text = vec![
+        "Refits say how many dimensions the agent's choices need at all. Weights kept per stimulus say how many of them a single stimulus needs: these are different questions, which published figures call by the same name.".to_owned(),
+    ];
+    if let Some(low) = a.pruning.band.low {
+        text.push(format!(
+            "{low} weights per stimulus keep 95 % of the accuracy above guessing{}.",
+            a.pruning.band.high.map_or_else(String::new, |high| format!(", {high} keep 99 %")),
+        ));
+    }
+    if let Some(selection) = &a.selection {
+        text.push(format!(
+            "λ, the weight of the penalty that makes weights sparse, was chosen as {} by the loss on the validation choices alone{}.",
+            selection.lambda,
+            if selection.at_edge { ". It lies at the edge of the values tried, so a better one may lie beyond" } else { "" },
+        ));
+        let candidates = selection.candidates.iter().filter(|c| c.nll < GUESSING_NLL - 1e-6);
+        figures.push(Box::new(Curves {
+            title: format!("Choosing λ, {}", a.agent),
+            x_label: "λ".into(),
+            x_spacing: Spacing::Logarithmic,
+            y_label: "validation loss (nats per choice)".into(),
+            series: vec![Series {
+                label: "one fit each".into(),
+                points: candidates.map(|c| (c.lambda, c.nll).into()).collect(),
+            }],
+            chosen: Some((selection.lambda, "chosen: lowest loss".into())),
+            ..Curves::default()
+        }));
+    }
+    Section { heading, text, figures, ..Section::default() }
+}

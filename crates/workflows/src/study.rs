@@ -1,0 +1,154 @@
+//! Study folders and public data: what comes before any choice.
+
+use crate::WorkflowError;
+use emotome_stimuli::captions::Captions;
+use emotome_stimuli::fetch::{Fetched, download, register, source};
+use emotome_stimuli::init::{InitReport, Parts, init as make};
+use emotome_stimuli::output::Overwrite;
+use emotome_stimuli::ratings::RatingsTable;
+use emotome_stimuli::run::Run;
+use emotome_stimuli::study::{Manifest, Study};
+use emotome_stimuli::StimulusSet;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// What a study is made of; without any part it is empty.
+#[derive(Debug, Clone)]
+pub struct InitRequest {
+    /// The folder of the study.
+    pub study: PathBuf,
+    /// Its name; by default that of the folder.
+    pub name: Option<String>,
+    /// A folder of clips or pictures.
+    pub clips: Option<PathBuf>,
+    /// Tables of ratings.
+    pub ratings: Vec<PathBuf>,
+    /// A table of captions.
+    pub captions: Option<PathBuf>,
+    /// Whether a study there may be replaced.
+    pub overwrite: Overwrite,
+}
+
+/// What became of the parts. Field names are stable.
+#[derive(Debug, Clone, Serialize)]
+pub struct InitSummary {
+    /// The folder.
+    pub study: PathBuf,
+    /// The name of the study.
+    pub name: String,
+    /// Published tables that the ratings were recognised as.
+    pub recognised: Vec<&'static str>,
+    /// Counts.
+    #[serde(flatten)]
+    pub report: InitReport,
+}
+
+/// Makes a study folder of clips, ratings and captions, joined by key.
+///
+/// # Errors
+/// [`WorkflowError`] of reading the parts; nothing is written unless all could be read.
+pub fn init(request: &InitRequest, run: Run<'_>) -> Result<InitSummary, WorkflowError> {
+    let mut parts = Parts { clips: request.clips.clone(), ..Parts::default() };
+    let mut recognised = Vec::new();
+    for path in &request.ratings {
+        let (table, known) = RatingsTable::read_known(path)?;
+        parts.ratings.push(table);
+        recognised.extend(known);
+    }
+    parts.captions = request.captions.as_ref().map(Captions::read).transpose()?;
+    let name = request.name.clone().unwrap_or_else(|| folder_name(&request.study));
+    let manifest = Manifest::new(&name);
+    let (_, report) = make(&request.study, manifest, &parts, request.overwrite, run)?;
+    Ok(InitSummary { study: request.study.clone(), name, recognised, report })
+}
+
+fn folder_name(folder: &Path) -> String {
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    absolute.file_name().map_or_else(|| "study".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// The stimuli that a study folder, or a text with one key a line, lists in order.
+///
+/// # Errors
+/// [`WorkflowError::Study`] and [`WorkflowError::Stimuli`] if they cannot be read,
+/// [`WorkflowError::Key`] for keys that are empty or stand twice.
+pub fn read_stimuli(path: &Path) -> Result<StimulusSet, WorkflowError> {
+    if path.is_dir() {
+        return Ok(Study::open(path)?.stimuli);
+    }
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| WorkflowError::Stimuli { path: path.into(), source })?;
+    let keys = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    Ok(StimulusSet::from_labels(keys)?)
+}
+
+/// Which public data to get, and how.
+#[derive(Debug, Clone)]
+pub struct FetchRequest {
+    /// The name of the source.
+    pub source: String,
+    /// A file that the user has already, to be checked and registered instead of downloaded.
+    pub from: Option<PathBuf>,
+    /// The folder; by default `data/SOURCE`.
+    pub out: Option<PathBuf>,
+    /// Whether another file there may be replaced.
+    pub overwrite: Overwrite,
+}
+
+/// What is there now. Field names are stable.
+#[derive(Debug, Clone, Serialize)]
+pub struct FetchSummary {
+    /// The name of the source.
+    pub source: &'static str,
+    /// What it is.
+    pub title: &'static str,
+    /// What to cite.
+    pub citation: &'static str,
+    /// On what terms it may be used.
+    pub licence: &'static str,
+    /// What else to know.
+    pub note: Option<&'static str>,
+    /// The files that are there and checked.
+    pub fetched: Vec<Fetched>,
+    /// What has no address: in words, how to get each file.
+    pub by_hand: Vec<String>,
+}
+
+/// Downloads the files of a source, or registers one that the user has.
+///
+/// # Errors
+/// [`WorkflowError::Fetch`]; a source of which every file must be requested by form or by hand is an
+/// error that says so, single such files of others are listed.
+pub fn fetch(request: &FetchRequest, run: Run<'_>) -> Result<FetchSummary, WorkflowError> {
+    use emotome_stimuli::fetch::FetchError;
+    let known = source(&request.source)?;
+    let folder = request.out.clone().unwrap_or_else(|| Path::new("data").join(&known.id));
+    let mut summary = FetchSummary {
+        source: &known.id,
+        title: &known.title,
+        citation: &known.citation,
+        licence: &known.licence,
+        note: known.note.as_deref(),
+        fetched: Vec::new(),
+        by_hand: Vec::new(),
+    };
+    if let Some(from) = &request.from {
+        summary.fetched.push(register(known, from, folder, request.overwrite)?);
+        return Ok(summary);
+    }
+    let mut last = None;
+    for file in &known.files {
+        match download(known, file, &folder, request.overwrite, run) {
+            Ok(fetched) => summary.fetched.push(fetched),
+            Err(error @ FetchError::ByHand { .. }) => {
+                summary.by_hand.push(error.to_string());
+                last = Some(error);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match last {
+        Some(error) if summary.fetched.is_empty() => Err(error.into()),
+        _ => Ok(summary),
+    }
+}
