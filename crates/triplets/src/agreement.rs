@@ -2,8 +2,8 @@
 
 use crate::trial::{ChoiceSet, UnorderedTriplet};
 use emotome_stats::interval::{Interval, wilson};
+use rayon::prelude::*;
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// The agreement of two sets of choices over the triplets that they share.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -26,15 +26,16 @@ pub struct Agreement {
     pub kappa: f64,
 }
 
-/// Compares choices by unordered triplet. O(N log N) time.
+/// Compares choices by unordered triplet. O(N log N) time, 16 bytes per choice and 40 per triplet.
 #[must_use]
 pub fn agreement(a: &ChoiceSet, b: &ChoiceSet) -> Agreement {
     let (a, b) = (shares(a), shares(b));
     let (mut triplets, mut agreed, mut ranks) = (0_u64, 0.0, [[0.0; 3]; 2]);
     for (triplet, ours) in &a {
-        let Some(theirs) = b.get(triplet) else {
+        let Ok(at) = b.binary_search_by_key(triplet, |(triplet, _)| *triplet) else {
             continue;
         };
+        let theirs = b[at].1;
         triplets += 1;
         for rank in 0..3 {
             agreed += ours[rank] * theirs[rank];
@@ -56,19 +57,30 @@ pub fn agreement(a: &ChoiceSet, b: &ChoiceSet) -> Agreement {
     }
 }
 
-/// How often each item of each triplet, by rank, was called odd.
-fn shares(choices: &ChoiceSet) -> BTreeMap<UnorderedTriplet, [f64; 3]> {
-    let mut shares: BTreeMap<UnorderedTriplet, [f64; 3]> = BTreeMap::new();
-    for choice in choices.choices() {
-        let triplet = choice.triplet.unordered();
-        let odd = choice.triplet.at(choice.odd);
-        if let Some(rank) = triplet.items().iter().position(|&item| item == odd) {
-            shares.entry(triplet).or_default()[rank] += 1.0;
-        }
-    }
-    for counts in shares.values_mut() {
-        let total: f64 = counts.iter().sum();
-        counts.iter_mut().for_each(|count| *count /= total);
-    }
-    shares
+/// How often each item of each triplet, by rank, was called odd; ascending by triplet.
+fn shares(choices: &ChoiceSet) -> Vec<(UnorderedTriplet, [f64; 3])> {
+    let mut odd: Vec<(UnorderedTriplet, u8)> = choices
+        .choices()
+        .par_iter()
+        .map(|choice| {
+            let odd = choice.triplet.at(choice.odd);
+            let lower = choice
+                .triplet
+                .items()
+                .iter()
+                .filter(|&&id| id < odd)
+                .count();
+            (choice.triplet.unordered(), lower as u8)
+        })
+        .collect();
+    odd.par_sort_unstable();
+    odd.chunk_by(|a, b| a.0 == b.0)
+        .map(|group| {
+            let mut shares = [0.0; 3];
+            for (_, rank) in group {
+                shares[usize::from(*rank)] += 1.0 / group.len() as f64;
+            }
+            (group[0].0, shares)
+        })
+        .collect()
 }

@@ -16,6 +16,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
+use std::str::FromStr;
 
 /// The number from which a file counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -45,6 +46,18 @@ impl fmt::Display for Base {
     }
 }
 
+impl FromStr for Base {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "0" => Ok(Self::Zero),
+            "1" => Ok(Self::One),
+            _ => Err(format!("base {name:?} found; files count from 0 or from 1")),
+        }
+    }
+}
+
 /// Where a row says which item is odd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -65,8 +78,28 @@ impl fmt::Display for OddColumn {
             Self::First => "first",
             Self::Second => "second",
             Self::Third => "third",
-            Self::Choice(_) => "choice column",
+            Self::Choice(Base::One) => "choice",
+            Self::Choice(Base::Zero) => "choice-from-0",
         })
+    }
+}
+
+impl FromStr for OddColumn {
+    type Err = String;
+
+    /// The column of a flag: `first`, `second`, `third` (or `last`), `choice` (a column with the
+    /// place counted from 1) or `choice-from-0`.
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "first" => Ok(Self::First),
+            "second" => Ok(Self::Second),
+            "third" | "last" => Ok(Self::Third),
+            "choice" => Ok(Self::Choice(Base::One)),
+            "choice-from-0" => Ok(Self::Choice(Base::Zero)),
+            _ => Err(format!(
+                "odd column {name:?} is unknown; expected first, second, third, last, choice or choice-from-0"
+            )),
+        }
     }
 }
 
@@ -101,7 +134,8 @@ const RATIO: f64 = 1.5;
 #[derive(Clone, Copy)]
 pub enum Reference<'a> {
     /// Similarities of all stimuli from elsewhere, e.g. the rows of an embedding: the pair with the
-    /// highest leaves the odd one; exact ties are not scored.
+    /// highest leaves the odd one; exact ties and NaN are not scored. Asked about any two ids below
+    /// the number of stimuli.
     Similarity(&'a (dyn Fn(StimulusId, StimulusId) -> f64 + Sync)),
     /// Choices of known convention on some of the same triplets; their majority counts.
     Choices(&'a ChoiceSet),

@@ -265,6 +265,45 @@ fn models_agree_with_people_as_published() {
     }
 }
 
+#[test]
+fn agreement_counts_repeats_as_shares_and_allows_for_habits() {
+    let set = |rows: &[([u32; 3], usize)]| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("rows.txt");
+        let text: String = rows
+            .iter()
+            .map(|([a, b, c], odd)| format!("{a} {b} {c} {}\n", odd + 1))
+            .collect();
+        std::fs::write(&path, text).unwrap();
+        read(
+            &path,
+            Format::NmiCeiling,
+            &ReadOptions::new(Stimuli::Count(9)),
+        )
+        .unwrap()
+        .table
+        .choices
+    };
+    // Triplet 0 1 2: a says 2 twice and 0 once, b says 2; triplet 3 4 5: a says 3, b says 5.
+    let a = set(&[
+        ([0, 1, 2], 2),
+        ([2, 1, 0], 0),
+        ([1, 0, 2], 1),
+        ([3, 4, 5], 0),
+        ([6, 7, 8], 0),
+    ]);
+    let b = set(&[([1, 2, 0], 1), ([5, 4, 3], 0)]);
+    let found = agreement(&a, &b);
+    assert_eq!(found.triplets, 2);
+    assert!((found.raw - 1.0 / 3.0).abs() < 1e-12);
+    assert!(found.chance_corrected.abs() < 1e-12);
+    // b always takes the highest id, a a third of the time: that much agreement is expected.
+    assert!(found.kappa.abs() < 1e-12, "{found:?}");
+    assert_eq!(agreement(&b, &a).raw, found.raw);
+    let none = agreement(&a, &set(&[([0, 1, 3], 0)]));
+    assert!(none.triplets == 0 && none.raw.is_nan());
+}
+
 /// Choices of an agent with planted preferences, as rows of three ids with the odd one last.
 struct Planted {
     embedding: Array2<f64>,
