@@ -2,7 +2,9 @@
 
 use clap::{Args, ValueEnum};
 use emotome_stats::random::Seed;
+use emotome_judges::{Centring, ChoiceRule, MissingValues};
 use emotome_stimuli::output::Overwrite;
+use emotome_triplets::design::{Balance, CeilingParams};
 use emotome_triplets::formats::Format;
 use emotome_workflows::choices::ChoiceFile;
 use std::path::PathBuf;
@@ -25,7 +27,7 @@ pub(crate) struct Global {
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct SeedFlag {
     /// Seed of everything random; recorded with the result.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, global = true)]
     seed: u64,
 }
 
@@ -39,7 +41,7 @@ impl SeedFlag {
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct ForceFlag {
     /// Replace results that exist.
-    #[arg(long)]
+    #[arg(long, global = true)]
     force: bool,
 }
 
@@ -94,5 +96,127 @@ impl From<Metric> for emotome_judges::Metric {
             Metric::Dot => Self::Dot,
             Metric::Euclidean => Self::Euclidean,
         }
+    }
+}
+
+/// Similarity of two rows of a table, and how it becomes a choice.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SimilarityFlags {
+    /// How similar two rows are.
+    #[arg(long, value_enum, default_value = "cosine")]
+    metric: Metric,
+    /// Subtract the neutral point of the rating scale first, e.g. 5 for a 1–9 scale.
+    #[arg(long, value_name = "X", conflicts_with_all = ["centre", "z_score"])]
+    midpoint: Option<f64>,
+    /// Subtract each column's mean first.
+    #[arg(long)]
+    centre: bool,
+    /// Subtract each column's mean and divide by its standard deviation first.
+    #[arg(long, conflicts_with = "centre")]
+    z_score: bool,
+    /// What to do about missing values.
+    #[arg(long, value_enum, default_value = "refuse")]
+    missing: Missing,
+    /// Choose with probability softmax(similarity / T) instead of always the most similar pair.
+    #[arg(long, value_name = "T")]
+    temperature: Option<f64>,
+    /// Largest difference at which similarities count as equal; ties are broken by a uniform draw.
+    #[arg(long, value_name = "X", default_value_t = 0.0)]
+    tie_tolerance: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Missing {
+    /// Refuse the table.
+    Refuse,
+    /// Never judge stimuli with a missing value.
+    DropStimuli,
+    /// Compare two stimuli over the columns that both have.
+    PairwiseComplete,
+}
+
+impl SimilarityFlags {
+    pub(crate) fn metric(&self) -> emotome_judges::Metric {
+        self.metric.into()
+    }
+
+    /// What is subtracted first, if the user says so.
+    pub(crate) const fn centring(&self) -> Option<Centring> {
+        match (self.midpoint, self.centre, self.z_score) {
+            (Some(midpoint), _, _) => Some(Centring::ScaleMidpoint(midpoint)),
+            (None, true, _) => Some(Centring::Mean),
+            (None, _, true) => Some(Centring::ZScore),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn missing(&self) -> MissingValues {
+        match self.missing {
+            Missing::Refuse => MissingValues::Refuse,
+            Missing::DropStimuli => MissingValues::DropStimuli,
+            Missing::PairwiseComplete => MissingValues::PairwiseComplete,
+        }
+    }
+
+    pub(crate) const fn rule(&self) -> ChoiceRule {
+        match self.temperature {
+            Some(temperature) => ChoiceRule::Softmax { temperature },
+            None => ChoiceRule::MostSimilarPair { tie_tolerance: self.tie_tolerance },
+        }
+    }
+}
+
+/// Which trials a design has.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DesignFlags {
+    /// Trials of the main arm. [default: 10 × n·d·log2 n, or all triplets if these are fewer]
+    #[arg(long, value_name = "M")]
+    pub(crate) trials: Option<u64>,
+    /// What the design balances beyond drawing without replacement.
+    #[arg(long, value_enum, default_value = "pairs")]
+    balance: BalanceName,
+    /// Share of the triplets held out for choosing λ and the dimensions.
+    #[arg(long, value_name = "P", default_value_t = 0.05)]
+    pub(crate) validation: f64,
+    /// Share of the triplets held out for the score at the end.
+    #[arg(long, value_name = "P", default_value_t = 0.05)]
+    pub(crate) test: f64,
+    /// Repeat K triplets for the noise ceiling: S times in one order and A times through all orders.
+    #[arg(long, value_name = "K,S,A", value_parser = parse_ceiling)]
+    ceiling: Option<CeilingParams>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum BalanceName {
+    /// Nothing: a simple random sample.
+    None,
+    /// Every stimulus equally often.
+    Items,
+    /// Every pair equally often.
+    Pairs,
+}
+
+fn parse_ceiling(text: &str) -> Result<CeilingParams, String> {
+    let expected = || "expected K,S,A, e.g. 1000,10,12".to_owned();
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    let [triplets, same_order, all_orders] = parts[..] else { return Err(expected()) };
+    Ok(CeilingParams {
+        triplets: triplets.parse().map_err(|_| expected())?,
+        same_order: same_order.parse().map_err(|_| expected())?,
+        all_orders: all_orders.parse().map_err(|_| expected())?,
+    })
+}
+
+impl DesignFlags {
+    pub(crate) const fn balance(&self) -> Balance {
+        match self.balance {
+            BalanceName::None => Balance::None,
+            BalanceName::Items => Balance::Items,
+            BalanceName::Pairs => Balance::Pairs,
+        }
+    }
+
+    pub(crate) const fn ceiling(&self) -> Option<CeilingParams> {
+        self.ceiling
     }
 }

@@ -1,9 +1,18 @@
 //! One module per command: its flags, and the library call they are for.
 
+mod check;
+mod collect;
+mod compare;
 mod completions;
 mod demo;
 mod evaluate;
+mod export;
+mod fetch;
 mod fit;
+mod import;
+mod init;
+mod journal;
+mod plan;
 mod simulate;
 mod tripletize;
 
@@ -14,10 +23,28 @@ use crate::terminal::Session;
 pub(crate) enum Command {
     /// Run everything on stimuli and choices that come with the program.
     Demo(demo::Demo),
+    /// Make a study folder.
+    Init(init::Init),
+    /// Check a study folder.
+    Check(check::Check),
+    /// Get public data.
+    Fetch(fetch::Fetch),
+    /// Print what a collection will take.
+    Plan(plan::Plan),
+    /// Read choices of any convention, tested on the data.
+    Import(import::Import),
+    /// Write choices in another format.
+    Export(export::Export),
+    /// Ask an offline agent and keep its answers in a journal.
+    Collect(Box<collect::Collect>),
+    /// Look into a journal.
+    Journal(journal::JournalCommand),
     /// Fit an embedding to choices.
     Fit(Box<fit::Fit>),
     /// Score an embedding on held-out choices.
     Evaluate(evaluate::Evaluate),
+    /// Compare two agents, or two embeddings.
+    Compare(compare::Compare),
     /// Make choices from a table of features.
     Tripletize(tripletize::Tripletize),
     /// Plant an embedding and simulate choices of an agent that has it.
@@ -30,8 +57,17 @@ impl Command {
     pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
         match self {
             Self::Demo(command) => command.run(session),
+            Self::Init(command) => command.run(session),
+            Self::Check(command) => command.run(session),
+            Self::Fetch(command) => command.run(session),
+            Self::Plan(command) => command.run(session),
+            Self::Import(command) => command.run(session),
+            Self::Export(command) => command.run(session),
+            Self::Collect(command) => command.run(session),
+            Self::Journal(command) => command.run(session),
             Self::Fit(command) => command.run(session),
             Self::Evaluate(command) => command.run(session),
+            Self::Compare(command) => command.run(session),
             Self::Tripletize(command) => command.run(session),
             Self::Simulate(command) => command.run(session),
             Self::Completions(command) => command.run(session),

@@ -1,0 +1,241 @@
+//! `emotome collect`
+
+use super::journal::outcomes;
+use crate::failure::Failure;
+use crate::flags::{DesignFlags, SeedFlag, SimilarityFlags};
+use crate::show::{count, rows};
+use crate::terminal::Session;
+use clap::{Args, ValueEnum};
+use emotome_judges::diagnose::Severity;
+use emotome_judges::ratings::Panel;
+use emotome_judges::simulated::{PlantParams, ResponseParams};
+use emotome_judges::{Centring, SimilarityParams};
+use emotome_workflows::collect::{
+    AgentSpec, CollectRequest, CollectSummary, Fault, Noise, RatingsSpec, Scales, collect, dry_run,
+};
+use std::path::PathBuf;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum JudgeName {
+    /// By ratings on emotion categories or affective dimensions.
+    Ratings,
+    /// By the rows of any table.
+    Features,
+    /// By a planted embedding.
+    Simulated,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ScalesName {
+    Categories,
+    Dimensions,
+    All,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PanelName {
+    /// New raters for each trial.
+    PerTrial,
+    /// One panel for all trials of a replicate.
+    PerReplicate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FaultName {
+    /// The agent sees one dimension only.
+    OneDimensional,
+    /// The agent answers at random.
+    Random,
+    /// Replies that cannot be parsed are stored as the answer before.
+    Stale,
+}
+
+/// Asks an offline agent for the trials of a design and keeps every answer in a journal.
+///
+/// The same command resumes after Ctrl-C or a crash; with more --trials it extends the journal.
+#[derive(Debug, Args)]
+pub(crate) struct Collect {
+    /// Who answers.
+    #[arg(long, value_enum)]
+    judge: JudgeName,
+    /// Journal; made if it is not there, resumed if it is.
+    #[arg(long, value_name = "FILE")]
+    journal: PathBuf,
+    /// Ratings or features, a row per stimulus.
+    #[arg(long, value_name = "FILE", required_if_eq_any = [("judge", "ratings"), ("judge", "features")])]
+    table: Option<PathBuf>,
+    /// Name of the agent in the journal. [default: that of the table, or `simulated`]
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+    #[command(flatten)]
+    design: DesignFlags,
+    #[command(flatten)]
+    similarity: SimilarityFlags,
+    /// Ratings: scales to judge by; needed where the table has several kinds.
+    #[arg(long, value_enum)]
+    scales: Option<ScalesName>,
+    /// Ratings: redraw each from so many raters, as noisy as the published ones.
+    #[arg(long, value_name = "N")]
+    raters: Option<u32>,
+    /// Ratings: standard deviation between raters, for mean ratings.
+    #[arg(long, value_name = "X", requires = "raters")]
+    rater_sd: Option<f64>,
+    /// Ratings: how long a redrawn panel stays.
+    #[arg(long, value_enum, default_value = "per-trial")]
+    panel: PanelName,
+    /// Simulated: number of stimuli.
+    #[arg(long, value_name = "N", required_if_eq("judge", "simulated"))]
+    items: Option<usize>,
+    /// Simulated: dimensions of the planted embedding.
+    #[arg(long, value_name = "D", default_value_t = 8)]
+    dims: usize,
+    /// Simulated: share of weights that are not zero.
+    #[arg(long, value_name = "P", default_value_t = 0.25)]
+    density: f64,
+    /// Simulated: mean of a weight that is not zero.
+    #[arg(long, value_name = "X", default_value_t = 1.5)]
+    scale: f64,
+    /// Simulated: share of trials answered by guessing.
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    lapse: f64,
+    /// Simulated: log-odds added to calling the first, second and third stimulus odd.
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',', num_args = 3, allow_negative_numbers = true)]
+    position_bias: Option<Vec<f64>>,
+    /// Simulated: what is wrong with the agent.
+    #[arg(long, value_enum)]
+    fault: Option<FaultName>,
+    /// Simulated: share of replies that cannot be parsed, for --fault stale.
+    #[arg(long, value_name = "P", default_value_t = 0.2)]
+    stale_rate: f64,
+    /// This part of so many of the trials, e.g. 0/4 to 3/4; every part in a journal of its own.
+    #[arg(long, value_name = "I/K", value_parser = parse_shard)]
+    shard: Option<(u64, u64)>,
+    /// Do not diagnose the answers at the end.
+    #[arg(long)]
+    no_diagnose: bool,
+    #[command(flatten)]
+    seed: SeedFlag,
+    /// Print what would be collected, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+fn parse_shard(text: &str) -> Result<(u64, u64), String> {
+    let parts = text.split_once('/').and_then(|(i, k)| Some((i.parse().ok()?, k.parse().ok()?)));
+    match parts {
+        Some((index, count)) if index < count => Ok((index, count)),
+        _ => Err("expected I/K with I from 0 to K − 1, e.g. 0/4".to_owned()),
+    }
+}
+
+impl Collect {
+    fn agent(&self) -> Result<AgentSpec, Failure> {
+        let table = || {
+            self.table.clone().ok_or_else(|| Failure::Error("this judge needs --table FILE".to_owned()))
+        };
+        Ok(match self.judge {
+            JudgeName::Features => AgentSpec::Features {
+                table: table()?,
+                similarity: SimilarityParams {
+                    metric: self.similarity.metric(),
+                    centring: self.similarity.centring().unwrap_or(Centring::None),
+                    missing: self.similarity.missing(),
+                },
+                rule: self.similarity.rule(),
+            },
+            JudgeName::Ratings => AgentSpec::Ratings(RatingsSpec {
+                table: table()?,
+                scales: self.scales.map(|scales| match scales {
+                    ScalesName::Categories => Scales::Categories,
+                    ScalesName::Dimensions => Scales::Dimensions,
+                    ScalesName::All => Scales::All,
+                }),
+                metric: self.similarity.metric(),
+                centring: self.similarity.centring(),
+                missing: self.similarity.missing(),
+                rule: self.similarity.rule(),
+                noise: self.raters.map(|raters| Noise {
+                    raters,
+                    rater_sd: self.rater_sd,
+                    panel: match self.panel {
+                        PanelName::PerTrial => Panel::PerTrial,
+                        PanelName::PerReplicate => Panel::PerReplicate,
+                    },
+                }),
+            }),
+            JudgeName::Simulated => {
+                let items = self.items.ok_or_else(|| Failure::Error("this judge needs --items N".to_owned()))?;
+                let position_bias = match self.position_bias.as_deref() {
+                    Some(&[a, b, c]) => [a, b, c],
+                    _ => [0.0; 3],
+                };
+                AgentSpec::Simulated {
+                    plant: PlantParams { density: self.density, scale: self.scale, ..PlantParams::new(items, self.dims) },
+                    response: ResponseParams { lapse: self.lapse, position_bias, ..ResponseParams::default() },
+                    fault: match self.fault {
+                        None => Fault::None,
+                        Some(FaultName::OneDimensional) => Fault::OneDimensional,
+                        Some(FaultName::Random) => Fault::Random,
+                        Some(FaultName::Stale) => Fault::Stale(self.stale_rate),
+                    },
+                }
+            }
+        })
+    }
+
+    pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
+        let stem = self.table.as_ref().and_then(|path| path.file_stem()).map(|stem| stem.to_string_lossy().into_owned());
+        let request = CollectRequest {
+            agent: self.agent()?,
+            name: self.agent.clone().or(stem).unwrap_or_else(|| "simulated".to_owned()),
+            journal: self.journal.clone(),
+            trials: self.design.trials,
+            balance: self.design.balance(),
+            validation: self.design.validation,
+            test: self.design.test,
+            ceiling: self.design.ceiling(),
+            shard: self.shard,
+            diagnose: !self.no_diagnose,
+            seed: self.seed.get(),
+        };
+        if self.dry_run {
+            return session.show(&dry_run(&request)?, ToString::to_string);
+        }
+        let summary = collect(&request, session.run())?;
+        for warning in &summary.warnings {
+            eprintln!("emotome: warning: {warning}");
+        }
+        session.show(&summary, text)?;
+        if summary.counts.interrupted {
+            let stored = count(summary.standing.settled);
+            return Err(Failure::Interrupted(format!("stopped; {stored} trials are stored: run the same command to go on")));
+        }
+        Ok(())
+    }
+}
+
+fn text(s: &CollectSummary) -> String {
+    let c = &s.counts;
+    let mut out = vec![
+        ("journal", s.journal.display().to_string()),
+        ("agent", format!("{}, {} stimuli", s.agent, count(s.n_items as u64))),
+        ("now", format!("{} trials judged, {} of them ties; {} were there", count(c.judged), count(c.tied), count(c.skipped))),
+        ("in all", format!("{} of {} trials: {}", count(s.standing.settled), count(s.trials), outcomes(&s.standing))),
+    ];
+    for finding in s.diagnostics.iter().flatten() {
+        let severity = match finding.severity {
+            Severity::Untested => "untested",
+            Severity::Fine => "fine",
+            Severity::Note => "note",
+            Severity::Warning => "WARNING",
+            Severity::Serious => "SERIOUS",
+        };
+        let advice = if finding.severity >= Severity::Warning && !finding.what_to_do.is_empty() {
+            format!(" → {}", finding.what_to_do)
+        } else {
+            String::new()
+        };
+        out.push((finding.name, format!("{severity}: {}{advice}", finding.explanation)));
+    }
+    rows(out)
+}
