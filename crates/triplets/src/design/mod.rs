@@ -201,7 +201,7 @@ impl Design {
         };
         let split = self.split(triplet);
         let first_order = self.order_seed.child(rank(triplet)).0;
-        let first_order = (u128::from(first_order) * 6 >> 64) as u64;
+        let first_order = ((u128::from(first_order) * 6) >> 64) as u64;
         let (order, replicate) = if arm == Arm::CeilingSameOrder {
             (first_order, pass)
         } else {

@@ -122,8 +122,10 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // An empty file says that its owner ended properly; the lock itself ends with the file handle.
+        // An empty file says that its owner ended properly. Closing the file alone would leave the
+        // lock to a child process that is just being started and still shares the handle.
         let _ = self.write("");
+        let _ = self.file.unlock();
     }
 }
 

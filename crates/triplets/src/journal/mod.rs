@@ -17,11 +17,34 @@
 //!   beside the rows, and every reply with its checksum.
 //!
 //! # How it is laid out
-//! A row's key is `agent · 2⁴⁴ + number`, SQLite's row id itself: rows lie in the order of the
-//! design and are appended at the end, which is about twice as fast as any other key. Beside the
+//! A row's key is `agent · 2⁴⁴ + number`, SQLite's row id itself, so that rows lie in the order of
+//! the design and are appended at the end. (A key made of the triplet would scatter them: measured
+//! over 2 M rows, 5 times the CPU time and 30 to 60 times the bytes written.) Beside the
 //! rows, in the same transaction, every 16,384 trials of an agent have a segment: a bit for each
 //! settled trial, counts and a digest. Resuming reads the segments (2 KiB each, none once full)
-//! and never the rows. Replies are compressed together, up to 1 MiB at a time.
+//! and never the rows: 5 ms for 10 M. Replies are compressed together, up to 1 MiB at a time.
+//!
+//! ```
+//! use emotome_stimuli::StimulusSet;
+//! use emotome_triplets::design::DesignParams;
+//! use emotome_triplets::journal::{Agent, JournalWriter, Record};
+//! use emotome_triplets::{Outcome, Position};
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("journal.sqlite");
+//! let design = DesignParams { trials: 4, ..DesignParams::new(4, 1) }.check()?;
+//! let stimuli = StimulusSet::from_labels(["fog", "kiss", "wasp", "rain"])?;
+//! let mut journal = JournalWriter::open_or_create(&path, &design, &stimuli)?;
+//! let agent = journal.register(&Agent { name: "first".into(), ..Agent::default() })?;
+//! let settled = journal.standing(agent)?.settled;
+//! let open: Vec<Record> = (0..design.len())
+//!     .filter(|&number| !settled.contains(number))
+//!     .filter_map(|number| design.trial(number))
+//!     .map(|trial| Record::new(trial, Outcome::Chosen(Position::First)))
+//!     .collect();
+//! assert_eq!(journal.append(agent, &open)?.choices, 4);
+//! assert_eq!(journal.append(agent, &open)?.already_there, 4);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod error;
 mod lock;
