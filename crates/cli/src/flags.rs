@@ -68,6 +68,13 @@ impl TripletsFlags {
     }
 }
 
+/// As many numbers as a flag has, between commas.
+pub(crate) fn parse_numbers<const N: usize>(text: &str) -> Result<[f64; N], String> {
+    let numbers: Result<Vec<f64>, _> = text.split(',').map(|number| number.trim().parse()).collect();
+    let numbers = numbers.map_err(|error| format!("{error}; expected {N} numbers between commas"))?;
+    numbers.try_into().map_err(|found: Vec<f64>| format!("{} numbers found, expected {N} between commas", found.len()))
+}
+
 /// A format by its name.
 pub(crate) fn parse_format(name: &str) -> Result<Format, String> {
     Format::ALL.into_iter().find(|f| f.name() == name).ok_or_else(|| {

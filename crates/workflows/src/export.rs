@@ -89,6 +89,17 @@ pub(crate) fn write_choices(
     Ok(())
 }
 
+/// Refuses before any work what would be refused after it.
+pub(crate) fn refuse_existing(
+    overwrite: Overwrite,
+    files: impl IntoIterator<Item = PathBuf>,
+) -> Result<(), OutputError> {
+    match files.into_iter().find(|path| path.exists()) {
+        Some(path) if overwrite == Overwrite::Refuse => Err(OutputError::Exists { path }),
+        _ => Ok(()),
+    }
+}
+
 /// Writes choices of a file or of a journal into another format, with provenance.
 ///
 /// # Errors
@@ -96,9 +107,7 @@ pub(crate) fn write_choices(
 /// open whose choices are meant.
 pub fn export(request: &ExportRequest, run: Run<'_>) -> Result<ExportSummary, WorkflowError> {
     let to = request.to.map_or_else(|| format_of(&request.out), Ok)?;
-    if request.overwrite == Overwrite::Refuse && request.out.exists() {
-        return Err(OutputError::Exists { path: request.out.clone() }.into());
-    }
+    refuse_existing(request.overwrite, [request.out.clone(), request.out.with_extension("json")])?;
     let (input, table, stimuli, inferred, agent) = match &request.from {
         ExportFrom::File(file) => {
             let imported = choices::read(file, None, run)?;

@@ -2,11 +2,11 @@
 
 use crate::WorkflowError;
 use crate::choices::format_of;
-use crate::export::{losses, write_choices};
+use crate::export::{losses, refuse_existing, write_choices};
 use crate::study::read_stimuli;
 use emotome_embedding::EmbeddingError;
 use emotome_embedding::files::{EmbeddingFile, read_embedding};
-use emotome_stimuli::output::{self, OutputError, Overwrite};
+use emotome_stimuli::output::{self, Overwrite};
 use emotome_stimuli::provenance::Provenance;
 use emotome_stimuli::run::Run;
 use emotome_stimuli::{StimulusId, StimulusSet};
@@ -119,12 +119,8 @@ pub fn import(request: &ImportRequest, run: Run<'_>) -> Result<ImportSummary, Wo
     let to = format_of(out)?;
     let left_out_file = out.with_extension("left_out.tsv");
     let keys_file = out.with_extension("stimuli.txt");
-    if request.overwrite == Overwrite::Refuse {
-        let files = [out.clone(), out.with_extension("json"), left_out_file.clone(), keys_file.clone()];
-        if let Some(path) = files.into_iter().find(|path| path.exists()) {
-            return Err(OutputError::Exists { path }.into());
-        }
-    }
+    let files = [out.clone(), out.with_extension("json"), left_out_file.clone(), keys_file.clone()];
+    refuse_existing(request.overwrite, files)?;
     let listed = match &request.stimuli {
         StimuliFrom::List(path) => Some(read_stimuli(path)?),
         _ => None,

@@ -1,6 +1,7 @@
 //! A planted embedding and the choices of an agent that has it.
 
 use crate::WorkflowError;
+use crate::export::refuse_existing;
 use emotome_embedding::Embedding;
 use emotome_embedding::files::write_embedding;
 use emotome_judges::simulated::{PlantParams, ResponseParams, SimulatedJudge};
@@ -59,6 +60,8 @@ pub struct SimulateSummary {
 /// # Errors
 /// [`WorkflowError`] for impossible parameters, more choices than triplets, and writing.
 pub fn simulate(request: &SimulateRequest, run: Run<'_>) -> Result<SimulateSummary, WorkflowError> {
+    let files = ["embedding.npz", "embedding.tsv", "embedding.json", "triplets.npy"];
+    refuse_existing(request.overwrite, files.map(|file| request.out.join(file)))?;
     let weights = request.plant.plant(request.seed)?;
     let judge = SimulatedJudge::new(weights.view(), request.response, request.seed)?;
     let design = DesignParams {
@@ -70,6 +73,9 @@ pub fn simulate(request: &SimulateRequest, run: Run<'_>) -> Result<SimulateSumma
     run.progress.begin("judging", Some(design.len()));
     let made = judge_all(&judge, |t| design.trial(t), 0..design.len(), run)?;
     run.progress.end();
+    if made.counts.interrupted {
+        return Err(WorkflowError::Stopped);
+    }
     let choices = ChoiceSet::new(request.plant.n_stimuli, made.choices)?;
     let planted = Embedding::new(weights)?;
     let best = emotome_embedding::evaluate::score::score(&planted, &choices, &Default::default())?;

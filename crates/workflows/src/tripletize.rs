@@ -1,6 +1,7 @@
 //! From a table of features to choices.
 
 use crate::WorkflowError;
+use crate::export::refuse_existing;
 use emotome_judges::similarity::SimilarityParams;
 use emotome_judges::tripletize::tripletize as judge_all;
 use emotome_judges::collect::Collected;
@@ -58,6 +59,7 @@ pub struct TripletizeSummary {
 /// [`WorkflowError`] of reading, of the design (more choices than triplets) and of writing.
 pub fn tripletize(request: &TripletizeRequest, run: Run<'_>) -> Result<TripletizeSummary, WorkflowError> {
     let format = crate::choices::format_of(&request.out)?;
+    refuse_existing(request.overwrite, [request.out.clone(), request.out.with_extension("json")])?;
     let LabelledMatrix { values, rows, .. } = read_matrix(&request.features)?;
     let n_items = values.nrows();
     let similarities = Similarities::new(values.view(), request.similarity)?;
@@ -72,6 +74,9 @@ pub fn tripletize(request: &TripletizeRequest, run: Run<'_>) -> Result<Tripletiz
     run.progress.begin("judging", Some(design.len()));
     let made = judge_all(&judge, |t| design.trial(t), 0..design.len(), run)?;
     run.progress.end();
+    if made.counts.interrupted {
+        return Err(WorkflowError::Stopped);
+    }
     let n = made.choices.len();
     let table = ChoiceSet::new(n_items, made.choices)?.into();
     let options = WriteOptions {

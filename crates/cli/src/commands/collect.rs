@@ -2,7 +2,7 @@
 
 use super::journal::outcomes;
 use crate::failure::Failure;
-use crate::flags::{DesignFlags, SeedFlag, SimilarityFlags};
+use crate::flags::{DesignFlags, SeedFlag, SimilarityFlags, parse_numbers};
 use crate::show::{count, rows};
 use crate::terminal::Session;
 use clap::{Args, ValueEnum};
@@ -99,8 +99,8 @@ pub(crate) struct Collect {
     #[arg(long, value_name = "P", default_value_t = 0.0)]
     lapse: f64,
     /// Simulated: log-odds added to calling the first, second and third stimulus odd.
-    #[arg(long, value_name = "A,B,C", value_delimiter = ',', num_args = 3, allow_negative_numbers = true)]
-    position_bias: Option<Vec<f64>>,
+    #[arg(long, value_name = "A,B,C", default_value = "0,0,0", value_parser = parse_numbers::<3>, allow_hyphen_values = true)]
+    position_bias: [f64; 3],
     /// Simulated: what is wrong with the agent.
     #[arg(long, value_enum)]
     fault: Option<FaultName>,
@@ -165,13 +165,9 @@ impl Collect {
             }),
             JudgeName::Simulated => {
                 let items = self.items.ok_or_else(|| Failure::Error("this judge needs --items N".to_owned()))?;
-                let position_bias = match self.position_bias.as_deref() {
-                    Some(&[a, b, c]) => [a, b, c],
-                    _ => [0.0; 3],
-                };
                 AgentSpec::Simulated {
                     plant: PlantParams { density: self.density, scale: self.scale, ..PlantParams::new(items, self.dims) },
-                    response: ResponseParams { lapse: self.lapse, position_bias, ..ResponseParams::default() },
+                    response: ResponseParams { lapse: self.lapse, position_bias: self.position_bias, ..ResponseParams::default() },
                     fault: match self.fault {
                         None => Fault::None,
                         Some(FaultName::OneDimensional) => Fault::OneDimensional,

@@ -1,7 +1,7 @@
 //! `emotome plan`
 
 use crate::failure::Failure;
-use crate::flags::{DesignFlags, SeedFlag};
+use crate::flags::{DesignFlags, SeedFlag, parse_numbers};
 use crate::terminal::Session;
 use clap::Args;
 use emotome_triplets::design::DesignParams;
@@ -23,8 +23,8 @@ pub(crate) struct Plan {
     #[arg(long, value_name = "RATE")]
     rate: Option<f64>,
     /// Tokens of a trial: of the prompt, and of the answer.
-    #[arg(long, value_name = "IN,OUT", value_delimiter = ',', num_args = 2)]
-    tokens: Option<Vec<f64>>,
+    #[arg(long, value_name = "IN,OUT", value_parser = parse_numbers::<2>)]
+    tokens: Option<[f64; 2]>,
     /// Price of a million prompt tokens.
     #[arg(long, value_name = "X", requires_all = ["price_out", "tokens"])]
     price_in: Option<f64>,
@@ -43,17 +43,10 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
-        let tokens = match self.tokens.as_deref() {
-            None => None,
-            Some(&[prompt, answer]) => Some([prompt, answer]),
-            Some(other) => {
-                return Err(Failure::Error(format!("--tokens has {} values; expected two, e.g. 450,2", other.len())));
-            }
-        };
         let params = PlanParams {
             dims: self.dims,
             trials_per_second: self.rate,
-            tokens,
+            tokens: self.tokens,
             price: self.price_in.zip(self.price_out).map(|(a, b)| [a, b]),
             currency: self.currency,
             reply_bytes: self.reply_bytes,

@@ -2,7 +2,7 @@
 
 use super::command_line;
 use crate::failure::Failure;
-use crate::flags::{ForceFlag, SeedFlag};
+use crate::flags::{ForceFlag, SeedFlag, parse_numbers};
 use crate::show::{count, rows};
 use crate::terminal::Session;
 use clap::Args;
@@ -32,8 +32,8 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "P", default_value_t = 0.0)]
     lapse: f64,
     /// Log-odds added to calling the first, second and third stimulus odd.
-    #[arg(long, value_name = "A,B,C", value_delimiter = ',', num_args = 3, allow_negative_numbers = true)]
-    position_bias: Option<Vec<f64>>,
+    #[arg(long, value_name = "A,B,C", default_value = "0,0,0", value_parser = parse_numbers::<3>, allow_hyphen_values = true)]
+    position_bias: [f64; 3],
     /// Folder for the results.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -45,19 +45,9 @@ pub(crate) struct Simulate {
 
 impl Simulate {
     pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
-        let position_bias = match self.position_bias.as_deref() {
-            None => [0.0; 3],
-            Some(&[a, b, c]) => [a, b, c],
-            Some(other) => {
-                return Err(Failure::Error(format!(
-                    "--position-bias has {} values; expected three, e.g. 0.5,0,0",
-                    other.len()
-                )));
-            }
-        };
         let request = SimulateRequest {
             plant: PlantParams { density: self.density, scale: self.scale, ..PlantParams::new(self.items, self.dims) },
-            response: ResponseParams { lapse: self.lapse, position_bias, ..ResponseParams::default() },
+            response: ResponseParams { lapse: self.lapse, position_bias: self.position_bias, ..ResponseParams::default() },
             trials: self.triplets,
             seed: self.seed.get(),
             out: self.out,
