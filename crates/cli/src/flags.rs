@@ -1,8 +1,8 @@
 //! Flags that several commands share, each defined once.
 
 use clap::{Args, ValueEnum};
-use emotome_stats::random::Seed;
 use emotome_judges::{Centring, ChoiceRule, MissingValues};
+use emotome_stats::random::Seed;
 use emotome_stimuli::output::Overwrite;
 use emotome_triplets::design::{Balance, CeilingParams};
 use emotome_triplets::formats::Format;
@@ -64,22 +64,38 @@ pub(crate) struct TripletsFlags {
 
 impl TripletsFlags {
     pub(crate) fn file(&self, n_stimuli: Option<usize>) -> ChoiceFile {
-        ChoiceFile { path: self.triplets.clone(), format: self.format, n_stimuli }
+        ChoiceFile {
+            path: self.triplets.clone(),
+            format: self.format,
+            n_stimuli,
+        }
     }
 }
 
 /// As many numbers as a flag has, between commas.
 pub(crate) fn parse_numbers<const N: usize>(text: &str) -> Result<[f64; N], String> {
-    let numbers: Result<Vec<f64>, _> = text.split(',').map(|number| number.trim().parse()).collect();
-    let numbers = numbers.map_err(|error| format!("{error}; expected {N} numbers between commas"))?;
-    numbers.try_into().map_err(|found: Vec<f64>| format!("{} numbers found, expected {N} between commas", found.len()))
+    let numbers: Result<Vec<f64>, _> = text
+        .split(',')
+        .map(|number| number.trim().parse())
+        .collect();
+    let numbers =
+        numbers.map_err(|error| format!("{error}; expected {N} numbers between commas"))?;
+    numbers.try_into().map_err(|found: Vec<f64>| {
+        format!("{} numbers found, expected {N} between commas", found.len())
+    })
 }
 
 /// A format by its name.
 pub(crate) fn parse_format(name: &str) -> Result<Format, String> {
-    Format::ALL.into_iter().find(|f| f.name() == name).ok_or_else(|| {
-        format!("expected one of {}", Format::ALL.map(Format::name).join(", "))
-    })
+    Format::ALL
+        .into_iter()
+        .find(|f| f.name() == name)
+        .ok_or_else(|| {
+            format!(
+                "expected one of {}",
+                Format::ALL.map(Format::name).join(", ")
+            )
+        })
 }
 
 /// How similar two rows are.
@@ -168,7 +184,9 @@ impl SimilarityFlags {
     pub(crate) const fn rule(&self) -> ChoiceRule {
         match self.temperature {
             Some(temperature) => ChoiceRule::Softmax { temperature },
-            None => ChoiceRule::MostSimilarPair { tie_tolerance: self.tie_tolerance },
+            None => ChoiceRule::MostSimilarPair {
+                tie_tolerance: self.tie_tolerance,
+            },
         }
     }
 }
@@ -206,7 +224,9 @@ enum BalanceName {
 fn parse_ceiling(text: &str) -> Result<CeilingParams, String> {
     let expected = || "expected K,S,A, e.g. 1000,10,12".to_owned();
     let parts: Vec<&str> = text.split(',').map(str::trim).collect();
-    let [triplets, same_order, all_orders] = parts[..] else { return Err(expected()) };
+    let [triplets, same_order, all_orders] = parts[..] else {
+        return Err(expected());
+    };
     Ok(CeilingParams {
         triplets: triplets.parse().map_err(|_| expected())?,
         same_order: same_order.parse().map_err(|_| expected())?,

@@ -9,7 +9,8 @@ use emotome_judges::journal_sink::JournalSink;
 use emotome_judges::ratings::{Panel, RaterNoiseJudge, RaterNoiseParams, RatingScale};
 use emotome_judges::simulated::{PlantParams, ResponseParams, SimulatedJudge, StaleAnswers};
 use emotome_judges::{
-    Centring, ChoiceRule, FeatureJudge, Judge, Metric, MissingValues, Similarities, SimilarityParams,
+    Centring, ChoiceRule, FeatureJudge, Judge, Metric, MissingValues, Similarities,
+    SimilarityParams,
 };
 use emotome_stats::random::Seed;
 use emotome_stimuli::StimulusSet;
@@ -183,16 +184,31 @@ pub fn dry_run(request: &CollectRequest) -> Result<Plan, WorkflowError> {
 /// [`WorkflowError`] of reading tables, of impossible agents and designs, and of the journal: another
 /// design, other stimuli, an agent that changed, another writer, a full disk.
 pub fn collect(request: &CollectRequest, run: Run<'_>) -> Result<CollectSummary, WorkflowError> {
-    let Ready { judge, design, stimuli, revision, warnings } = prepare(request)?;
+    let Ready {
+        judge,
+        design,
+        stimuli,
+        revision,
+        warnings,
+    } = prepare(request)?;
     let mut writer = JournalWriter::open_or_create(&request.journal, &design, &stimuli)?;
     let mut sink = JournalSink::new(&mut writer, &request.name, &revision, &judge.describe())?;
     let agent = sink.agent();
     let (index, count) = request.shard.unwrap_or((0, 1));
-    let counts = ask(&*judge, |t| design.trial(t), design.shard(index, count), &mut sink, run)?;
+    let counts = ask(
+        &*judge,
+        |t| design.trial(t),
+        design.shard(index, count),
+        &mut sink,
+        run,
+    )?;
     let diagnostics = if request.diagnose && !counts.interrupted {
         run.progress.begin("diagnosing", None);
         let judged = judged(&writer, agent)?;
-        let params = DiagnoseParams { shards: count, ..DiagnoseParams::default() };
+        let params = DiagnoseParams {
+            shards: count,
+            ..DiagnoseParams::default()
+        };
         let findings = diagnose(&judged, design.n_stimuli(), &params)?;
         run.progress.end();
         Some(findings)
@@ -237,23 +253,39 @@ fn prepare(request: &CollectRequest) -> Result<Ready, WorkflowError> {
             ceiling: request.ceiling,
             ..DesignParams::new(n_stimuli, seed.0)
         };
-        Ok(plan(&params, request.trials, &PlanParams::default())?.0.check()?)
+        Ok(plan(&params, request.trials, &PlanParams::default())?
+            .0
+            .check()?)
     };
     let numbered = |n: usize| StimulusSet::from_labels((0..n).map(|i| i.to_string()));
     match &request.agent {
-        AgentSpec::Features { table, similarity, rule } => {
+        AgentSpec::Features {
+            table,
+            similarity,
+            rule,
+        } => {
             let LabelledMatrix { values, rows, .. } = read_matrix(table)?;
             let stimuli = rows.map_or_else(|| numbered(values.nrows()), Ok)?;
             let (judge, warnings) = by_features(values.view(), *similarity, *rule, seed)?;
             let revision = sha256_of_file(table)?.to_string();
-            Ok(Ready { judge, design: design(stimuli.len())?, stimuli, revision, warnings })
+            Ok(Ready {
+                judge,
+                design: design(stimuli.len())?,
+                stimuli,
+                revision,
+                warnings,
+            })
         }
         AgentSpec::Ratings(spec) => {
             let table = spec.read()?;
             let centring = spec.centring.unwrap_or_else(|| default_centring(&table));
             let (judge, warnings): (Box<dyn Judge>, _) = match spec.noise {
                 None => {
-                    let similarity = SimilarityParams { metric: spec.metric, centring, missing: spec.missing };
+                    let similarity = SimilarityParams {
+                        metric: spec.metric,
+                        centring,
+                        missing: spec.missing,
+                    };
                     by_features(table.values.view(), similarity, spec.rule, seed)?
                 }
                 Some(noise) => {
@@ -264,20 +296,37 @@ fn prepare(request: &CollectRequest) -> Result<Ready, WorkflowError> {
                         centring,
                         choice: spec.rule,
                     };
-                    (Box::new(RaterNoiseJudge::new(table.values.view(), params, seed)?), Vec::new())
+                    (
+                        Box::new(RaterNoiseJudge::new(table.values.view(), params, seed)?),
+                        Vec::new(),
+                    )
                 }
             };
             let revision = sha256_of_file(&spec.table)?.to_string();
             let scales: Vec<&str> = table.scales.iter().map(|(name, _)| name.as_str()).collect();
             let revision = format!("{revision} {}", serde_json::json!(scales));
             let stimuli = table.stimuli;
-            Ok(Ready { judge, design: design(stimuli.len())?, stimuli, revision, warnings })
+            Ok(Ready {
+                judge,
+                design: design(stimuli.len())?,
+                stimuli,
+                revision,
+                warnings,
+            })
         }
-        AgentSpec::Simulated { plant, response, fault } => {
+        AgentSpec::Simulated {
+            plant,
+            response,
+            fault,
+        } => {
             let n = plant.n_stimuli;
             let design = design(n)?;
             let planted = || -> Result<SimulatedJudge, WorkflowError> {
-                Ok(SimulatedJudge::new(plant.plant(seed)?.view(), *response, seed)?)
+                Ok(SimulatedJudge::new(
+                    plant.plant(seed)?.view(),
+                    *response,
+                    seed,
+                )?)
             };
             let judge: Box<dyn Judge> = match *fault {
                 Fault::None => Box::new(planted()?),
@@ -285,12 +334,21 @@ fn prepare(request: &CollectRequest) -> Result<Ready, WorkflowError> {
                 Fault::Random => Box::new(SimulatedJudge::uniform(n, seed)?),
                 Fault::Stale(rate) => {
                     let of = design.clone();
-                    let at = move |t| -> Trial { of.trial(t).unwrap_or_else(|| unreachable!("trial {t} precedes one of the design")) };
+                    let at = move |t| -> Trial {
+                        of.trial(t)
+                            .unwrap_or_else(|| unreachable!("trial {t} precedes one of the design"))
+                    };
                     Box::new(StaleAnswers::new(planted()?, at, rate, seed)?)
                 }
             };
             let revision = serde_json::json!({"plant": plant, "fault": fault}).to_string();
-            Ok(Ready { judge, design, stimuli: numbered(n)?, revision, warnings: Vec::new() })
+            Ok(Ready {
+                judge,
+                design,
+                stimuli: numbered(n)?,
+                revision,
+                warnings: Vec::new(),
+            })
         }
     }
 }
@@ -302,20 +360,36 @@ fn by_features(
     seed: Seed,
 ) -> Result<(Box<dyn Judge>, Vec<String>), WorkflowError> {
     let similarities = Similarities::new(values, similarity)?;
-    let warnings = similarities.warnings().iter().map(ToString::to_string).collect();
-    Ok((Box::new(FeatureJudge::new(similarities, rule, seed)?), warnings))
+    let warnings = similarities
+        .warnings()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    Ok((
+        Box::new(FeatureJudge::new(similarities, rule, seed)?),
+        warnings,
+    ))
 }
 
 /// The lowest and highest value that all scales share, where known.
 fn range(table: &RatingsTable) -> Option<(f64, f64)> {
     let of = |scale: &Scale| scale.min.zip(scale.max);
     let first = of(&table.scales.first()?.1)?;
-    table.scales.iter().all(|(_, scale)| of(scale) == Some(first)).then_some(first)
+    table
+        .scales
+        .iter()
+        .all(|(_, scale)| of(scale) == Some(first))
+        .then_some(first)
 }
 
 fn default_centring(table: &RatingsTable) -> Centring {
     match range(table) {
-        Some((low, high)) if table.scales.iter().all(|(_, scale)| scale.kind == Kind::Dimension) => {
+        Some((low, high))
+            if table
+                .scales
+                .iter()
+                .all(|(_, scale)| scale.kind == Kind::Dimension) =>
+        {
             Centring::ScaleMidpoint(f64::midpoint(low, high))
         }
         _ => Centring::None,
@@ -324,7 +398,10 @@ fn default_centring(table: &RatingsTable) -> Centring {
 
 impl RatingsSpec {
     fn unclear(&self, what: &str) -> WorkflowError {
-        WorkflowError::WhichScales { path: self.table.clone(), what: what.to_owned() }
+        WorkflowError::WhichScales {
+            path: self.table.clone(),
+            what: what.to_owned(),
+        }
     }
 
     /// The table with only the scales asked for.
@@ -346,13 +423,21 @@ impl RatingsSpec {
         };
         let chosen = table.of_kind(kind);
         if chosen.scales.is_empty() {
-            return Err(self.unclear("no scale is of the kind asked for; the sidecar .json says of which kind each is"));
+            return Err(self.unclear(
+                "no scale is of the kind asked for; the sidecar .json says of which kind each is",
+            ));
         }
         Ok(chosen)
     }
 
-    fn rating_scale(&self, noise: Noise, table: &RatingsTable) -> Result<RatingScale, WorkflowError> {
-        let Noise { raters, rater_sd, .. } = noise;
+    fn rating_scale(
+        &self,
+        noise: Noise,
+        table: &RatingsTable,
+    ) -> Result<RatingScale, WorkflowError> {
+        let Noise {
+            raters, rater_sd, ..
+        } = noise;
         let all = |kind| table.scales.iter().all(|(_, scale)| scale.kind == kind);
         match (rater_sd, range(table)) {
             (None, _) if all(Kind::Category) => Ok(RatingScale::Proportions { raters }),

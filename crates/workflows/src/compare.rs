@@ -30,7 +30,11 @@ pub struct ChoicesSummary {
 ///
 /// # Errors
 /// [`WorkflowError`] of reading, [`WorkflowError::NothingShared`] if no triplet is in both.
-pub fn compare_choices(a: &ChoiceFile, b: &ChoiceFile, run: Run<'_>) -> Result<ChoicesSummary, WorkflowError> {
+pub fn compare_choices(
+    a: &ChoiceFile,
+    b: &ChoiceFile,
+    run: Run<'_>,
+) -> Result<ChoicesSummary, WorkflowError> {
     let [ours, theirs] = [choices::read(a, None, run)?, choices::read(b, None, run)?];
     if let (Some(left), Some(right)) = (&ours.stimuli, &theirs.stimuli) {
         same_stimuli((&a.path, left), (&b.path, right))?;
@@ -38,9 +42,15 @@ pub fn compare_choices(a: &ChoiceFile, b: &ChoiceFile, run: Run<'_>) -> Result<C
     let [ours, theirs] = [ours.table.choices, theirs.table.choices];
     let agreement = agreement(&ours, &theirs);
     if agreement.triplets == 0 {
-        return Err(WorkflowError::NothingShared { left: a.path.clone(), right: b.path.clone() });
+        return Err(WorkflowError::NothingShared {
+            left: a.path.clone(),
+            right: b.path.clone(),
+        });
     }
-    Ok(ChoicesSummary { n: [ours.len(), theirs.len()], agreement })
+    Ok(ChoicesSummary {
+        n: [ours.len(), theirs.len()],
+        agreement,
+    })
 }
 
 /// Which embeddings to compare.
@@ -100,12 +110,23 @@ pub struct Match {
 /// # Errors
 /// [`WorkflowError`] of reading and scoring; [`WorkflowError::StimuliDiffer`] where both files name
 /// their stimuli and these are not the same, in the same order.
-pub fn compare_embeddings(request: &EmbeddingsRequest, run: Run<'_>) -> Result<EmbeddingsSummary, WorkflowError> {
-    let [a, b] = [read_embedding(&request.first)?, read_embedding(&request.second)?];
+pub fn compare_embeddings(
+    request: &EmbeddingsRequest,
+    run: Run<'_>,
+) -> Result<EmbeddingsSummary, WorkflowError> {
+    let [a, b] = [
+        read_embedding(&request.first)?,
+        read_embedding(&request.second)?,
+    ];
     let n_items = a.embedding.n_stimuli();
     if n_items != b.embedding.n_stimuli() {
         let (left, right) = (n_items, b.embedding.n_stimuli());
-        return Err(EvaluationError::Mismatch { what: "stimuli of the two embeddings", left, right }.into());
+        return Err(EvaluationError::Mismatch {
+            what: "stimuli of the two embeddings",
+            left,
+            right,
+        }
+        .into());
     }
     if let (Some(left), Some(right)) = (&a.stimuli, &b.stimuli) {
         same_stimuli((&request.first, left), (&request.second, right))?;
@@ -114,9 +135,15 @@ pub fn compare_embeddings(request: &EmbeddingsRequest, run: Run<'_>) -> Result<E
     let scores = match &request.triplets {
         None => None,
         Some(file) => {
-            let file = ChoiceFile { n_stimuli: Some(n_items), ..file.clone() };
+            let file = ChoiceFile {
+                n_stimuli: Some(n_items),
+                ..file.clone()
+            };
             let choices = choices::read(&file, None, run)?.table.choices;
-            let [first, second] = [score(&a, &choices, &request.scoring)?, score(&b, &choices, &request.scoring)?];
+            let [first, second] = [
+                score(&a, &choices, &request.scoring)?,
+                score(&b, &choices, &request.scoring)?,
+            ];
             Some(Scores {
                 first: accuracy::summarise(&choices, &first, request.resampling)?,
                 second: accuracy::summarise(&choices, &second, request.resampling)?,
@@ -126,7 +153,13 @@ pub fn compare_embeddings(request: &EmbeddingsRequest, run: Run<'_>) -> Result<E
     };
     let matches = match_dimensions(&a, &b)?;
     let r: Vec<f64> = matches.iter().map(|m| m.r).collect();
-    Ok(EmbeddingsSummary { n_items, dims: [a.n_dims(), b.n_dims()], mean_r: fisher_mean(&r), matches, scores })
+    Ok(EmbeddingsSummary {
+        n_items,
+        dims: [a.n_dims(), b.n_dims()],
+        mean_r: fisher_mean(&r),
+        matches,
+        scores,
+    })
 }
 
 fn match_dimensions(a: &Embedding, b: &Embedding) -> Result<Vec<Match>, WorkflowError> {
@@ -134,8 +167,14 @@ fn match_dimensions(a: &Embedding, b: &Embedding) -> Result<Vec<Match>, Workflow
     let mut r = cross_correlation(a.view(), b.view());
     r.mapv_inplace(|r| if r.is_nan() { 0.0 } else { r });
     let pairs = best_matching(r.view())?;
-    let mut matches: Vec<Match> =
-        pairs.into_iter().map(|(i, j)| Match { first: i + 1, second: j + 1, r: r[[i, j]] }).collect();
+    let mut matches: Vec<Match> = pairs
+        .into_iter()
+        .map(|(i, j)| Match {
+            first: i + 1,
+            second: j + 1,
+            r: r[[i, j]],
+        })
+        .collect();
     matches.sort_by(|x, y| y.r.total_cmp(&x.r));
     Ok(matches)
 }

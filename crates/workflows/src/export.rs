@@ -7,7 +7,8 @@ use emotome_stimuli::output::{OutputError, Overwrite};
 use emotome_stimuli::provenance::Provenance;
 use emotome_stimuli::run::Run;
 use emotome_triplets::formats::{
-    ChoiceTable, Extras, Format, FormatError, ItemTokens, Labels, PresentedOrder, TableColumns, WriteOptions,
+    ChoiceTable, Extras, Format, FormatError, ItemTokens, Labels, PresentedOrder, TableColumns,
+    WriteOptions,
 };
 use emotome_triplets::journal::{AgentId, Journal};
 use emotome_triplets::{ChoiceSet, Split};
@@ -72,7 +73,10 @@ pub fn losses(table: &ChoiceTable, to: Format) -> Vec<&'static str> {
     let order = table.presented_order == PresentedOrder::Known && !to.keeps_order();
     let extras = table.extras != Extras::default() && !to.keeps_extras();
     let order = order.then_some("the presented order");
-    order.into_iter().chain(extras.then_some("trial numbers, agents, raters, times, replicates and splits")).collect()
+    order
+        .into_iter()
+        .chain(extras.then_some("trial numbers, agents, raters, times, replicates and splits"))
+        .collect()
 }
 
 pub(crate) fn write_choices(
@@ -83,9 +87,25 @@ pub(crate) fn write_choices(
     by_key: bool,
     overwrite: Overwrite,
 ) -> Result<(), WorkflowError> {
-    let tokens = if by_key { ItemTokens::Keys } else { ItemTokens::Ids };
-    let columns = TableColumns { tokens, ..TableColumns::default() };
-    to.write(out, table, &WriteOptions { stimuli, columns, overwrite, ..WriteOptions::default() })?;
+    let tokens = if by_key {
+        ItemTokens::Keys
+    } else {
+        ItemTokens::Ids
+    };
+    let columns = TableColumns {
+        tokens,
+        ..TableColumns::default()
+    };
+    to.write(
+        out,
+        table,
+        &WriteOptions {
+            stimuli,
+            columns,
+            overwrite,
+            ..WriteOptions::default()
+        },
+    )?;
     Ok(())
 }
 
@@ -107,13 +127,26 @@ pub(crate) fn refuse_existing(
 /// open whose choices are meant.
 pub fn export(request: &ExportRequest, run: Run<'_>) -> Result<ExportSummary, WorkflowError> {
     let to = request.to.map_or_else(|| format_of(&request.out), Ok)?;
-    refuse_existing(request.overwrite, [request.out.clone(), request.out.with_extension("json")])?;
+    refuse_existing(
+        request.overwrite,
+        [request.out.clone(), request.out.with_extension("json")],
+    )?;
     let (input, table, stimuli, inferred, agent) = match &request.from {
         ExportFrom::File(file) => {
             let imported = choices::read(file, None, run)?;
-            (&file.path, imported.table, imported.stimuli, imported.n_inferred, None)
+            (
+                &file.path,
+                imported.table,
+                imported.stimuli,
+                imported.n_inferred,
+                None,
+            )
         }
-        ExportFrom::Journal { path, agent, splits } => {
+        ExportFrom::Journal {
+            path,
+            agent,
+            splits,
+        } => {
             let journal = Journal::open(path)?;
             let (id, name) = one_agent(&journal, agent.as_deref())?;
             let table = table_of(&journal, id, &name, splits, run)?;
@@ -121,9 +154,19 @@ pub fn export(request: &ExportRequest, run: Run<'_>) -> Result<ExportSummary, Wo
         }
     };
     if table.choices.is_empty() {
-        return Err(FormatError::Empty { path: input.clone() }.into());
+        return Err(FormatError::Empty {
+            path: input.clone(),
+        }
+        .into());
     }
-    write_choices(&request.out, to, &table, stimuli.as_ref(), request.keys, request.overwrite)?;
+    write_choices(
+        &request.out,
+        to,
+        &table,
+        stimuli.as_ref(),
+        request.keys,
+        request.overwrite,
+    )?;
     let summary = ExportSummary {
         n: table.choices.len(),
         n_items: table.choices.n_stimuli(),
@@ -140,7 +183,10 @@ pub fn export(request: &ExportRequest, run: Run<'_>) -> Result<ExportSummary, Wo
 }
 
 /// The agent of a name, or the only one there is.
-pub(crate) fn one_agent(journal: &Journal, name: Option<&str>) -> Result<(AgentId, String), WorkflowError> {
+pub(crate) fn one_agent(
+    journal: &Journal,
+    name: Option<&str>,
+) -> Result<(AgentId, String), WorkflowError> {
     if let Some(name) = name {
         return Ok((journal.agent(name)?, name.to_owned()));
     }
@@ -160,9 +206,13 @@ fn table_of(
     splits: &[Split],
     run: Run<'_>,
 ) -> Result<ChoiceTable, WorkflowError> {
-    let (mut choices, mut numbers, mut replicates, mut kept) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut choices, mut numbers, mut replicates, mut kept) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut read = 0_u64;
-    run.progress.begin("reading the journal", Some(journal.standing(agent)?.choices()));
+    run.progress.begin(
+        "reading the journal",
+        Some(journal.standing(agent)?.choices()),
+    );
     journal.for_each_choice(agent, |stored| {
         read += 1;
         if read.is_multiple_of(65_536) {
@@ -181,7 +231,10 @@ fn table_of(
         Ok(())
     })?;
     run.progress.end();
-    let agents = Labels { names: vec![name.to_owned()], codes: vec![0; choices.len()] };
+    let agents = Labels {
+        names: vec![name.to_owned()],
+        codes: vec![0; choices.len()],
+    };
     Ok(ChoiceTable {
         choices: ChoiceSet::new(journal.design().n_stimuli(), choices)?,
         presented_order: PresentedOrder::Known,

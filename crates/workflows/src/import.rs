@@ -115,11 +115,18 @@ pub struct ImportSummary {
 /// [`WorkflowError`] of reading stimuli and reference, and of writing.
 pub fn import(request: &ImportRequest, run: Run<'_>) -> Result<ImportSummary, WorkflowError> {
     let out = &request.out;
-    let format = request.format.map_or_else(|| format_of(&request.file), Ok)?;
+    let format = request
+        .format
+        .map_or_else(|| format_of(&request.file), Ok)?;
     let to = format_of(out)?;
     let left_out_file = out.with_extension("left_out.tsv");
     let keys_file = out.with_extension("stimuli.txt");
-    let files = [out.clone(), out.with_extension("json"), left_out_file.clone(), keys_file.clone()];
+    let files = [
+        out.clone(),
+        out.with_extension("json"),
+        left_out_file.clone(),
+        keys_file.clone(),
+    ];
     refuse_existing(request.overwrite, files)?;
     let listed = match &request.stimuli {
         StimuliFrom::List(path) => Some(read_stimuli(path)?),
@@ -130,7 +137,13 @@ pub fn import(request: &ImportRequest, run: Run<'_>) -> Result<ImportSummary, Wo
         (Some(set), ..) => Stimuli::Set(set),
         (_, StimuliFrom::Count(n), _) => Stimuli::Count(*n),
         // Keys that only the file knows cannot be rows of the reference.
-        (_, _, Some(EmbeddingFile { stimuli: Some(set), .. })) => Stimuli::Set(set),
+        (
+            _,
+            _,
+            Some(EmbeddingFile {
+                stimuli: Some(set), ..
+            }),
+        ) => Stimuli::Set(set),
         (_, _, Some(file)) => Stimuli::Count(file.embedding.n_stimuli()),
         _ => Stimuli::Infer,
     };
@@ -141,16 +154,26 @@ pub fn import(request: &ImportRequest, run: Run<'_>) -> Result<ImportSummary, Wo
     let similarity = |a: StimulusId, b: StimulusId| {
         reference.as_ref().map_or(f64::NAN, |file| {
             let (a, b) = (file.embedding.row(a.index()), file.embedding.row(b.index()));
-            a.iter().zip(b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum()
+            a.iter()
+                .zip(b)
+                .map(|(&x, &y)| f64::from(x) * f64::from(y))
+                .sum()
         })
     };
-    let asked = if reference.is_some() { Reference::Similarity(&similarity) } else { Reference::Itself };
+    let asked = if reference.is_some() {
+        Reference::Similarity(&similarity)
+    } else {
+        Reference::Itself
+    };
     let (imported, detection) = formats::import(&request.file, format, &options, asked, run)?;
     let keys = listed.as_ref().or(imported.stimuli.as_ref());
     let by_key = to == Format::Table && imported.stimuli.is_some();
     let lost = losses(&imported.table, to);
     if imported.table.choices.is_empty() {
-        return Err(formats::FormatError::Empty { path: request.file.clone() }.into());
+        return Err(formats::FormatError::Empty {
+            path: request.file.clone(),
+        }
+        .into());
     }
     write_choices(out, to, &imported.table, keys, by_key, request.overwrite)?;
     let has_left_out = !imported.left_out.is_empty();
@@ -178,7 +201,11 @@ pub fn import(request: &ImportRequest, run: Run<'_>) -> Result<ImportSummary, Wo
         comment_lines: imported.comment_lines,
         ignored_columns: imported.ignored_columns,
         left_out: imported.left_out.len(),
-        without_choice: imported.left_out.iter().filter(|row| row.reason.is_no_choice()).count(),
+        without_choice: imported
+            .left_out
+            .iter()
+            .filter(|row| row.reason.is_no_choice())
+            .count(),
         left_out_file: has_left_out.then_some(left_out_file),
         lost,
         detection,
@@ -214,7 +241,10 @@ fn read_options<'a>(
         None => {}
         Some(StatedOdd::Item(column)) if is_table => {
             let place = [OddColumn::First, OddColumn::Second, OddColumn::Third];
-            let at = place.iter().position(|place| place == column).unwrap_or_default();
+            let at = place
+                .iter()
+                .position(|place| place == column)
+                .unwrap_or_default();
             columns.odd = OddBy::Item(columns.items[at].clone());
             // A column that always has the odd one says nothing of where it was shown.
             order = Some(PresentedOrder::LostOddLast);
@@ -226,11 +256,17 @@ fn read_options<'a>(
         }
         Some(StatedOdd::Named(name)) if is_table => columns.odd = OddBy::Place(name.clone()),
         Some(StatedOdd::Named(column)) => {
-            return Err(WorkflowError::OddNeedsTable { column: column.clone(), format });
+            return Err(WorkflowError::OddNeedsTable {
+                column: column.clone(),
+                format,
+            });
         }
     }
     Ok(ReadOptions {
-        convention: Some(Convention { odd, base: request.base.unwrap_or(own.base) }),
+        convention: Some(Convention {
+            odd,
+            base: request.base.unwrap_or(own.base),
+        }),
         leave_out_bad_rows: request.leave_out_bad_rows,
         presented_order: order,
         columns,
@@ -250,7 +286,11 @@ fn check_reference(
         Stimuli::Infer => file.embedding.n_stimuli(),
     };
     if n != file.embedding.n_stimuli() {
-        return Err(EmbeddingError::StimulusCount { embedding: file.embedding.n_stimuli(), choices: n }.into());
+        return Err(EmbeddingError::StimulusCount {
+            embedding: file.embedding.n_stimuli(),
+            choices: n,
+        }
+        .into());
     }
     if let (Some(left), Some(right), StimuliFrom::List(path), Some(reference)) =
         (listed, &file.stimuli, &request.stimuli, &request.reference)
@@ -265,8 +305,14 @@ pub(crate) fn same_stimuli(
     (left, ours): (&Path, &StimulusSet),
     (right, theirs): (&Path, &StimulusSet),
 ) -> Result<(), WorkflowError> {
-    let key = |set: &StimulusSet, row| set.keys().get(row).map_or_else(String::new, ToString::to_string);
-    match (0..ours.len().max(theirs.len())).find(|&row| ours.keys().get(row) != theirs.keys().get(row)) {
+    let key = |set: &StimulusSet, row| {
+        set.keys()
+            .get(row)
+            .map_or_else(String::new, ToString::to_string)
+    };
+    match (0..ours.len().max(theirs.len()))
+        .find(|&row| ours.keys().get(row) != theirs.keys().get(row))
+    {
         None => Ok(()),
         Some(row) => Err(WorkflowError::StimuliDiffer {
             left: left.into(),
@@ -278,7 +324,11 @@ pub(crate) fn same_stimuli(
     }
 }
 
-fn write_left_out(path: &Path, rows: &[LeftOut], overwrite: Overwrite) -> Result<(), WorkflowError> {
+fn write_left_out(
+    path: &Path,
+    rows: &[LeftOut],
+    overwrite: Overwrite,
+) -> Result<(), WorkflowError> {
     use std::fmt::Write;
     let mut text = String::from("line\treason\n");
     for row in rows {

@@ -75,7 +75,10 @@ impl From<&Standing> for Outcomes {
 pub fn show(path: &Path) -> Result<JournalSummary, WorkflowError> {
     let journal = Journal::open(path)?;
     let agents = journal.agents()?.into_iter().map(|(id, agent)| {
-        Ok(AgentSummary { agent, outcomes: Outcomes::from(&journal.standing(id)?) })
+        Ok(AgentSummary {
+            agent,
+            outcomes: Outcomes::from(&journal.standing(id)?),
+        })
     });
     Ok(JournalSummary {
         journal: path.into(),
@@ -103,5 +106,9 @@ pub struct VerifySummary {
 /// [`WorkflowError::Journal`] if it cannot be read at all; what is wrong within is in the summary.
 pub fn verify(path: &Path, run: Run<'_>) -> Result<VerifySummary, WorkflowError> {
     let verification = Journal::open(path)?.verify(&run)?;
-    Ok(VerifySummary { journal: path.into(), sound: verification.is_sound(), verification })
+    Ok(VerifySummary {
+        journal: path.into(),
+        sound: verification.is_sound(),
+        verification,
+    })
 }

@@ -18,7 +18,10 @@ pub fn plan(
         Some(trials) => trials,
         None => Plan::of(&design.clone().check()?, params)?.recommended[0],
     };
-    let design = DesignParams { trials, ..design.clone() };
+    let design = DesignParams {
+        trials,
+        ..design.clone()
+    };
     let plan = Plan::of(&design.clone().check()?, params)?;
     Ok((design, plan))
 }

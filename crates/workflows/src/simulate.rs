@@ -60,7 +60,12 @@ pub struct SimulateSummary {
 /// # Errors
 /// [`WorkflowError`] for impossible parameters, more choices than triplets, and writing.
 pub fn simulate(request: &SimulateRequest, run: Run<'_>) -> Result<SimulateSummary, WorkflowError> {
-    let files = ["embedding.npz", "embedding.tsv", "embedding.json", "triplets.npy"];
+    let files = [
+        "embedding.npz",
+        "embedding.tsv",
+        "embedding.json",
+        "triplets.npy",
+    ];
     refuse_existing(request.overwrite, files.map(|file| request.out.join(file)))?;
     let weights = request.plant.plant(request.seed)?;
     let judge = SimulatedJudge::new(weights.view(), request.response, request.seed)?;
@@ -85,7 +90,10 @@ pub fn simulate(request: &SimulateRequest, run: Run<'_>) -> Result<SimulateSumma
     output::folder(&request.out, Overwrite::Replace)?;
     let embedding = write_embedding(&request.out, &planted, None, None, request.overwrite)?;
     let triplets = request.out.join("triplets.npy");
-    let options = WriteOptions { overwrite: request.overwrite, ..WriteOptions::default() };
+    let options = WriteOptions {
+        overwrite: request.overwrite,
+        ..WriteOptions::default()
+    };
     Format::LastOdd.write(&triplets, &choices.into(), &options)?;
     let parameters = serde_json::json!({
         "plant": request.plant, "response": request.response, "trials": request.trials,

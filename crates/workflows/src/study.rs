@@ -1,6 +1,7 @@
 //! Study folders and public data: what comes before any choice.
 
 use crate::WorkflowError;
+use emotome_stimuli::StimulusSet;
 use emotome_stimuli::captions::Captions;
 use emotome_stimuli::fetch::{Fetched, download, register, source};
 use emotome_stimuli::init::{InitReport, Parts, init as make};
@@ -8,7 +9,6 @@ use emotome_stimuli::output::Overwrite;
 use emotome_stimuli::ratings::RatingsTable;
 use emotome_stimuli::run::Run;
 use emotome_stimuli::study::{Manifest, Study};
-use emotome_stimuli::StimulusSet;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -48,7 +48,10 @@ pub struct InitSummary {
 /// # Errors
 /// [`WorkflowError`] of reading the parts; nothing is written unless all could be read.
 pub fn init(request: &InitRequest, run: Run<'_>) -> Result<InitSummary, WorkflowError> {
-    let mut parts = Parts { clips: request.clips.clone(), ..Parts::default() };
+    let mut parts = Parts {
+        clips: request.clips.clone(),
+        ..Parts::default()
+    };
     let mut recognised = Vec::new();
     for path in &request.ratings {
         let (table, known) = RatingsTable::read_known(path)?;
@@ -56,15 +59,26 @@ pub fn init(request: &InitRequest, run: Run<'_>) -> Result<InitSummary, Workflow
         recognised.extend(known);
     }
     parts.captions = request.captions.as_ref().map(Captions::read).transpose()?;
-    let name = request.name.clone().unwrap_or_else(|| folder_name(&request.study));
+    let name = request
+        .name
+        .clone()
+        .unwrap_or_else(|| folder_name(&request.study));
     let manifest = Manifest::new(&name);
     let (_, report) = make(&request.study, manifest, &parts, request.overwrite, run)?;
-    Ok(InitSummary { study: request.study.clone(), name, recognised, report })
+    Ok(InitSummary {
+        study: request.study.clone(),
+        name,
+        recognised,
+        report,
+    })
 }
 
 fn folder_name(folder: &Path) -> String {
     let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    absolute.file_name().map_or_else(|| "study".to_owned(), |name| name.to_string_lossy().into_owned())
+    absolute.file_name().map_or_else(
+        || "study".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
 }
 
 /// The stimuli that a study folder, or a text with one key a line, lists in order.
@@ -76,9 +90,14 @@ pub fn read_stimuli(path: &Path) -> Result<StimulusSet, WorkflowError> {
     if path.is_dir() {
         return Ok(Study::open(path)?.stimuli);
     }
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| WorkflowError::Stimuli { path: path.into(), source })?;
-    let keys = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    let text = std::fs::read_to_string(path).map_err(|source| WorkflowError::Stimuli {
+        path: path.into(),
+        source,
+    })?;
+    let keys = text
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty());
     Ok(StimulusSet::from_labels(keys)?)
 }
 
@@ -122,7 +141,10 @@ pub struct FetchSummary {
 pub fn fetch(request: &FetchRequest, run: Run<'_>) -> Result<FetchSummary, WorkflowError> {
     use emotome_stimuli::fetch::FetchError;
     let known = source(&request.source)?;
-    let folder = request.out.clone().unwrap_or_else(|| Path::new("data").join(&known.id));
+    let folder = request
+        .out
+        .clone()
+        .unwrap_or_else(|| Path::new("data").join(&known.id));
     let mut summary = FetchSummary {
         source: &known.id,
         title: &known.title,
@@ -133,7 +155,9 @@ pub fn fetch(request: &FetchRequest, run: Run<'_>) -> Result<FetchSummary, Workf
         by_hand: Vec::new(),
     };
     if let Some(from) = &request.from {
-        summary.fetched.push(register(known, from, folder, request.overwrite)?);
+        summary
+            .fetched
+            .push(register(known, from, folder, request.overwrite)?);
         return Ok(summary);
     }
     let mut last = None;

@@ -2,9 +2,9 @@
 
 use crate::WorkflowError;
 use crate::export::refuse_existing;
+use emotome_judges::collect::Collected;
 use emotome_judges::similarity::SimilarityParams;
 use emotome_judges::tripletize::tripletize as judge_all;
-use emotome_judges::collect::Collected;
 use emotome_judges::{ChoiceRule, FeatureJudge, Similarities};
 use emotome_stats::random::Seed;
 use emotome_stimuli::array::{LabelledMatrix, read_matrix};
@@ -57,13 +57,23 @@ pub struct TripletizeSummary {
 ///
 /// # Errors
 /// [`WorkflowError`] of reading, of the design (more choices than triplets) and of writing.
-pub fn tripletize(request: &TripletizeRequest, run: Run<'_>) -> Result<TripletizeSummary, WorkflowError> {
+pub fn tripletize(
+    request: &TripletizeRequest,
+    run: Run<'_>,
+) -> Result<TripletizeSummary, WorkflowError> {
     let format = crate::choices::format_of(&request.out)?;
-    refuse_existing(request.overwrite, [request.out.clone(), request.out.with_extension("json")])?;
+    refuse_existing(
+        request.overwrite,
+        [request.out.clone(), request.out.with_extension("json")],
+    )?;
     let LabelledMatrix { values, rows, .. } = read_matrix(&request.features)?;
     let n_items = values.nrows();
     let similarities = Similarities::new(values.view(), request.similarity)?;
-    let warnings = similarities.warnings().iter().map(ToString::to_string).collect();
+    let warnings = similarities
+        .warnings()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let judge = FeatureJudge::new(similarities, request.rule, request.seed)?;
     let design = DesignParams {
         trials: request.trials,
@@ -95,5 +105,11 @@ pub fn tripletize(request: &TripletizeRequest, run: Run<'_>) -> Result<Tripletiz
     let mut provenance = Provenance::new(request.command.clone(), Some(request.seed.0), parameters);
     provenance.add_input(&request.features)?;
     provenance.write_beside(&request.out, request.overwrite)?;
-    Ok(TripletizeSummary { n_items, n, counts: made.counts, warnings, out: request.out.clone() })
+    Ok(TripletizeSummary {
+        n_items,
+        n,
+        counts: made.counts,
+        warnings,
+        out: request.out.clone(),
+    })
 }

@@ -22,6 +22,10 @@ impl Check {
     pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
         let findings = check(&self.study, session.run());
         session.show(&findings.to_json(), |_| findings.render(self.limit))?;
-        if findings.count(Severity::Error) > 0 { Err(Failure::Findings) } else { Ok(()) }
+        if findings.count(Severity::Error) > 0 {
+            Err(Failure::Findings)
+        } else {
+            Ok(())
+        }
     }
 }

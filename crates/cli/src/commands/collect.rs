@@ -121,7 +121,9 @@ pub(crate) struct Collect {
 }
 
 fn parse_shard(text: &str) -> Result<(u64, u64), String> {
-    let parts = text.split_once('/').and_then(|(i, k)| Some((i.parse().ok()?, k.parse().ok()?)));
+    let parts = text
+        .split_once('/')
+        .and_then(|(i, k)| Some((i.parse().ok()?, k.parse().ok()?)));
     match parts {
         Some((index, count)) if index < count => Ok((index, count)),
         _ => Err("expected I/K with I from 0 to K − 1, e.g. 0/4".to_owned()),
@@ -131,7 +133,9 @@ fn parse_shard(text: &str) -> Result<(u64, u64), String> {
 impl Collect {
     fn agent(&self) -> Result<AgentSpec, Failure> {
         let table = || {
-            self.table.clone().ok_or_else(|| Failure::Error("this judge needs --table FILE".to_owned()))
+            self.table
+                .clone()
+                .ok_or_else(|| Failure::Error("this judge needs --table FILE".to_owned()))
         };
         Ok(match self.judge {
             JudgeName::Features => AgentSpec::Features {
@@ -164,10 +168,20 @@ impl Collect {
                 }),
             }),
             JudgeName::Simulated => {
-                let items = self.items.ok_or_else(|| Failure::Error("this judge needs --items N".to_owned()))?;
+                let items = self
+                    .items
+                    .ok_or_else(|| Failure::Error("this judge needs --items N".to_owned()))?;
                 AgentSpec::Simulated {
-                    plant: PlantParams { density: self.density, scale: self.scale, ..PlantParams::new(items, self.dims) },
-                    response: ResponseParams { lapse: self.lapse, position_bias: self.position_bias, ..ResponseParams::default() },
+                    plant: PlantParams {
+                        density: self.density,
+                        scale: self.scale,
+                        ..PlantParams::new(items, self.dims)
+                    },
+                    response: ResponseParams {
+                        lapse: self.lapse,
+                        position_bias: self.position_bias,
+                        ..ResponseParams::default()
+                    },
                     fault: match self.fault {
                         None => Fault::None,
                         Some(FaultName::OneDimensional) => Fault::OneDimensional,
@@ -180,10 +194,18 @@ impl Collect {
     }
 
     pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
-        let stem = self.table.as_ref().and_then(|path| path.file_stem()).map(|stem| stem.to_string_lossy().into_owned());
+        let stem = self
+            .table
+            .as_ref()
+            .and_then(|path| path.file_stem())
+            .map(|stem| stem.to_string_lossy().into_owned());
         let request = CollectRequest {
             agent: self.agent()?,
-            name: self.agent.clone().or(stem).unwrap_or_else(|| "simulated".to_owned()),
+            name: self
+                .agent
+                .clone()
+                .or(stem)
+                .unwrap_or_else(|| "simulated".to_owned()),
             journal: self.journal.clone(),
             trials: self.design.trials,
             balance: self.design.balance(),
@@ -204,7 +226,9 @@ impl Collect {
         session.show(&summary, text)?;
         if summary.counts.interrupted {
             let stored = count(summary.standing.settled);
-            return Err(Failure::Interrupted(format!("stopped; {stored} trials are stored: run the same command to go on")));
+            return Err(Failure::Interrupted(format!(
+                "stopped; {stored} trials are stored: run the same command to go on"
+            )));
         }
         Ok(())
     }
@@ -214,9 +238,28 @@ fn text(s: &CollectSummary) -> String {
     let c = &s.counts;
     let mut out = vec![
         ("journal", s.journal.display().to_string()),
-        ("agent", format!("{}, {} stimuli", s.agent, count(s.n_items as u64))),
-        ("now", format!("{} trials judged, {} of them ties; {} were there", count(c.judged), count(c.tied), count(c.skipped))),
-        ("in all", format!("{} of {} trials: {}", count(s.standing.settled), count(s.trials), outcomes(&s.standing))),
+        (
+            "agent",
+            format!("{}, {} stimuli", s.agent, count(s.n_items as u64)),
+        ),
+        (
+            "now",
+            format!(
+                "{} trials judged, {} of them ties; {} were there",
+                count(c.judged),
+                count(c.tied),
+                count(c.skipped)
+            ),
+        ),
+        (
+            "in all",
+            format!(
+                "{} of {} trials: {}",
+                count(s.standing.settled),
+                count(s.trials),
+                outcomes(&s.standing)
+            ),
+        ),
     ];
     for finding in s.diagnostics.iter().flatten() {
         let severity = match finding.severity {
@@ -231,7 +274,10 @@ fn text(s: &CollectSummary) -> String {
         } else {
             String::new()
         };
-        out.push((finding.name, format!("{severity}: {}{advice}", finding.explanation)));
+        out.push((
+            finding.name,
+            format!("{severity}: {}{advice}", finding.explanation),
+        ));
     }
     rows(out)
 }

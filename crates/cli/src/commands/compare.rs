@@ -40,15 +40,26 @@ pub(crate) struct Compare {
 
 impl Compare {
     pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
-        let file = |path, format| ChoiceFile { path, format, n_stimuli: None };
+        let file = |path, format| ChoiceFile {
+            path,
+            format,
+            n_stimuli: None,
+        };
         match (self.embedding, self.triplets) {
             (Some(first), triplets) => {
-                let similarity = if self.euclidean { Similarity::NegativeEuclidean } else { Similarity::Dot };
+                let similarity = if self.euclidean {
+                    Similarity::NegativeEuclidean
+                } else {
+                    Similarity::Dot
+                };
                 let request = EmbeddingsRequest {
                     first,
                     second: self.other,
                     triplets: triplets.map(|path| file(path, self.format)),
-                    scoring: Scoring { similarity, ..Scoring::default() },
+                    scoring: Scoring {
+                        similarity,
+                        ..Scoring::default()
+                    },
                     resampling: Resampling::default(),
                 };
                 session.show(&compare_embeddings(&request, session.run())?, of_embeddings)
@@ -58,7 +69,9 @@ impl Compare {
                 let summary = compare_choices(&file(triplets, self.format), &other, session.run())?;
                 session.show(&summary, of_choices)
             }
-            (None, None) => Err(Failure::Error("give --triplets FILE or --embedding FILE".to_owned())),
+            (None, None) => Err(Failure::Error(
+                "give --triplets FILE or --embedding FILE".to_owned(),
+            )),
         }
     }
 }
@@ -66,35 +79,77 @@ impl Compare {
 fn of_choices(s: &ChoicesSummary) -> String {
     let a = &s.agreement;
     rows([
-        ("choices", format!("{} and {}", count(s.n[0] as u64), count(s.n[1] as u64))),
+        (
+            "choices",
+            format!("{} and {}", count(s.n[0] as u64), count(s.n[1] as u64)),
+        ),
         ("shared triplets", count(a.triplets)),
-        ("agreement", format!(
-            "{:.1} % [{:.1}, {:.1}] (guessing 33.3 %)",
-            100.0 * a.raw, 100.0 * a.raw_ci95.low, 100.0 * a.raw_ci95.high
-        )),
-        ("above chance", format!("{:.1} % of the way from guessing to identical", 100.0 * a.chance_corrected)),
+        (
+            "agreement",
+            format!(
+                "{:.1} % [{:.1}, {:.1}] (guessing 33.3 %)",
+                100.0 * a.raw,
+                100.0 * a.raw_ci95.low,
+                100.0 * a.raw_ci95.high
+            ),
+        ),
+        (
+            "above chance",
+            format!(
+                "{:.1} % of the way from guessing to identical",
+                100.0 * a.chance_corrected
+            ),
+        ),
         ("κ", format!("{:.3}", a.kappa)),
     ])
 }
 
 fn of_embeddings(s: &EmbeddingsSummary) -> String {
-    let mut out = vec![("stimuli", count(s.n_items as u64)), ("dimensions", format!("{} and {}", s.dims[0], s.dims[1]))];
+    let mut out = vec![
+        ("stimuli", count(s.n_items as u64)),
+        ("dimensions", format!("{} and {}", s.dims[0], s.dims[1])),
+    ];
     if let Some(scores) = &s.scores {
         let d = &scores.difference;
         let [a, b] = [&scores.first, &scores.second];
         out.push(("choices", count(d.n as u64)));
-        out.push(("accuracy", format!(
-            "{:.2} % − {:.2} % = {:+.2} points [{:+.2}, {:+.2}], p = {:.2e}",
-            100.0 * a.accuracy, 100.0 * b.accuracy, 100.0 * d.accuracy_difference,
-            100.0 * d.accuracy_difference_ci95.low, 100.0 * d.accuracy_difference_ci95.high, d.accuracy_p
-        )));
-        out.push(("NLL", format!(
-            "{:.4} − {:.4} = {:+.4} [{:+.4}, {:+.4}] nats, p = {:.2e}",
-            a.nll, b.nll, d.nll_difference, d.nll_difference_ci95.low, d.nll_difference_ci95.high, d.nll_p
-        )));
+        out.push((
+            "accuracy",
+            format!(
+                "{:.2} % − {:.2} % = {:+.2} points [{:+.2}, {:+.2}], p = {:.2e}",
+                100.0 * a.accuracy,
+                100.0 * b.accuracy,
+                100.0 * d.accuracy_difference,
+                100.0 * d.accuracy_difference_ci95.low,
+                100.0 * d.accuracy_difference_ci95.high,
+                d.accuracy_p
+            ),
+        ));
+        out.push((
+            "NLL",
+            format!(
+                "{:.4} − {:.4} = {:+.4} [{:+.4}, {:+.4}] nats, p = {:.2e}",
+                a.nll,
+                b.nll,
+                d.nll_difference,
+                d.nll_difference_ci95.low,
+                d.nll_difference_ci95.high,
+                d.nll_p
+            ),
+        ));
     }
-    out.push(("mean r", format!("{:.3} over {} matched dimensions", s.mean_r, s.matches.len())));
-    let pairs = s.matches.iter().map(|m| format!("{}–{} {:.2}", m.first, m.second, m.r));
+    out.push((
+        "mean r",
+        format!(
+            "{:.3} over {} matched dimensions",
+            s.mean_r,
+            s.matches.len()
+        ),
+    ));
+    let pairs = s
+        .matches
+        .iter()
+        .map(|m| format!("{}–{} {:.2}", m.first, m.second, m.r));
     out.push(("matches", pairs.collect::<Vec<_>>().join(", ")));
     rows(out)
 }

@@ -48,15 +48,32 @@ pub(crate) struct Export {
 }
 
 fn parse_split(name: &str) -> Result<Split, String> {
-    Split::from_name(name).ok_or_else(|| format!("expected one of {}", Split::ALL.map(|s| s.to_string()).join(", ")))
+    Split::from_name(name).ok_or_else(|| {
+        format!(
+            "expected one of {}",
+            Split::ALL.map(|s| s.to_string()).join(", ")
+        )
+    })
 }
 
 impl Export {
     pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
         let from = match (self.triplets, self.journal) {
-            (Some(path), _) => ExportFrom::File(ChoiceFile { path, format: self.format, n_stimuli: self.n_items }),
-            (None, Some(path)) => ExportFrom::Journal { path, agent: self.agent, splits: self.split },
-            (None, None) => return Err(Failure::Error("give --triplets FILE or --journal FILE".to_owned())),
+            (Some(path), _) => ExportFrom::File(ChoiceFile {
+                path,
+                format: self.format,
+                n_stimuli: self.n_items,
+            }),
+            (None, Some(path)) => ExportFrom::Journal {
+                path,
+                agent: self.agent,
+                splits: self.split,
+            },
+            (None, None) => {
+                return Err(Failure::Error(
+                    "give --triplets FILE or --journal FILE".to_owned(),
+                ));
+            }
         };
         let request = ExportRequest {
             from,
@@ -73,10 +90,26 @@ impl Export {
 fn text(s: &ExportSummary) -> String {
     let mut out = vec![
         ("choices", count(s.n as u64)),
-        ("stimuli", format!("{}{}", count(s.n_items as u64), if s.n_items_inferred { " (inferred from the file)" } else { "" })),
+        (
+            "stimuli",
+            format!(
+                "{}{}",
+                count(s.n_items as u64),
+                if s.n_items_inferred {
+                    " (inferred from the file)"
+                } else {
+                    ""
+                }
+            ),
+        ),
     ];
     out.extend(s.agent.iter().map(|agent| ("agent", agent.clone())));
-    out.extend(s.lost.iter().map(|what| ("not written", format!("{what}; .csv, .tsv and .parquet keep it"))));
+    out.extend(s.lost.iter().map(|what| {
+        (
+            "not written",
+            format!("{what}; .csv, .tsv and .parquet keep it"),
+        )
+    }));
     out.push(("file", format!("{} ({})", s.out.display(), s.format)));
     rows(out)
 }

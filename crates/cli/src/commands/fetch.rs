@@ -34,18 +34,30 @@ impl Fetch {
             let all = serde_json::json!({ "sources": sources() });
             return session.show(&all, |_| sources().iter().map(listed).collect());
         };
-        let request = FetchRequest { source, from: self.from, out: self.out, overwrite: self.force.get() };
+        let request = FetchRequest {
+            source,
+            from: self.from,
+            out: self.out,
+            overwrite: self.force.get(),
+        };
         session.show(&fetch(&request, session.run())?, text)
     }
 }
 
 fn listed(source: &Source) -> String {
-    let direct = source.files.iter().filter(|file| file.url.is_some()).count();
+    let direct = source
+        .files
+        .iter()
+        .filter(|file| file.url.is_some())
+        .count();
     let how = match (direct, &source.form) {
         (0, Some(form)) => format!("by hand: request it by the form {form}, then --from FILE"),
         (0, None) => format!("by hand from {}, then --from FILE", source.landing),
         (n, _) if n == source.files.len() => "direct".to_owned(),
-        (n, _) => format!("{n} of {} files direct, the others by hand", source.files.len()),
+        (n, _) => format!(
+            "{n} of {} files direct, the others by hand",
+            source.files.len()
+        ),
     };
     let about = [
         ("  cite", source.citation.clone()),
@@ -56,12 +68,27 @@ fn listed(source: &Source) -> String {
 }
 
 fn text(s: &FetchSummary) -> String {
-    let mut out = vec![("source", s.title.to_owned()), ("cite", s.citation.to_owned()), ("terms", s.licence.to_owned())];
+    let mut out = vec![
+        ("source", s.title.to_owned()),
+        ("cite", s.citation.to_owned()),
+        ("terms", s.licence.to_owned()),
+    ];
     out.extend(s.note.map(|note| ("note", note.to_owned())));
     for file in &s.fetched {
-        let came = if file.transferred > 0 { format!("{} transferred", bytes(file.transferred)) } else { "was there".to_owned() };
+        let came = if file.transferred > 0 {
+            format!("{} transferred", bytes(file.transferred))
+        } else {
+            "was there".to_owned()
+        };
         let checked = serde_json::to_string(&file.origin.verified).unwrap_or_default();
-        out.push(("file", format!("{} ({came}, checked by {})", file.path.display(), checked.trim_matches('"'))));
+        out.push((
+            "file",
+            format!(
+                "{} ({came}, checked by {})",
+                file.path.display(),
+                checked.trim_matches('"')
+            ),
+        ));
     }
     out.extend(s.by_hand.iter().map(|how| ("by hand", how.clone())));
     rows(out)

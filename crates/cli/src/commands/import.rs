@@ -72,7 +72,9 @@ fn parse_base(text: &str) -> Result<Base, String> {
 
 fn parse_items(text: &str) -> Result<[String; 3], String> {
     let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
-    names.try_into().map_err(|found: Vec<String>| format!("{} names found, expected three", found.len()))
+    names
+        .try_into()
+        .map_err(|found: Vec<String>| format!("{} names found, expected three", found.len()))
 }
 
 impl Import {
@@ -101,32 +103,79 @@ impl Import {
 
 fn text(s: &ImportSummary) -> String {
     let mut out = vec![
-        ("choices", format!("{} of {} rows", count(s.n as u64), count(s.rows))),
-        ("stimuli", format!(
-            "{}{}, {} of them shown",
-            count(s.n_items as u64),
-            if s.n_items_inferred { " (inferred from the file; state --n-items to be sure)" } else { "" },
-            count(s.n_items_seen as u64)
-        )),
+        (
+            "choices",
+            format!("{} of {} rows", count(s.n as u64), count(s.rows)),
+        ),
+        (
+            "stimuli",
+            format!(
+                "{}{}, {} of them shown",
+                count(s.n_items as u64),
+                if s.n_items_inferred {
+                    " (inferred from the file; state --n-items to be sure)"
+                } else {
+                    ""
+                },
+                count(s.n_items_seen as u64)
+            ),
+        ),
         ("read as", format!("{}, {}", s.format, s.convention)),
-        ("test", s.detection.to_string()),
     ];
+    for (k, score) in s.detection.scores.iter().enumerate() {
+        let ci = score.accuracy_ci95;
+        out.push((
+            if k == 0 { "test" } else { "" },
+            format!(
+                "{}: odd one as expected in {:.1} % [{:.1}, {:.1}] of {} rows (guessing 33.3 %)",
+                score.convention,
+                100.0 * score.accuracy,
+                100.0 * ci.low,
+                100.0 * ci.high,
+                count(score.rows)
+            ),
+        ));
+    }
+    out.extend(
+        s.detection
+            .undecided
+            .iter()
+            .map(|why| ("undecided", why.clone())),
+    );
     if !s.presented_order_known {
-        out.push(("order", "the file does not say in which order stimuli were shown".to_owned()));
+        out.push((
+            "order",
+            "the file does not say in which order stimuli were shown".to_owned(),
+        ));
     }
     if let Some(path) = &s.left_out_file {
-        out.push(("left out", format!(
-            "{} rows, {} of them without a choice: {}",
-            count(s.left_out as u64),
-            count(s.without_choice as u64),
-            path.display()
-        )));
+        out.push((
+            "left out",
+            format!(
+                "{} rows, {} of them without a choice: {}",
+                count(s.left_out as u64),
+                count(s.without_choice as u64),
+                path.display()
+            ),
+        ));
     }
     if !s.ignored_columns.is_empty() {
-        out.push(("not read", format!("columns {}", s.ignored_columns.join(", "))));
+        out.push((
+            "not read",
+            format!("columns {}", s.ignored_columns.join(", ")),
+        ));
     }
-    out.extend(s.lost.iter().map(|what| ("not written", format!("{what}; .csv, .tsv and .parquet keep it"))));
-    out.extend(s.stimuli.iter().map(|path| ("keys", path.display().to_string())));
+    out.extend(s.lost.iter().map(|what| {
+        (
+            "not written",
+            format!("{what}; .csv, .tsv and .parquet keep it"),
+        )
+    }));
+    out.extend(
+        s.stimuli
+            .iter()
+            .map(|path| ("keys", path.display().to_string())),
+    );
     out.push(("file", s.out.display().to_string()));
     rows(out)
 }

@@ -52,14 +52,38 @@ fn text(s: &InitSummary) -> String {
         ("stimuli", count(r.stimuli as u64)),
         ("with media", count(r.with_media as u64)),
         ("with captions", count(r.with_captions as u64)),
-        ("sensitive", format!("{} flagged by the limits in study.toml", count(r.sensitive as u64))),
+        (
+            "sensitive",
+            format!(
+                "{} flagged by the limits in study.toml",
+                count(r.sensitive as u64)
+            ),
+        ),
     ];
-    out.extend(s.recognised.iter().map(|name| ("recognised", format!("the ratings of {name}"))));
+    out.extend(
+        s.recognised
+            .iter()
+            .map(|name| ("recognised", format!("the ratings of {name}"))),
+    );
     if r.other_files > 0 {
-        out.push(("other files", format!("{} in the folder of clips, left alone", count(r.other_files as u64))));
+        out.push((
+            "other files",
+            format!(
+                "{} in the folder of clips, left alone",
+                count(r.other_files as u64)
+            ),
+        ));
     }
     for left in &r.left_out {
-        out.push(("left out", format!("{} of {}, the first {}", count(left.n as u64), left.part, left.first)));
+        out.push((
+            "left out",
+            format!(
+                "{} of {}, the first {}",
+                count(left.n as u64),
+                left.part,
+                left.first
+            ),
+        ));
     }
     out.push(("next", format!("emotome check {folder}")));
     rows(out)

@@ -37,7 +37,11 @@ impl JournalCommand {
             Action::Verify { journal } => {
                 let summary = verify(&journal, session.run())?;
                 session.show(&summary, verdict)?;
-                if summary.sound { Ok(()) } else { Err(Failure::Findings) }
+                if summary.sound {
+                    Ok(())
+                } else {
+                    Err(Failure::Findings)
+                }
             }
         }
     }
@@ -47,10 +51,21 @@ fn contents(s: &JournalSummary) -> String {
     let mut out = vec![
         ("journal", s.journal.display().to_string()),
         ("stimuli", count(s.design.n_stimuli as u64)),
-        ("trials", format!("{} of the design, for each agent", count(s.trials))),
+        (
+            "trials",
+            format!("{} of the design, for each agent", count(s.trials)),
+        ),
     ];
     for agent in &s.agents {
-        out.push(("agent", format!("{} ({}): {}", agent.agent.name, agent.agent.model, outcomes(&agent.outcomes))));
+        out.push((
+            "agent",
+            format!(
+                "{} ({}): {}",
+                agent.agent.name,
+                agent.agent.model,
+                outcomes(&agent.outcomes)
+            ),
+        ));
     }
     rows(out)
 }
@@ -58,7 +73,10 @@ fn contents(s: &JournalSummary) -> String {
 /// Counts of outcomes in words; what did not happen is not named.
 pub(super) fn outcomes(o: &Outcomes) -> String {
     let [a, b, c] = o.by_position.map(count);
-    let mut text = format!("{} choices (first {a}, second {b}, third {c})", count(o.choices));
+    let mut text = format!(
+        "{} choices (first {a}, second {b}, third {c})",
+        count(o.choices)
+    );
     for (n, name) in [
         (o.invalid, "invalid"),
         (o.ambiguous, "ambiguous"),
@@ -80,8 +98,19 @@ fn verdict(s: &VerifySummary) -> String {
         ("choices", count(v.choices)),
         ("attempts without", count(v.attempts)),
         ("replies", count(v.replies)),
-        ("verdict", if s.sound { "sound".to_owned() } else { format!("{} problems", count(v.problem_count)) }),
+        (
+            "verdict",
+            if s.sound {
+                "sound".to_owned()
+            } else {
+                format!("{} problems", count(v.problem_count))
+            },
+        ),
     ];
-    out.extend(v.problems.iter().map(|problem| ("problem", problem.to_string())));
+    out.extend(
+        v.problems
+            .iter()
+            .map(|problem| ("problem", problem.to_string())),
+    );
     rows(out)
 }

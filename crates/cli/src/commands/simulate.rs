@@ -46,8 +46,16 @@ pub(crate) struct Simulate {
 impl Simulate {
     pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
         let request = SimulateRequest {
-            plant: PlantParams { density: self.density, scale: self.scale, ..PlantParams::new(self.items, self.dims) },
-            response: ResponseParams { lapse: self.lapse, position_bias: self.position_bias, ..ResponseParams::default() },
+            plant: PlantParams {
+                density: self.density,
+                scale: self.scale,
+                ..PlantParams::new(self.items, self.dims)
+            },
+            response: ResponseParams {
+                lapse: self.lapse,
+                position_bias: self.position_bias,
+                ..ResponseParams::default()
+            },
             trials: self.triplets,
             seed: self.seed.get(),
             out: self.out,
@@ -60,8 +68,26 @@ impl Simulate {
 
 fn text(s: &SimulateSummary) -> String {
     rows([
-        ("planted", format!("{} stimuli × {} dimensions: {}", s.n_items, s.dims, s.embedding.display())),
-        ("choices", format!("{}: {}", count(s.n as u64), s.triplets.display())),
-        ("best possible", format!("accuracy {:.1} %, NLL {:.4}", 100.0 * s.best_accuracy, s.best_nll)),
+        (
+            "planted",
+            format!(
+                "{} stimuli × {} dimensions: {}",
+                s.n_items,
+                s.dims,
+                s.embedding.display()
+            ),
+        ),
+        (
+            "choices",
+            format!("{}: {}", count(s.n as u64), s.triplets.display()),
+        ),
+        (
+            "best possible",
+            format!(
+                "accuracy {:.1} %, NLL {:.4}",
+                100.0 * s.best_accuracy,
+                s.best_nll
+            ),
+        ),
     ])
 }

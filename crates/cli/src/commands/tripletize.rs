@@ -58,7 +58,10 @@ fn text(s: &TripletizeSummary) -> String {
     rows([
         ("stimuli", count(s.n_items as u64)),
         ("choices", count(s.n as u64)),
-        ("counts", serde_json::to_string(&s.counts).unwrap_or_default()),
+        (
+            "counts",
+            serde_json::to_string(&s.counts).unwrap_or_default(),
+        ),
         ("file", s.out.display().to_string()),
     ])
 }
