@@ -474,10 +474,14 @@ fn bad_features_are_refused_in_one_line_and_leave_no_file() {
             "{name} left a file"
         );
     }
+    let scored = "--triplets planted/triplets.npy --embedding";
+    scratch.refuses(&format!("evaluate {scored} cut.npz"), &["cut.npz"]);
     scratch.refuses(
-        "evaluate --embedding cut.npz --triplets planted/triplets.npy",
-        &["cut.npz"],
+        &format!("evaluate {scored} nan.npy"),
+        &["nan.npy", "NaN at stimulus 1, dimension 0", "not finite"],
     );
+    scratch.write("small.txt", "1 0\n0 1\n1 1\n");
+    scratch.refuses(&format!("evaluate {scored} small.txt"), &["stimulus", "3"]);
 }
 
 #[test]
@@ -526,6 +530,12 @@ fn import_finds_the_odd_column_and_refuses_flags_that_contradict_the_data() {
     assert!(!scratch.path("out.txt").exists());
     let made = scratch.json(&format!("{import} --out out.txt --odd first --base 1"));
     assert_eq!(made["detection"]["odd"], "first");
+    assert!(made["warnings"].as_array().unwrap().is_empty());
+    let unsure = scratch.json("import first.txt --odd first --out unsure.txt");
+    assert!(
+        unsure["warnings"][0].as_str().unwrap().contains("--base 1"),
+        "{unsure}"
+    );
     assert_eq!(
         fs::read(scratch.path("out.txt")).unwrap(),
         fs::read(scratch.path("last.txt")).unwrap()
@@ -533,6 +543,58 @@ fn import_finds_the_odd_column_and_refuses_flags_that_contradict_the_data() {
     has(
         &made["detection"]["scores"][0],
         &["odd", "base", "rows", "accuracy", "accuracy_ci95"],
+    );
+}
+
+#[test]
+fn tables_are_read_by_the_columns_named() {
+    let scratch = Scratch::new();
+    scratch.write(
+        "raters.csv",
+        "rater,a,b,c,choice,rt\nx,0,1,2,1,300\nx,0,1,3,,\ny,4,1,3,2,\n",
+    );
+    let made = scratch.json("import raters.csv --out raters.tsv");
+    assert_eq!(
+        (
+            &made["n"],
+            &made["without_choice"],
+            &made["ignored_columns"][0]
+        ),
+        (&2.into(), &1.into(), &"rt".into())
+    );
+    let written = fs::read_to_string(scratch.path("raters.tsv")).unwrap();
+    assert_eq!(
+        written,
+        "a\tb\tc\tchoice\trater\n0\t1\t2\t1\tx\n4\t1\t3\t2\ty\n"
+    );
+
+    scratch.write("odd.csv", "i,j,odd\n0,1,2\n3,4,5\n");
+    for odd in ["odd", "last"] {
+        scratch.json(&format!(
+            "import odd.csv --columns i,j,odd --odd {odd} --out {odd}.txt"
+        ));
+        assert_eq!(
+            fs::read_to_string(scratch.path(&format!("{odd}.txt"))).unwrap(),
+            "0 1 2\n3 4 5\n"
+        );
+    }
+    scratch.refuses(
+        "import odd.csv --out x.txt",
+        &["no column \"a\"", "\"odd\"", "--columns"],
+    );
+    scratch.write("plain.txt", "0 1 2\n");
+    scratch.refuses(
+        "import plain.txt --odd winner --out x.txt",
+        &["winner", "first, second or third"],
+    );
+
+    // Keys that only the table has are kept beside numbers.
+    scratch.write("keys.csv", "a,b,c,choice\nowl,cat,dog,1\ncat,dog,bee,3\n");
+    let keyed = scratch.json("import keys.csv --keys --out keyed.txt");
+    assert_eq!(keyed["stimuli"], "keyed.stimuli.txt");
+    assert_eq!(
+        fs::read_to_string(scratch.path("keyed.stimuli.txt")).unwrap(),
+        "bee\ncat\ndog\nowl\n"
     );
 }
 

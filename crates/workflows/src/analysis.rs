@@ -163,7 +163,9 @@ pub struct Analysis {
     pub full_set: Option<FullSet>,
     /// Reproducibility of the consensus across seeds, leave-self-out by construction.
     pub reproducibility: Option<Reproducibility>,
-    /// Published reproducibility of the first seed with the self-match included, for comparison.
+    /// Reproducibility of the first seed in the others, self-match left out.
+    pub first_seed_reproducibility: Option<Reproducibility>,
+    /// Published reproducibility of the first seed, self-match included, for comparison.
     pub published_reproducibility: Option<PublishedReproducibility>,
     /// Refits with fewer dimensions.
     pub nested: Vec<NestedRefit>,
@@ -255,14 +257,15 @@ pub fn analyse(
         .map(|full| full_set(&embedding, full, &full_items, params.seed))
         .transpose()?;
     let runs: Vec<&Embedding> = seeds.iter().collect();
-    let (reproducible, published) = if seeds.len() > 1 {
+    let (reproducible, first_seed, published) = if seeds.len() > 1 {
         let params = ReproducibilityParams { seed: params.seed.0, ..ReproducibilityParams::default() };
         (
             Some(reproducibility(&embedding, &runs, &params, run)?),
+            Some(reproducibility(&seeds[0], &runs, &params, run)?),
             Some(published_reproducibility(&seeds[0], &runs)?),
         )
     } else {
-        (None, None)
+        (None, None, None)
     };
     run.progress.note(&format!("{agent}: refits with fewer dimensions"));
     let nested = nested_refits(&params.nested, &validation, &scoring, |dims| {
@@ -286,6 +289,7 @@ pub fn analyse(
         share_of_ceiling: share,
         full_set,
         reproducibility: reproducible,
+        first_seed_reproducibility: first_seed,
         published_reproducibility: published,
         nested,
         pruning: per_stimulus_pruning(&embedding, &test, &scoring)?,

@@ -182,7 +182,7 @@ fn count(n: usize) -> String {
     emotome_figures::scale::count(n as u64)
 }
 
-fn provenance_rows(request: &DemoRequest) -> Vec<(String, String)> {
+pub(crate) fn provenance_rows(request: &DemoRequest) -> Vec<(String, String)> {
     vec![
         ("Program".into(), format!("emotome {}", env!("CARGO_PKG_VERSION"))),
         ("Command".into(), request.command.join(" ")),
@@ -192,7 +192,7 @@ fn provenance_rows(request: &DemoRequest) -> Vec<(String, String)> {
 }
 
 /// Writes embeddings, `analysis.json`, the report with its figures, and provenance.
-fn finish(
+pub(crate) fn finish(
     request: &DemoRequest,
     frame: Frame,
     material: &Material,

@@ -40,6 +40,8 @@ pub enum WorkflowError {
     #[error(transparent)]
     EmbeddingFile(#[from] emotome_embedding::files::EmbeddingFileError),
     #[error(transparent)]
+    Subset(#[from] emotome_triplets::design::subset::SubsetError),
+    #[error(transparent)]
     Study(#[from] emotome_stimuli::study::StudyError),
     #[error(transparent)]
     Init(#[from] emotome_stimuli::init::InitError),

@@ -99,6 +99,8 @@ pub struct ImportSummary {
     pub left_out_file: Option<PathBuf>,
     /// What the written format cannot hold.
     pub lost: Vec<&'static str>,
+    /// What is doubtful about the file and cannot be tested.
+    pub warnings: Vec<String>,
     /// What the data say about their convention.
     pub detection: Detection,
     /// The file of choices.
@@ -208,6 +210,7 @@ pub fn import(request: &ImportRequest, run: Run<'_>) -> Result<ImportSummary, Wo
             .count(),
         left_out_file: has_left_out.then_some(left_out_file),
         lost,
+        warnings: warnings(request, &imported.convention, &detection),
         detection,
         out: out.clone(),
         stimuli: keys_file,
@@ -220,6 +223,17 @@ pub fn import(request: &ImportRequest, run: Run<'_>) -> Result<ImportSummary, Wo
     }
     provenance.write_beside(out, request.overwrite)?;
     Ok(summary)
+}
+
+fn warnings(request: &ImportRequest, read_as: &Convention, detection: &Detection) -> Vec<String> {
+    let (low, high) = detection.id_range;
+    let open = request.base.is_none() && detection.base.is_none();
+    let unshown = open && read_as.base == Base::Zero && low == 1;
+    let warning = format!(
+        "ids run from 1 to {high} and were taken to count from 0, so that no row shows the first stimulus; if the file \
+         counts from 1, say --base 1 (a reference, --reference, could tell)"
+    );
+    unshown.then_some(warning).into_iter().collect()
 }
 
 fn read_options<'a>(

@@ -9,6 +9,7 @@ pub mod choices;
 pub mod collect;
 pub mod compare;
 pub mod demo;
+pub mod emotion2025;
 pub mod error;
 pub mod evaluate;
 pub mod export;

@@ -344,13 +344,16 @@ fn trust(heading: String, a: &Analysis) -> Section {
         "The fit was repeated from {} different random starts. Each dimension is matched one to one with a dimension of every other fit on one half of the stimuli and correlated on the other half. {} of {} dimensions come back with r ≥ {} and better than the best of shuffled stimuli (r = {:.2}): the reproducible core, which is the dimensionality to report.",
         r.runs, r.core, a.dims, r.params.core_r, r.null_max_r
     )];
-    if let Some(published) = &a.published_reproducibility {
+    if let (Some(published), Some(honest)) =
+        (&a.published_reproducibility, &a.first_seed_reproducibility)
+    {
         let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len().max(1) as f64;
-        let honest: Vec<f64> = r.dimensions.iter().map(|d| d.r).collect();
+        let r: Vec<f64> = honest.dimensions.iter().map(|d| d.r).collect();
         text.push(format!(
-            "Published reproducibilities let several dimensions share a match, use all stimuli to match and to score, and count a fit's match with itself. That way the mean here would be {:.2}; without these it is {:.2}.",
+            "Published reproducibilities count a fit's match with itself, let several dimensions share a match, and match and score on the same stimuli. For the {} dimensions of the first fit alone that gives a mean of {:.2}; without these it is {:.2}.",
+            r.len(),
             mean(&published.plain_mean),
-            mean(&honest),
+            mean(&r),
         ));
     }
     Section {

@@ -118,7 +118,7 @@ impl Fit {
                 dims: self.dims.unwrap_or(base.dims),
                 epochs: self.epochs.or(base.epochs),
                 batch: self.batch.or(base.batch),
-                rate: self.rate.unwrap_or(base.rate),
+                rate: self.rate.or(base.rate),
                 lapse: self.lapse.unwrap_or(base.lapse),
                 schedule: match (base.schedule, self.window) {
                     (Schedule::Constant { .. }, window) => Schedule::Constant { window },
@@ -131,7 +131,7 @@ impl Fit {
         let vice = |base: ViceParams| Method::Vice {
             params: ViceParams {
                 dims: self.dims.unwrap_or(base.dims),
-                epochs: self.epochs.unwrap_or(base.epochs),
+                epochs: self.epochs.or(base.epochs),
                 batch: self.batch.or(base.batch),
                 rate: self.rate.unwrap_or(base.rate),
                 lapse: self.lapse.unwrap_or(base.lapse),

@@ -97,7 +97,11 @@ impl Import {
             overwrite: self.force.get(),
             command: command_line(),
         };
-        session.show(&import(&request, session.run())?, text)
+        let summary = import(&request, session.run())?;
+        for warning in &summary.warnings {
+            eprintln!("emotome: warning: {warning}");
+        }
+        session.show(&summary, text)
     }
 }
 

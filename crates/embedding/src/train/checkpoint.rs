@@ -94,7 +94,7 @@ struct Meta {
     identity: Identity,
     history: Vec<Epoch>,
     batch: usize,
-    loss_bits: u64,
+    loss: f64,
     best: Option<(Score, usize)>,
     stop: Option<Stop>,
     n_items: usize,
@@ -135,7 +135,7 @@ pub(crate) fn save(
         identity: identity.clone(),
         history: at.history.clone(),
         batch: at.batch,
-        loss_bits: at.loss.to_bits(),
+        loss: at.loss,
         best: at.best.as_ref().map(|b| (b.score, b.epoch)),
         stop: at.stop,
         n_items: engine.n_items(),
@@ -210,7 +210,7 @@ pub(crate) fn load<M: Model>(
     let position = Position {
         history: meta.history,
         batch: meta.batch,
-        loss: f64::from_bits(meta.loss_bits),
+        loss: meta.loss,
         best,
         stop: meta.stop,
     };

@@ -104,7 +104,8 @@ pub fn consensus(
     }
     let mean = Array2::from_shape_fn((n, d), |(i, f)| (sum[[i, f]] / count[f]) as f32);
     let start = Embedding::new(mean.select(Axis(1), &kept)).map_err(FitError::Start)?;
-    let refit = SposeParams { rate: spose.params().rate * params.rate_share, ..spose.params().clone() };
+    let rate = spose.params().rate_for(n, data.train.len()) * params.rate_share;
+    let refit = SposeParams { rate: Some(rate), ..spose.params().clone() };
     let fit = refit_spose(data, &refit.check()?, &start, seed, options)?;
     Ok(Consensus { fit, reference, agreement, kept })
 }

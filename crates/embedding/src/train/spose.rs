@@ -47,7 +47,7 @@ pub enum Schedule {
 /// | `lambda` | 0.008 | weight λ of the penalty λ/n Σ x | ≥ 0 |
 /// | `epochs` | about 2,000 steps, 8–500 | passes over the choices | 1–100,000 |
 /// | `batch` | N/64 within 128–16,384 | trials per step | 1–2^24 |
-/// | `rate` | 0.05 | step size η of Adam | > 0 |
+/// | `rate` | 0.05 from 1,000 trials a stimulus on, else 0.01 | step size η of Adam | > 0 |
 /// | `schedule` | cosine | how η changes | |
 /// | `constraint` | non-negative | what weights may be | |
 /// | `similarity` | dot | x_i·x_j or −‖x_i − x_j‖ | |
@@ -60,7 +60,7 @@ pub struct SposeParams {
     pub lambda: f64,
     pub epochs: Option<usize>,
     pub batch: Option<usize>,
-    pub rate: f64,
+    pub rate: Option<f64>,
     pub schedule: Schedule,
     pub constraint: Constraint,
     pub similarity: Similarity,
@@ -74,7 +74,7 @@ impl Default for SposeParams {
             lambda: 0.008,
             epochs: None,
             batch: None,
-            rate: 0.05,
+            rate: None,
             schedule: Schedule::Cosine,
             constraint: Constraint::NonNegative,
             similarity: Similarity::Dot,
@@ -90,11 +90,20 @@ impl SposeParams {
         Self {
             epochs: Some(500),
             batch: Some(100),
-            rate: 0.001,
+            rate: Some(0.001),
             schedule: Schedule::Constant { window: None },
             constraint: Constraint::SoftPenalty,
             ..Self::default()
         }
+    }
+
+    /// The step size for so many choices about so many stimuli: the one given, else the default.
+    ///
+    /// Few choices are overfitted within an epoch or two of large steps; small steps reach a lower
+    /// validation loss before that happens. Many choices allow large ones.
+    #[must_use]
+    pub fn rate_for(&self, n_items: usize, trials: usize) -> f64 {
+        self.rate.unwrap_or(if trials >= MANY_TRIALS * n_items { 0.05 } else { 0.01 })
     }
 
     /// Checks every parameter against its range.
@@ -102,7 +111,7 @@ impl SposeParams {
     /// # Errors
     /// [`FitError::Parameter`] names the first that is outside.
     pub fn check(self) -> Result<CheckedSpose, FitError> {
-        check_common(self.dims, self.epochs, self.batch, self.rate, self.lapse)?;
+        check_common(self.dims, self.epochs, self.batch, self.rate.unwrap_or(1.0), self.lapse)?;
         require("--lambda", self.lambda, self.lambda >= 0.0 && self.lambda.is_finite(), "a number ≥ 0")?;
         Ok(CheckedSpose(self))
     }
@@ -151,6 +160,8 @@ impl CheckedSpose {
     }
 }
 
+/// Trials a stimulus from which large steps do not overfit.
+const MANY_TRIALS: usize = 1000;
 /// Mean and standard deviation of the first weights, as published.
 const START: (f64, f64) = (0.1, 0.01);
 const WARM_UP: f64 = 0.05;
@@ -239,7 +250,7 @@ impl Model for CheckedSpose {
             }
         };
         PenalisedAdam {
-            adam: Adam::step(step + 1, (self.0.rate * share) as f32, BETA2),
+            adam: Adam::step(step + 1, (self.0.rate_for(data.n_items, data.trials) * share) as f32, BETA2),
             kappa: (penalty * self.0.lambda / data.n_items as f64) as f32,
             constraint: self.0.constraint,
         }

@@ -41,9 +41,10 @@ use serde::{Deserialize, Serialize};
 /// | `alpha` | 0.05 | false-discovery rate of that test | 0 < α < 1 |
 /// | `burn_in` | 50 | epochs before the stopping rule | ≥ 0 |
 /// | `window` | 50 | epochs without a change in dimensions that end the fit | ≥ 1 |
-/// | `epochs` | 500 | most epochs | 1–100,000 |
+/// | `epochs` | about 6,000 steps, 20–500 | most epochs | 1–100,000 |
 /// | `batch` | N/64 within 128–16,384 | trials per step | 1–2^24 |
-/// | `rate` | 0.02 | step size of Adam | > 0 |
+/// | `rate` | 0.05 | step size of Adam | > 0 |
+/// | `anneal` | yes | lower the step size to zero along half a cosine over `epochs` | |
 /// | `samples` | 10 | draws of X that predictions are averaged over | 1–1000 |
 /// | `lapse` | 0 | share of trials answered by guessing | 0–0.99 |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,9 +59,10 @@ pub struct ViceParams {
     pub alpha: f64,
     pub burn_in: usize,
     pub window: usize,
-    pub epochs: usize,
+    pub epochs: Option<usize>,
     pub batch: Option<usize>,
     pub rate: f64,
+    pub anneal: bool,
     pub samples: usize,
     pub lapse: f64,
 }
@@ -76,9 +78,10 @@ impl Default for ViceParams {
             alpha: 0.05,
             burn_in: 50,
             window: 50,
-            epochs: 500,
+            epochs: None,
             batch: None,
-            rate: 0.02,
+            rate: 0.05,
+            anneal: true,
             samples: 10,
             lapse: 0.0,
         }
@@ -93,9 +96,10 @@ impl ViceParams {
         Self {
             burn_in: 500,
             window: 500,
-            epochs: 2000,
+            epochs: Some(2000),
             batch: Some(128),
             rate: 0.001,
+            anneal: false,
             ..Self::default()
         }
     }
@@ -105,7 +109,7 @@ impl ViceParams {
     /// # Errors
     /// [`FitError::Parameter`] names the first that is outside.
     pub fn check(self) -> Result<CheckedVice, FitError> {
-        check_common(self.dims, Some(self.epochs), self.batch, self.rate, self.lapse)?;
+        check_common(self.dims, self.epochs, self.batch, self.rate, self.lapse)?;
         require("--spike", self.spike, self.spike > 0.0 && self.spike < self.slab, "a number > 0 below --slab")?;
         require("--slab", self.slab, self.slab.is_finite(), "a finite number")?;
         require("--pi", self.pi, self.pi > 0.0 && self.pi < 1.0, "a number between 0 and 1")?;
@@ -305,7 +309,9 @@ impl Model for CheckedVice {
     type Update = ViceStep;
 
     fn plan(&self, trials: usize) -> Plan {
-        Plan { epochs: self.0.epochs, batch: self.0.batch.unwrap_or_else(|| default_batch(trials)) }
+        let batch = self.0.batch.unwrap_or_else(|| default_batch(trials));
+        let steps = trials.div_ceil(batch).max(1);
+        Plan { epochs: self.0.epochs.unwrap_or_else(|| (6000 / steps).clamp(20, 500)), batch }
     }
 
     fn likelihood(&self) -> Likelihood {
@@ -337,8 +343,13 @@ impl Model for CheckedVice {
     }
 
     fn update(&self, data: &Scale, seed: Seed, step: u64) -> ViceStep {
+        let share = if self.0.anneal {
+            0.5 + 0.5 * (std::f64::consts::PI * (step as f64 + 0.5) / data.steps as f64).cos()
+        } else {
+            1.0
+        };
         ViceStep {
-            adam: Adam::step(step + 1, self.0.rate as f32, BETA2),
+            adam: Adam::step(step + 1, (self.0.rate * share) as f32, BETA2),
             prior: self.prior(),
             complexity: (1.0 / data.trials as f64) as f32,
             key: key(seed, step + 1),
