@@ -117,7 +117,7 @@ pub struct CollectRequest {
     pub name: String,
     /// The journal; made if it is not there, resumed if it is.
     pub journal: PathBuf,
-    /// Trials of the main arm; by default as [`plan`](crate::plan::plan) has them.
+    /// Trials of the main arm; by default as [`plan`] has them.
     pub trials: Option<u64>,
     /// What the main arm balances.
     pub balance: Balance,
