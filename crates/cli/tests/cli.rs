@@ -466,7 +466,7 @@ fn bad_features_are_refused_in_one_line_and_leave_no_file() {
             words,
         );
         scratch.refuses(
-            &format!("collect --judge features --table {name} --journal made.journal"),
+            &format!("collect --judge features --features {name} --journal made.journal"),
             words,
         );
         assert!(
@@ -995,7 +995,8 @@ fn the_published_ratings_are_judged_by_kind() {
         return;
     };
     let scratch = Scratch::new();
-    let collect = format!("collect --judge ratings --table {ratings} --trials 3000 --no-diagnose");
+    let collect =
+        format!("collect --judge ratings --features {ratings} --trials 3000 --no-diagnose");
     scratch.refuses(
         &format!("{collect} --journal j.sqlite"),
         &["several kinds", "--scales"],

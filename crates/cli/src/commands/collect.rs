@@ -63,7 +63,7 @@ pub(crate) struct Collect {
     journal: PathBuf,
     /// Ratings or features, a row per stimulus.
     #[arg(long, value_name = "FILE", required_if_eq_any = [("judge", "ratings"), ("judge", "features")])]
-    table: Option<PathBuf>,
+    features: Option<PathBuf>,
     /// Name of the agent in the journal. [default: that of the table, or `simulated`]
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
@@ -133,9 +133,9 @@ fn parse_shard(text: &str) -> Result<(u64, u64), String> {
 impl Collect {
     fn agent(&self) -> Result<AgentSpec, Failure> {
         let table = || {
-            self.table
+            self.features
                 .clone()
-                .ok_or_else(|| Failure::Error("this judge needs --table FILE".to_owned()))
+                .ok_or_else(|| Failure::Error("this judge needs --features FILE".to_owned()))
         };
         Ok(match self.judge {
             JudgeName::Features => AgentSpec::Features {
@@ -195,7 +195,7 @@ impl Collect {
 
     pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
         let stem = self
-            .table
+            .features
             .as_ref()
             .and_then(|path| path.file_stem())
             .map(|stem| stem.to_string_lossy().into_owned());
