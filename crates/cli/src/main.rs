@@ -11,7 +11,12 @@ use std::process::ExitCode;
 
 /// From odd-one-out choices to a sparse, interpretable embedding, and how far to trust it.
 #[derive(Debug, Parser)]
-#[command(name = "emotome", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "emotome",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 struct Cli {
     #[command(flatten)]
     global: flags::Global,

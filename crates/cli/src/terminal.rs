@@ -29,9 +29,16 @@ impl Session {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(flags.threads.map_or(0, usize::from))
             .build()
-            .map_err(|error| Failure::Error(format!("cannot start threads: {error}; try --threads 1")))?;
+            .map_err(|error| {
+                Failure::Error(format!("cannot start threads: {error}; try --threads 1"))
+            })?;
         let progress = TerminalProgress::new(flags.quiet);
-        Ok(Self { json: flags.json, progress, interrupt, pool })
+        Ok(Self {
+            json: flags.json,
+            progress,
+            interrupt,
+            pool,
+        })
     }
 
     pub(crate) fn in_pool<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
@@ -39,7 +46,10 @@ impl Session {
     }
 
     pub(crate) fn run(&self) -> Run<'_> {
-        Run { progress: &self.progress, interrupt: &self.interrupt }
+        Run {
+            progress: &self.progress,
+            interrupt: &self.interrupt,
+        }
     }
 
     /// Shows a result: as JSON on stdout with `--json`, else as the text made by `human`.
@@ -95,7 +105,13 @@ impl TerminalProgress {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         let plain = (!quiet && !io::stderr().is_terminal()).then(|| {
             let now = Instant::now();
-            Mutex::new(Plain { stage: String::new(), total: None, done: 0, began: now, said: now })
+            Mutex::new(Plain {
+                stage: String::new(),
+                total: None,
+                done: 0,
+                began: now,
+                said: now,
+            })
         });
         Self { quiet, bar, plain }
     }
@@ -106,7 +122,13 @@ impl Progress for TerminalProgress {
         if let Some(plain) = &self.plain {
             if let Ok(mut plain) = plain.lock() {
                 let now = Instant::now();
-                *plain = Plain { stage: stage.into(), total, done: 0, began: now, said: now };
+                *plain = Plain {
+                    stage: stage.into(),
+                    total,
+                    done: 0,
+                    began: now,
+                    said: now,
+                };
             }
         } else if !self.quiet {
             let template = if total.is_some() {
@@ -123,7 +145,8 @@ impl Progress for TerminalProgress {
             }
             self.bar.reset();
             self.bar.set_message(stage.to_owned());
-            self.bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
+            self.bar
+                .set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
         }
     }
 

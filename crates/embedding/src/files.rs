@@ -48,10 +48,14 @@ const MEMBERS: [&str; 3] = ["embedding", "pruned_loc", "loc"];
 /// [`EmbeddingFileError`] for files that are damaged or hold no finite matrix.
 pub fn read_embedding(path: impl AsRef<Path>) -> Result<EmbeddingFile, EmbeddingFileError> {
     let path = path.as_ref();
-    let is_npz = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz"));
+    let is_npz = path
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("npz"));
     let named = if is_npz {
         let members = array::npz_members(path)?;
-        MEMBERS.into_iter().find(|m| members.iter().any(|have| have == m))
+        MEMBERS
+            .into_iter()
+            .find(|m| members.iter().any(|have| have == m))
     } else {
         None
     };
@@ -59,9 +63,16 @@ pub fn read_embedding(path: impl AsRef<Path>) -> Result<EmbeddingFile, Embedding
         Some(member) => array::read_matrix_named(path, member)?,
         None => array::read_matrix(path)?,
     };
-    let embedding = Embedding::new(values.mapv(|v| v as f32))
-        .map_err(|source| EmbeddingFileError::Embedding { path: path.into(), source })?;
-    Ok(EmbeddingFile { embedding, stimuli: rows })
+    let embedding = Embedding::new(values.mapv(|v| v as f32)).map_err(|source| {
+        EmbeddingFileError::Embedding {
+            path: path.into(),
+            source,
+        }
+    })?;
+    Ok(EmbeddingFile {
+        embedding,
+        stimuli: rows,
+    })
 }
 
 /// Writes `embedding.npz` (`embedding` n × d as `f4`, `uncertainty` if given, `stimuli`) and
@@ -89,14 +100,24 @@ pub fn write_embedding(
         }
     };
     let keys: Array1<String> = stimuli.keys().iter().map(ToString::to_string).collect();
-    let mut members: Vec<(&str, ArrayRef<'_>)> =
-        vec![("embedding", embedding.values().view().into()), ("stimuli", keys.view().into())];
+    let mut members: Vec<(&str, ArrayRef<'_>)> = vec![
+        ("embedding", embedding.values().view().into()),
+        ("stimuli", keys.view().into()),
+    ];
     if let Some(uncertainty) = uncertainty {
         members.push(("uncertainty", uncertainty.values().view().into()));
     }
     let npz = folder.join("embedding.npz");
     array::write_npz(&npz, overwrite, &members)?;
-    let columns: Vec<String> = (1..=embedding.n_dims()).map(|f| format!("dim{f:02}")).collect();
-    array::write_tsv(folder.join("embedding.tsv"), overwrite, stimuli, &columns, embedding.values().view())?;
+    let columns: Vec<String> = (1..=embedding.n_dims())
+        .map(|f| format!("dim{f:02}"))
+        .collect();
+    array::write_tsv(
+        folder.join("embedding.tsv"),
+        overwrite,
+        stimuli,
+        &columns,
+        embedding.values().view(),
+    )?;
     Ok(npz)
 }

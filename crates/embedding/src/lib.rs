@@ -1,8 +1,8 @@
 //! Sparse non-negative embeddings from odd-one-out choices, and how far to trust them.
 
 pub mod embedding;
-pub mod files;
 pub mod evaluate;
+pub mod files;
 pub mod train;
 
 pub use embedding::{Embedding, EmbeddingError};

@@ -36,8 +36,17 @@ fn choices(planted: &ndarray::Array2<f32>, n: usize, lapse: f64, seed: u64) -> C
         let total: f64 = e.iter().sum();
         let p = e.map(|e| (1.0 - lapse) * e / total + lapse / 3.0);
         let u = rng.uniform();
-        let odd = if u < p[0] { 0 } else if u < p[0] + p[1] { 1 } else { 2 };
-        Choice { triplet, odd: Position::ALL[odd] }
+        let odd = if u < p[0] {
+            0
+        } else if u < p[0] + p[1] {
+            1
+        } else {
+            2
+        };
+        Choice {
+            triplet,
+            odd: Position::ALL[odd],
+        }
     };
     ChoiceSet::new(planted.nrows(), (0..n).map(draw).collect()).unwrap()
 }
@@ -50,7 +59,10 @@ fn with_options<T>(run: impl FnOnce(FitOptions<'_>) -> T) -> T {
     run(FitOptions {
         instructions: InstructionSet::detect(),
         checkpoint: None,
-        run: Run { progress: &Silent, interrupt: &Interrupt::default() },
+        run: Run {
+            progress: &Silent,
+            interrupt: &Interrupt::default(),
+        },
     })
 }
 
@@ -69,30 +81,68 @@ fn recovery(planted: &ndarray::Array2<f32>, found: &Embedding) -> Vec<f64> {
         found.values().mapv(f64::from).view(),
     )
     .mapv(f64::abs);
-    best_matching(r.view()).unwrap().into_iter().map(|(a, b)| r[[a, b]]).collect()
+    best_matching(r.view())
+        .unwrap()
+        .into_iter()
+        .map(|(a, b)| r[[a, b]])
+        .collect()
 }
 
 #[test]
 fn spose_recovers_a_planted_embedding() {
     let planted = planted();
-    let (train, validation) = (choices(&planted, 200_000, 0.0, 1), choices(&planted, 20_000, 0.0, 2));
-    let data = TrainingData { train: &train, validation: Some(&validation), targets: None };
-    let fit = spose(data, SposeParams { dims: 30, lambda: 0.03, ..SposeParams::default() }, 1);
+    let (train, validation) = (
+        choices(&planted, 200_000, 0.0, 1),
+        choices(&planted, 20_000, 0.0, 2),
+    );
+    let data = TrainingData {
+        train: &train,
+        validation: Some(&validation),
+        targets: None,
+    };
+    let fit = spose(
+        data,
+        SposeParams {
+            dims: 30,
+            lambda: 0.03,
+            ..SposeParams::default()
+        },
+        1,
+    );
     let r = recovery(&planted, &fit.embedding);
     assert!(r.len() == 8 && r.iter().all(|&r| r >= 0.95), "{r:?}");
     let zeros = fit.embedding.values().iter().filter(|&&w| w == 0.0).count();
-    assert!(zeros * 3 > fit.embedding.values().len(), "only {zeros} exact zeros");
+    assert!(
+        zeros * 3 > fit.embedding.values().len(),
+        "only {zeros} exact zeros"
+    );
     assert!(fit.embedding.values().iter().all(|&w| w >= 0.0));
 }
 
 #[test]
 fn vice_recovers_a_planted_embedding_and_prunes_most_other_dimensions() {
     let planted = planted();
-    let (train, validation) = (choices(&planted, 200_000, 0.0, 1), choices(&planted, 20_000, 0.0, 2));
-    let data = TrainingData { train: &train, validation: Some(&validation), targets: None };
-    let params = ViceParams { dims: 30, ..ViceParams::default() }.check().unwrap();
+    let (train, validation) = (
+        choices(&planted, 200_000, 0.0, 1),
+        choices(&planted, 20_000, 0.0, 2),
+    );
+    let data = TrainingData {
+        train: &train,
+        validation: Some(&validation),
+        targets: None,
+    };
+    let params = ViceParams {
+        dims: 30,
+        ..ViceParams::default()
+    }
+    .check()
+    .unwrap();
     let fit = with_options(|o| fit_vice(data, &params, Seed(1), o)).unwrap();
-    assert!((8..=14).contains(&fit.embedding.n_dims()), "{} dimensions", fit.embedding.n_dims());
+    assert!(
+        (8..=14).contains(&fit.embedding.n_dims()),
+        "{} dimensions",
+        fit.embedding.n_dims()
+    );
     let r = recovery(&planted, &fit.embedding);
     assert!(r.iter().all(|&r| r >= 0.95), "{r:?}");
 }
@@ -101,14 +151,32 @@ fn vice_recovers_a_planted_embedding_and_prunes_most_other_dimensions() {
 fn threads_and_instruction_sets_do_not_change_a_bit() {
     let planted = planted();
     let train = choices(&planted, 20_000, 0.0, 1);
-    let data = TrainingData { train: &train, validation: None, targets: None };
+    let data = TrainingData {
+        train: &train,
+        validation: None,
+        targets: None,
+    };
     let run = |threads: usize, set: InstructionSet| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         pool.install(|| {
             with_options(|options| {
-                let options = FitOptions { instructions: set, ..options };
-                let spose = SposeParams { dims: 20, epochs: Some(3), ..SposeParams::default() };
-                let vice = ViceParams { dims: 20, epochs: Some(3), ..ViceParams::default() };
+                let options = FitOptions {
+                    instructions: set,
+                    ..options
+                };
+                let spose = SposeParams {
+                    dims: 20,
+                    epochs: Some(3),
+                    ..SposeParams::default()
+                };
+                let vice = ViceParams {
+                    dims: 20,
+                    epochs: Some(3),
+                    ..ViceParams::default()
+                };
                 let spose = fit_spose(data, &spose.check().unwrap(), Seed(1), options).unwrap();
                 let vice = fit_vice(data, &vice.check().unwrap(), Seed(1), options).unwrap();
                 (bits(&spose), vice.history)
@@ -134,14 +202,29 @@ fn the_presented_order_changes_nothing() {
             let code = rng.below(6) as u8;
             let odd = choice.triplet.at(choice.odd);
             let triplet = choice.triplet.unordered().ordered(code);
-            let odd = Position::ALL.into_iter().find(|&p| triplet.at(p) == odd).unwrap();
+            let odd = Position::ALL
+                .into_iter()
+                .find(|&p| triplet.at(p) == odd)
+                .unwrap();
             Choice { triplet, odd }
         })
         .collect();
     let shuffled = ChoiceSet::new(200, shuffled).unwrap();
     let fit = |train| {
-        let params = SposeParams { dims: 20, epochs: Some(3), ..SposeParams::default() };
-        bits(&spose(TrainingData { train, validation: None, targets: None }, params, 1))
+        let params = SposeParams {
+            dims: 20,
+            epochs: Some(3),
+            ..SposeParams::default()
+        };
+        bits(&spose(
+            TrainingData {
+                train,
+                validation: None,
+                targets: None,
+            },
+            params,
+            1,
+        ))
     };
     assert_eq!(fit(&train), fit(&shuffled));
 }
@@ -172,34 +255,79 @@ fn interrupted_and_resumed(fit: impl Fn(FitOptions<'_>) -> Result<Fit, FitError>
     for after in [3_000, 30_000, 11_000] {
         let interrupt = Interrupt::default();
         let progress = StopAfter(AtomicU64::new(after), interrupt.clone());
-        let run = Run { progress: &progress, interrupt: &interrupt };
-        let options = FitOptions { instructions: InstructionSet::detect(), checkpoint: Some(&policy), run };
+        let run = Run {
+            progress: &progress,
+            interrupt: &interrupt,
+        };
+        let options = FitOptions {
+            instructions: InstructionSet::detect(),
+            checkpoint: Some(&policy),
+            run,
+        };
         let stopped = fit(options);
-        assert!(matches!(stopped, Err(FitError::Interrupted { .. })), "{stopped:?}");
+        assert!(
+            matches!(stopped, Err(FitError::Interrupted { .. })),
+            "{stopped:?}"
+        );
     }
-    let resumed = with_options(|o| fit(FitOptions { checkpoint: Some(&policy), ..o })).unwrap();
+    let resumed = with_options(|o| {
+        fit(FitOptions {
+            checkpoint: Some(&policy),
+            ..o
+        })
+    })
+    .unwrap();
     assert_eq!(bits(&resumed), bits(&whole));
     assert_eq!(resumed.history, whole.history);
     assert!(resumed.trials < whole.trials, "the resumed fit began anew");
     policy.resume = false;
-    let anew = with_options(|o| fit(FitOptions { checkpoint: Some(&policy), ..o })).unwrap();
+    let anew = with_options(|o| {
+        fit(FitOptions {
+            checkpoint: Some(&policy),
+            ..o
+        })
+    })
+    .unwrap();
     assert_eq!(anew.trials, whole.trials);
 }
 
 #[test]
 fn a_resumed_spose_fit_ends_with_the_same_bits() {
     let planted = planted();
-    let (train, validation) = (choices(&planted, 20_000, 0.0, 1), choices(&planted, 2_000, 0.0, 2));
-    let data = TrainingData { train: &train, validation: Some(&validation), targets: None };
-    let params = SposeParams { dims: 20, epochs: Some(6), ..SposeParams::default() }.check().unwrap();
+    let (train, validation) = (
+        choices(&planted, 20_000, 0.0, 1),
+        choices(&planted, 2_000, 0.0, 2),
+    );
+    let data = TrainingData {
+        train: &train,
+        validation: Some(&validation),
+        targets: None,
+    };
+    let params = SposeParams {
+        dims: 20,
+        epochs: Some(6),
+        ..SposeParams::default()
+    }
+    .check()
+    .unwrap();
     interrupted_and_resumed(|o| fit_spose(data, &params, Seed(1), o));
 }
 
 #[test]
 fn a_resumed_vice_fit_ends_with_the_same_bits() {
     let train = choices(&planted(), 20_000, 0.0, 1);
-    let data = TrainingData { train: &train, validation: None, targets: None };
-    let params = ViceParams { dims: 20, epochs: Some(6), ..ViceParams::default() }.check().unwrap();
+    let data = TrainingData {
+        train: &train,
+        validation: None,
+        targets: None,
+    };
+    let params = ViceParams {
+        dims: 20,
+        epochs: Some(6),
+        ..ViceParams::default()
+    }
+    .check()
+    .unwrap();
     interrupted_and_resumed(|o| fit_vice(data, &params, Seed(1), o));
 }
 
@@ -207,20 +335,53 @@ fn a_resumed_vice_fit_ends_with_the_same_bits() {
 fn a_checkpoint_of_other_choices_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint.npz");
-    let policy = CheckpointPolicy { path, every: Duration::ZERO, resume: true };
-    let params = SposeParams { dims: 4, epochs: Some(1), ..SposeParams::default() };
+    let policy = CheckpointPolicy {
+        path,
+        every: Duration::ZERO,
+        resume: true,
+    };
+    let params = SposeParams {
+        dims: 4,
+        epochs: Some(1),
+        ..SposeParams::default()
+    };
     let run = |seed: u64, params: &CheckedSpose| {
         let train = choices(&planted(), 500, 0.0, seed);
-        let data = TrainingData { train: &train, validation: None, targets: None };
-        with_options(|o| fit_spose(data, params, Seed(1), FitOptions { checkpoint: Some(&policy), ..o }))
+        let data = TrainingData {
+            train: &train,
+            validation: None,
+            targets: None,
+        };
+        with_options(|o| {
+            fit_spose(
+                data,
+                params,
+                Seed(1),
+                FitOptions {
+                    checkpoint: Some(&policy),
+                    ..o
+                },
+            )
+        })
     };
     let checked = params.clone().check().unwrap();
     run(1, &checked).unwrap();
     let error = run(2, &checked).unwrap_err().to_string();
-    assert!(error.contains("another fit, whose choices differ"), "{error}");
-    let other = SposeParams { lambda: 0.5, ..params }.check().unwrap();
+    assert!(
+        error.contains("another fit, whose choices differ"),
+        "{error}"
+    );
+    let other = SposeParams {
+        lambda: 0.5,
+        ..params
+    }
+    .check()
+    .unwrap();
     let error = run(1, &other).unwrap_err().to_string();
-    assert!(error.contains("another fit, whose parameters differ"), "{error}");
+    assert!(
+        error.contains("another fit, whose parameters differ"),
+        "{error}"
+    );
     std::fs::write(&policy.path, b"PK\x03\x04 torn").unwrap();
     assert!(matches!(run(1, &checked), Err(FitError::Checkpoint(_))));
 }
@@ -228,8 +389,20 @@ fn a_checkpoint_of_other_choices_is_refused() {
 #[test]
 fn a_huge_penalty_gives_the_zero_matrix() {
     let train = choices(&planted(), 20_000, 0.0, 1);
-    let data = TrainingData { train: &train, validation: None, targets: None };
-    let fit = spose(data, SposeParams { dims: 10, lambda: 1e6, ..SposeParams::default() }, 1);
+    let data = TrainingData {
+        train: &train,
+        validation: None,
+        targets: None,
+    };
+    let fit = spose(
+        data,
+        SposeParams {
+            dims: 10,
+            lambda: 1e6,
+            ..SposeParams::default()
+        },
+        1,
+    );
     assert_eq!(fit.embedding.values().dim(), (200, 0));
 }
 
@@ -238,13 +411,33 @@ fn a_lapse_in_the_likelihood_restores_confident_weights() {
     let planted = planted();
     let train = choices(&planted, 100_000, 0.3, 1);
     let clean = choices(&planted, 20_000, 0.0, 2);
-    let data = TrainingData { train: &train, validation: Some(&clean), targets: None };
+    let data = TrainingData {
+        train: &train,
+        validation: Some(&clean),
+        targets: None,
+    };
     let size = |lapse| {
-        let fit = spose(data, SposeParams { dims: 20, lambda: 5e-4, lapse, ..SposeParams::default() }, 1);
-        fit.embedding.values().iter().map(|w| f64::from(*w)).sum::<f64>()
+        let fit = spose(
+            data,
+            SposeParams {
+                dims: 20,
+                lambda: 5e-4,
+                lapse,
+                ..SposeParams::default()
+            },
+            1,
+        );
+        fit.embedding
+            .values()
+            .iter()
+            .map(|w| f64::from(*w))
+            .sum::<f64>()
     };
     let (with, without) = (size(0.3), size(0.0));
-    assert!(with > 1.2 * without, "{with} with a lapse in the likelihood, {without} without");
+    assert!(
+        with > 1.2 * without,
+        "{with} with a lapse in the likelihood, {without} without"
+    );
 }
 
 #[test]
@@ -262,8 +455,22 @@ fn soft_labels_carry_more_than_the_choices_drawn_from_them() {
         })
         .collect();
     let fit = |targets| {
-        let data = TrainingData { train: &train, validation: Some(&held_out), targets };
-        spose(data, SposeParams { dims: 20, ..SposeParams::default() }, 1).validation.unwrap().nll
+        let data = TrainingData {
+            train: &train,
+            validation: Some(&held_out),
+            targets,
+        };
+        spose(
+            data,
+            SposeParams {
+                dims: 20,
+                ..SposeParams::default()
+            },
+            1,
+        )
+        .validation
+        .unwrap()
+        .nll
     };
     let (hard, soft) = (fit(None), fit(Some(&soft)));
     assert!(soft < hard - 0.02, "soft {soft}, hard {hard}");
@@ -272,13 +479,34 @@ fn soft_labels_carry_more_than_the_choices_drawn_from_them() {
 #[test]
 fn variants_for_comparison_learn_too() {
     let planted = planted();
-    let (train, validation) = (choices(&planted, 50_000, 0.0, 1), choices(&planted, 10_000, 0.0, 2));
-    let data = TrainingData { train: &train, validation: Some(&validation), targets: None };
-    let base = SposeParams { dims: 10, ..SposeParams::default() };
+    let (train, validation) = (
+        choices(&planted, 50_000, 0.0, 1),
+        choices(&planted, 10_000, 0.0, 2),
+    );
+    let data = TrainingData {
+        train: &train,
+        validation: Some(&validation),
+        targets: None,
+    };
+    let base = SposeParams {
+        dims: 10,
+        ..SposeParams::default()
+    };
     for params in [
-        SposeParams { constraint: Constraint::Unconstrained, ..base.clone() },
-        SposeParams { similarity: Similarity::NegativeEuclidean, ..base.clone() },
-        SposeParams { dims: 10, epochs: Some(20), rate: Some(0.02), ..SposeParams::published() },
+        SposeParams {
+            constraint: Constraint::Unconstrained,
+            ..base.clone()
+        },
+        SposeParams {
+            similarity: Similarity::NegativeEuclidean,
+            ..base.clone()
+        },
+        SposeParams {
+            dims: 10,
+            epochs: Some(20),
+            rate: Some(0.02),
+            ..SposeParams::published()
+        },
     ] {
         let score = spose(data, params.clone(), 1).validation.unwrap();
         assert!(score.nll < 1.0, "{params:?}: {score:?}");
@@ -288,20 +516,44 @@ fn variants_for_comparison_learn_too() {
 #[test]
 fn lambda_is_chosen_by_validation_and_seeds_agree_on_a_consensus() {
     let planted = planted();
-    let (train, validation) = (choices(&planted, 100_000, 0.0, 1), choices(&planted, 20_000, 0.0, 2));
-    let data = TrainingData { train: &train, validation: Some(&validation), targets: None };
-    let base = SposeParams { dims: 20, ..SposeParams::default() };
+    let (train, validation) = (
+        choices(&planted, 100_000, 0.0, 1),
+        choices(&planted, 20_000, 0.0, 2),
+    );
+    let data = TrainingData {
+        train: &train,
+        validation: Some(&validation),
+        targets: None,
+    };
+    let base = SposeParams {
+        dims: 20,
+        ..SposeParams::default()
+    };
     with_options(|o| {
         let chosen = select_spose(data, &base, &[0.0005, 0.004, 0.5], Seed(1), o).unwrap();
-        assert!(chosen.lambda < 0.5 && chosen.candidates.len() == 3, "{chosen:?}");
-        let params = SposeParams { lambda: chosen.lambda, ..base }.check().unwrap();
+        assert!(
+            chosen.lambda < 0.5 && chosen.candidates.len() == 3,
+            "{chosen:?}"
+        );
+        let params = SposeParams {
+            lambda: chosen.lambda,
+            ..base
+        }
+        .check()
+        .unwrap();
         let fits = fit_seeds(data, &params, Seed(1), 4, o).unwrap();
         assert_ne!(bits(&fits[0]), bits(&fits[1]));
         let one = consensus(data, &fits, &params, ConsensusParams::default(), Seed(1), o).unwrap();
         let r = recovery(&planted, &one.fit.embedding);
         assert!(r.len() == 8 && r.iter().all(|&r| r > 0.93), "{r:?}");
-        let best = fits.iter().map(|f| f.validation.unwrap().nll).fold(f64::INFINITY, f64::min);
-        assert!(one.fit.validation.unwrap().nll < best + 0.005, "the refit lost {best}");
+        let best = fits
+            .iter()
+            .map(|f| f.validation.unwrap().nll)
+            .fold(f64::INFINITY, f64::min);
+        assert!(
+            one.fit.validation.unwrap().nll < best + 0.005,
+            "the refit lost {best}"
+        );
     });
 }
 
@@ -309,18 +561,58 @@ fn lambda_is_chosen_by_validation_and_seeds_agree_on_a_consensus() {
 fn impossible_parameters_and_data_are_refused_by_name() {
     let message = |p: SposeParams| p.check().unwrap_err().to_string();
     let base = SposeParams::default();
-    assert!(message(SposeParams { dims: 0, ..base.clone() }).contains("--dims is 0; expected 1 to 4096"));
-    assert!(message(SposeParams { lambda: f64::NAN, ..base.clone() }).contains("--lambda is NaN"));
-    assert!(message(SposeParams { rate: Some(-1.0), ..base.clone() }).contains("--rate is -1"));
-    let vice = ViceParams { spike: 2.0, ..ViceParams::default() }.check().unwrap_err().to_string();
-    assert!(vice.contains("--spike is 2; expected a number > 0 below --slab"), "{vice}");
+    assert!(
+        message(SposeParams {
+            dims: 0,
+            ..base.clone()
+        })
+        .contains("--dims is 0; expected 1 to 4096")
+    );
+    assert!(
+        message(SposeParams {
+            lambda: f64::NAN,
+            ..base.clone()
+        })
+        .contains("--lambda is NaN")
+    );
+    assert!(
+        message(SposeParams {
+            rate: Some(-1.0),
+            ..base.clone()
+        })
+        .contains("--rate is -1")
+    );
+    let vice = ViceParams {
+        spike: 2.0,
+        ..ViceParams::default()
+    }
+    .check()
+    .unwrap_err()
+    .to_string();
+    assert!(
+        vice.contains("--spike is 2; expected a number > 0 below --slab"),
+        "{vice}"
+    );
     let empty = ChoiceSet::new(5, Vec::new()).unwrap();
-    let data = TrainingData { train: &empty, validation: None, targets: None };
+    let data = TrainingData {
+        train: &empty,
+        validation: None,
+        targets: None,
+    };
     let params = base.check().unwrap();
     let error = with_options(|o| fit_spose(data, &params, Seed(1), o)).unwrap_err();
     assert!(matches!(error, FitError::Empty));
     let train = choices(&planted(), 10, 0.0, 1);
-    let data = TrainingData { train: &train, validation: None, targets: Some(&[[0.5; 3]; 10]) };
-    let error = with_options(|o| fit_spose(data, &params, Seed(1), o)).unwrap_err().to_string();
-    assert!(error.starts_with("soft label 1 (counted from 1) of 10 is [0.5, 0.5, 0.5]"), "{error}");
+    let data = TrainingData {
+        train: &train,
+        validation: None,
+        targets: Some(&[[0.5; 3]; 10]),
+    };
+    let error = with_options(|o| fit_spose(data, &params, Seed(1), o))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("soft label 1 (counted from 1) of 10 is [0.5, 0.5, 0.5]"),
+        "{error}"
+    );
 }

@@ -50,7 +50,9 @@ impl Triplet {
     /// [`TripletError::Repeated`] if two of the stimuli are the same.
     pub const fn new(items: [StimulusId; 3]) -> Result<Self, TripletError> {
         if items[0].0 == items[1].0 || items[0].0 == items[2].0 || items[1].0 == items[2].0 {
-            return Err(TripletError::Repeated { items: [items[0].0, items[1].0, items[2].0] });
+            return Err(TripletError::Repeated {
+                items: [items[0].0, items[1].0, items[2].0],
+            });
         }
         Ok(Self(items))
     }
@@ -98,8 +100,14 @@ pub struct UnorderedTriplet([StimulusId; 3]);
 
 impl UnorderedTriplet {
     /// The presentation orders by [`Triplet::order_code`]: which sorted item stands at each place.
-    pub const ORDERS: [[usize; 3]; 6] =
-        [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    pub const ORDERS: [[usize; 3]; 6] = [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ];
 
     /// Three stimuli known to ascend.
     pub(crate) const fn from_ascending(items: [StimulusId; 3]) -> Self {
@@ -128,7 +136,9 @@ impl UnorderedTriplet {
 #[non_exhaustive]
 pub enum TripletError {
     /// A stimulus stands twice in the triplet.
-    #[error("triplet {items:?} shows a stimulus twice; an odd-one-out trial needs three different ones: drop the row")]
+    #[error(
+        "triplet {items:?} shows a stimulus twice; an odd-one-out trial needs three different ones: drop the row"
+    )]
     Repeated {
         /// The ids found.
         items: [u32; 3],
@@ -195,12 +205,20 @@ pub enum Split {
 
 impl Split {
     /// Every split.
-    pub const ALL: [Self; 5] = [Self::Train, Self::Validation, Self::Test, Self::Ceiling, Self::FullSet];
+    pub const ALL: [Self; 5] = [
+        Self::Train,
+        Self::Validation,
+        Self::Test,
+        Self::Ceiling,
+        Self::FullSet,
+    ];
 
     /// The split of a name, as [`Split`] displays it.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|split| split.to_string() == name)
+        Self::ALL
+            .into_iter()
+            .find(|split| split.to_string() == name)
     }
 }
 
@@ -290,7 +308,11 @@ impl ChoiceSet {
         for (row, choice) in choices.iter().enumerate() {
             for id in choice.triplet.items() {
                 if id.index() >= n_stimuli {
-                    return Err(ChoiceError::OutOfRange { row: row + 1, id: id.0, n: n_stimuli });
+                    return Err(ChoiceError::OutOfRange {
+                        row: row + 1,
+                        id: id.0,
+                        n: n_stimuli,
+                    });
                 }
             }
         }
@@ -300,7 +322,10 @@ impl ChoiceSet {
     /// No choices among `n_stimuli` stimuli.
     #[must_use]
     pub const fn empty(n_stimuli: usize) -> Self {
-        Self { n_stimuli, choices: Vec::new() }
+        Self {
+            n_stimuli,
+            choices: Vec::new(),
+        }
     }
 
     /// The number of stimuli that ids refer to.

@@ -14,7 +14,9 @@ use emotome_embedding::evaluate::reproducibility::{
     PublishedReproducibility, Reproducibility, ReproducibilityParams, published_reproducibility,
     reproducibility,
 };
-use emotome_embedding::evaluate::retained::{NestedRefit, Pruning, nested_refits, per_stimulus_pruning};
+use emotome_embedding::evaluate::retained::{
+    NestedRefit, Pruning, nested_refits, per_stimulus_pruning,
+};
 use emotome_embedding::evaluate::rsm::{
     self, Coefficient, Explained, RsmCorrelation, RsmResampling, SplitHalf,
 };
@@ -26,8 +28,8 @@ use emotome_embedding::train::vice::ViceParams;
 use emotome_embedding::train::{Constraint, Epoch, TrainingData};
 use emotome_stats::interval::{Interval, wilson};
 use emotome_stats::random::Seed;
-use emotome_stimuli::run::Run;
 use emotome_stimuli::StimulusId;
+use emotome_stimuli::run::Run;
 use emotome_triplets::ChoiceSet;
 use emotome_triplets::split::{Shares, split};
 use ndarray::Array2;
@@ -53,7 +55,7 @@ pub struct AgentChoices<'a> {
 /// | `shares` | 10 % validation, 10 % test |
 /// | `dims` | 90 |
 /// | `lambdas` | 0.001 to 0.032 in doublings |
-/// | `seeds` | 10 |
+/// | `seeds` | 10: five for the consensus, five to test it |
 /// | `nested` | 1, 2, 3, 5, 8, 12, 20, 30, 45 dimensions |
 /// | `vice` | also fitted |
 /// | `baselines` | also fitted |
@@ -77,7 +79,10 @@ impl AnalysisParams {
     #[must_use]
     pub fn new(seed: Seed) -> Self {
         Self {
-            shares: Shares { validation: 0.1, test: 0.1 },
+            shares: Shares {
+                validation: 0.1,
+                test: 0.1,
+            },
             dims: SposeParams::default().dims,
             lambdas: DEFAULT_LAMBDAS.to_vec(),
             seeds: 10,
@@ -161,7 +166,7 @@ pub struct Analysis {
     pub share_of_ceiling: Option<ShareOfCeiling>,
     /// The full set, where there is one.
     pub full_set: Option<FullSet>,
-    /// Reproducibility of the consensus across seeds, leave-self-out by construction.
+    /// Reproducibility of the consensus in the seeds that it was not made of.
     pub reproducibility: Option<Reproducibility>,
     /// Reproducibility of the first seed in the others, self-match left out.
     pub first_seed_reproducibility: Option<Reproducibility>,
@@ -201,42 +206,104 @@ pub fn analyse(
     let held_full = rows.full_set.len();
     let [train, validation, test] =
         [rows.train, rows.validation, rows.test].map(|rows| choices.main.select(rows));
-    let data = TrainingData { train: &train, validation: Some(&validation), targets: None };
-    let base = SposeParams { dims: params.dims, ..SposeParams::default() };
-    let spose = Method::Spose { params: base.clone(), lambdas: params.lambdas.clone() };
-    run.progress.note(&format!("{agent}: choosing λ and fitting {} seeds", params.seeds));
-    let Fitted { fit, seeds, selection, .. } =
-        fit_choices(data, &spose, params.seeds, params.seed, None, run)?;
-    let lambda = selection.as_ref().map_or_else(|| params.lambdas[0], |s| s.lambda);
+    let data = TrainingData {
+        train: &train,
+        validation: Some(&validation),
+        targets: None,
+    };
+    let base = SposeParams {
+        dims: params.dims,
+        ..SposeParams::default()
+    };
+    let spose = Method::Spose {
+        params: base.clone(),
+        lambdas: params.lambdas.clone(),
+    };
+    run.progress.note(&format!(
+        "{agent}: choosing λ and fitting {} seeds",
+        params.seeds
+    ));
+    // A consensus agrees with the seeds it was made of; only other seeds can tell what comes back.
+    let of_consensus = params.seeds.div_ceil(2);
+    let Fitted {
+        fit,
+        seeds,
+        selection,
+        ..
+    } = fit_choices(data, &spose, of_consensus, params.seed, None, run)?;
+    let lambda = selection
+        .as_ref()
+        .map_or_else(|| params.lambdas[0], |s| s.lambda);
     let embedding = fit.embedding.clone();
-    let seeds: Vec<Embedding> = seeds.into_iter().map(|fit| fit.embedding).collect();
+    let mut seeds: Vec<Embedding> = seeds.into_iter().map(|fit| fit.embedding).collect();
+    let single = Method::Spose {
+        params: base.clone(),
+        lambdas: vec![lambda],
+    };
+    for k in of_consensus..params.seeds {
+        let seed = params.seed.child(k as u64);
+        seeds.push(
+            fit_choices(data, &single, 1, seed, None, run)?
+                .fit
+                .embedding,
+        );
+    }
     let scoring = Scoring::default();
     let held_out = |e: &Embedding, scoring: &Scoring| {
         accuracy::held_out(e, &test, scoring, Resampling::default())
     };
     let mut scores = vec![Scored {
-        name: if seeds.len() > 1 { "SPoSE, consensus of seeds".into() } else { "SPoSE".into() },
+        name: if seeds.len() > 1 {
+            "SPoSE, consensus of seeds".into()
+        } else {
+            "SPoSE".into()
+        },
         dims: embedding.n_dims(),
         test: held_out(&embedding, &scoring)?,
     }];
     let mut compare = |name: &str, method: Method, scoring: Scoring| -> Result<(), WorkflowError> {
         run.progress.note(&format!("{agent}: {name}"));
-        let fitted = fit_choices(data, &method, 1, params.seed, None, run)?.fit.embedding;
+        let fitted = fit_choices(data, &method, 1, params.seed, None, run)?
+            .fit
+            .embedding;
         let test = held_out(&fitted, &scoring)?;
-        scores.push(Scored { name: name.into(), dims: fitted.n_dims(), test });
+        scores.push(Scored {
+            name: name.into(),
+            dims: fitted.n_dims(),
+            test,
+        });
         Ok(())
     };
     if params.vice {
-        let vice = ViceParams { dims: params.dims, ..ViceParams::default() };
+        let vice = ViceParams {
+            dims: params.dims,
+            ..ViceParams::default()
+        };
         compare("VICE", Method::Vice { params: vice }, scoring)?;
     }
     if params.baselines {
-        let variant = |params: SposeParams| Method::Spose { params, lambdas: vec![lambda] };
-        let signed = SposeParams { constraint: Constraint::Unconstrained, ..base.clone() };
+        let variant = |params: SposeParams| Method::Spose {
+            params,
+            lambdas: vec![lambda],
+        };
+        let signed = SposeParams {
+            constraint: Constraint::Unconstrained,
+            ..base.clone()
+        };
         compare("weights of any sign", variant(signed), scoring)?;
         let similarity = Similarity::NegativeEuclidean;
-        let distance = SposeParams { similarity, ..base.clone() };
-        compare("Euclidean distance", variant(distance), Scoring { similarity, ..scoring })?;
+        let distance = SposeParams {
+            similarity,
+            ..base.clone()
+        };
+        compare(
+            "Euclidean distance",
+            variant(distance),
+            Scoring {
+                similarity,
+                ..scoring
+            },
+        )?;
     }
     let marginal = ItemMarginal::fit(&train)?.score(&test, &scoring)?;
     scores.push(Scored {
@@ -250,30 +317,46 @@ pub fn analyse(
         .map(|repeats| ceilings(repeats, &CeilingParams::default()))
         .transpose()?;
     let share = ceiling.as_ref().map(|c| {
-        share_of_ceiling(scores[0].test.accuracy, scores[0].test.accuracy_ci95, &c.any_order)
+        share_of_ceiling(
+            scores[0].test.accuracy,
+            scores[0].test.accuracy_ci95,
+            &c.any_order,
+        )
     });
     let full_set = choices
         .full_set
         .map(|full| full_set(&embedding, full, &full_items, params.seed))
         .transpose()?;
     let runs: Vec<&Embedding> = seeds.iter().collect();
+    let others = &runs[of_consensus.min(runs.len())..];
     let (reproducible, first_seed, published) = if seeds.len() > 1 {
-        let params = ReproducibilityParams { seed: params.seed.0, ..ReproducibilityParams::default() };
+        let params = ReproducibilityParams {
+            seed: params.seed.0,
+            ..ReproducibilityParams::default()
+        };
         (
-            Some(reproducibility(&embedding, &runs, &params, run)?),
+            Some(reproducibility(&embedding, others, &params, run)?),
             Some(reproducibility(&seeds[0], &runs, &params, run)?),
             Some(published_reproducibility(&seeds[0], &runs)?),
         )
     } else {
         (None, None, None)
     };
-    run.progress.note(&format!("{agent}: refits with fewer dimensions"));
+    run.progress
+        .note(&format!("{agent}: refits with fewer dimensions"));
     let nested = nested_refits(&params.nested, &validation, &scoring, |dims| {
         let method = Method::Spose {
-            params: SposeParams { dims, ..base.clone() },
+            params: SposeParams {
+                dims,
+                ..base.clone()
+            },
             lambdas: vec![lambda],
         };
-        Ok::<_, WorkflowError>(fit_choices(data, &method, 1, params.seed, None, run)?.fit.embedding)
+        Ok::<_, WorkflowError>(
+            fit_choices(data, &method, 1, params.seed, None, run)?
+                .fit
+                .embedding,
+        )
     })?;
     Ok(Analysis {
         agent: agent.into(),
@@ -293,7 +376,13 @@ pub fn analyse(
         published_reproducibility: published,
         nested,
         pruning: per_stimulus_pruning(&embedding, &test, &scoring)?,
-        dominance: dominance(&embedding, &train, &test, &scoring, &DominanceParams::default())?,
+        dominance: dominance(
+            &embedding,
+            &train,
+            &test,
+            &scoring,
+            &DominanceParams::default(),
+        )?,
         positions: choices.order_known.then(|| positions(choices.main)),
         embedding: Some(embedding),
         seeds,
@@ -304,7 +393,11 @@ pub fn analyse(
 fn items_of(choices: &ChoiceSet) -> Vec<usize> {
     let mut seen = vec![false; choices.n_stimuli()];
     for choice in choices.choices() {
-        choice.triplet.items().iter().for_each(|id| seen[id.index()] = true);
+        choice
+            .triplet
+            .items()
+            .iter()
+            .for_each(|id| seen[id.index()] = true);
     }
     (0..seen.len()).filter(|&i| seen[i]).collect()
 }
@@ -327,16 +420,28 @@ fn full_set(
         )
     };
     let replicates = 1000;
-    let split_half =
-        rsm::split_half(choices, items, items, Coefficient::Pearson, SPLIT_HALVES, seed.0)?;
-    let correlation = correlate(RsmResampling::Items { replicates, seed: seed.0 })?;
+    let split_half = rsm::split_half(
+        choices,
+        items,
+        items,
+        Coefficient::Pearson,
+        SPLIT_HALVES,
+        seed.0,
+    )?;
+    let correlation = correlate(RsmResampling::Items {
+        replicates,
+        seed: seed.0,
+    })?;
     Ok(FullSet {
         items: items.to_vec(),
         trials: measured.trials,
         unsampled_pairs: measured.unsampled_pairs,
         explained: rsm::explained(correlation.r, &split_half)?,
         correlation,
-        published: correlate(RsmResampling::PublishedPairs { replicates, seed: seed.0 })?,
+        published: correlate(RsmResampling::PublishedPairs {
+            replicates,
+            seed: seed.0,
+        })?,
         split_half,
         measured: measured.similarity,
         predicted,
@@ -345,7 +450,13 @@ fn full_set(
 
 fn positions(choices: &ChoiceSet) -> [PositionShare; 3] {
     let mut counts = [0.0; 3];
-    choices.choices().iter().for_each(|c| counts[c.odd.index()] += 1.0);
+    choices
+        .choices()
+        .iter()
+        .for_each(|c| counts[c.odd.index()] += 1.0);
     let n = choices.len() as f64;
-    counts.map(|k| PositionShare { share: k / n, ci95: wilson(k, n, 0.95) })
+    counts.map(|k| PositionShare {
+        share: k / n,
+        ci95: wilson(k, n, 0.95),
+    })
 }

@@ -23,7 +23,9 @@ pub struct ChoiceFile {
 /// # Errors
 /// [`WorkflowError::UnknownFormat`] for any other extension.
 pub fn format_of(path: &Path) -> Result<Format, WorkflowError> {
-    let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+    let extension = path
+        .extension()
+        .map(|e| e.to_string_lossy().to_ascii_lowercase());
     match extension.as_deref() {
         Some("txt" | "npy" | "npz") => Ok(Format::LastOdd),
         Some("csv" | "tsv") => Ok(Format::Table),

@@ -66,7 +66,12 @@ impl Bundle {
         let rows = |text: &'static str| text.lines().skip(1).map(|line| line.split('\t'));
         let scenes: Vec<Vec<&str>> = rows(SCENES).map(Iterator::collect).collect();
         let stimuli = StimulusSet::from_labels(scenes.iter().map(|row| row[0]))?;
-        let header: Vec<&str> = AUTHOR.lines().next().unwrap_or_default().split('\t').collect();
+        let header: Vec<&str> = AUTHOR
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .split('\t')
+            .collect();
         let scales: Vec<String> = header[1..].iter().map(|s| s.replace('_', " ")).collect();
         let mut intended = Array2::from_elem((stimuli.len(), scales.len()), f64::NAN);
         for mut row in rows(AUTHOR) {
@@ -76,7 +81,12 @@ impl Bundle {
             }
         }
         let captions = scenes.iter().map(|row| row[1].to_owned()).collect();
-        Ok(Self { stimuli, captions, scales, intended })
+        Ok(Self {
+            stimuli,
+            captions,
+            scales,
+            intended,
+        })
     }
 
     fn ratings(&self) -> RatingsTable {
@@ -134,11 +144,21 @@ pub fn demo(request: &DemoRequest, run: Run<'_>) -> Result<DemoSummary, Workflow
     output::folder(&folder, Overwrite::Replace)?;
     let recorded = folder.join("smollm2.parquet");
     output::write(&recorded, request.overwrite, CHOICES)?;
-    output::write(folder.join("smollm2.json"), request.overwrite, CHOICES_ABOUT)?;
+    output::write(
+        folder.join("smollm2.json"),
+        request.overwrite,
+        CHOICES_ABOUT,
+    )?;
     output::write(request.out.join("LICENSE-CC0"), request.overwrite, LICENCE)?;
     let options = ReadOptions::new(Stimuli::Set(&bundle.stimuli));
     let imported = Format::Parquet.read(&recorded, &options, run)?;
-    let of = |split| by_split(&imported.table.choices, imported.table.extras.split.as_deref(), split);
+    let of = |split| {
+        by_split(
+            &imported.table.choices,
+            imported.table.extras.split.as_deref(),
+            split,
+        )
+    };
     let (main, ceiling, full) = (of(Split::Train), of(Split::Ceiling), of(Split::FullSet));
     let choices = AgentChoices {
         main: &main,
@@ -169,7 +189,14 @@ pub fn demo(request: &DemoRequest, run: Run<'_>) -> Result<DemoSummary, Workflow
         ],
         provenance: provenance_rows(request),
     };
-    finish(request, frame, &material, vec![analysis], &[recorded], start)
+    finish(
+        request,
+        frame,
+        &material,
+        vec![analysis],
+        &[recorded],
+        start,
+    )
 }
 
 /// The choices that the given split column marks.
@@ -184,7 +211,10 @@ fn count(n: usize) -> String {
 
 pub(crate) fn provenance_rows(request: &DemoRequest) -> Vec<(String, String)> {
     vec![
-        ("Program".into(), format!("emotome {}", env!("CARGO_PKG_VERSION"))),
+        (
+            "Program".into(),
+            format!("emotome {}", env!("CARGO_PKG_VERSION")),
+        ),
         ("Command".into(), request.command.join(" ")),
         ("Seed".into(), request.seed.0.to_string()),
         ("Folder".into(), request.out.display().to_string()),
@@ -201,7 +231,8 @@ pub(crate) fn finish(
     start: Instant,
 ) -> Result<DemoSummary, WorkflowError> {
     let overwrite = request.overwrite;
-    let parameters = serde_json::json!({ "analyses": analyses.iter().map(|a| &a.params).collect::<Vec<_>>() });
+    let parameters =
+        serde_json::json!({ "analyses": analyses.iter().map(|a| &a.params).collect::<Vec<_>>() });
     let mut provenance = Provenance::new(request.command.clone(), Some(request.seed.0), parameters);
     for input in inputs {
         provenance.add_input(input)?;
@@ -209,7 +240,8 @@ pub(crate) fn finish(
     for analysis in &analyses {
         if let Some(embedding) = &analysis.embedding {
             let folder = request.out.join("embeddings").join(slug(&analysis.agent));
-            let written = write_embedding(&folder, embedding, None, Some(&material.stimuli), overwrite)?;
+            let written =
+                write_embedding(&folder, embedding, None, Some(&material.stimuli), overwrite)?;
             provenance.write_beside(written, overwrite)?;
             for (k, seed) in analysis.seeds.iter().enumerate() {
                 let folder = folder.join("seeds").join(format!("seed-{:02}", k + 1));
@@ -237,13 +269,23 @@ fn write_assets(
 ) -> Result<(), WorkflowError> {
     output::folder(folder, Overwrite::Replace)?;
     for asset in report.assets() {
-        output::write(folder.join(&asset.name), overwrite, asset.content.as_bytes())?;
+        output::write(
+            folder.join(&asset.name),
+            overwrite,
+            asset.content.as_bytes(),
+        )?;
     }
     Ok(())
 }
 
 /// A name that can be a folder's.
 fn slug(name: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
     name.chars().map(plain).collect()
 }

@@ -5,7 +5,9 @@ use crate::analysis::{AgentChoices, AnalysisParams, analyse};
 use crate::demo::{DemoRequest, DemoSummary, finish, provenance_rows};
 use crate::story::{Frame, Material};
 use emotome_judges::tripletize::tripletize;
-use emotome_judges::{Centring, ChoiceRule, FeatureJudge, Metric, MissingValues, Similarities, SimilarityParams};
+use emotome_judges::{
+    Centring, ChoiceRule, FeatureJudge, Metric, MissingValues, Similarities, SimilarityParams,
+};
 use emotome_stimuli::captions::Captions;
 use emotome_stimuli::init::{Parts, init};
 use emotome_stimuli::output;
@@ -14,8 +16,8 @@ use emotome_stimuli::reconciliation::List;
 use emotome_stimuli::run::Run;
 use emotome_stimuli::study::{Manifest, Study};
 use emotome_triplets::ChoiceSet;
-use emotome_triplets::design::{Balance, DesignParams, FullSetParams};
 use emotome_triplets::design::subset::{self, Candidates, SubsetParams};
+use emotome_triplets::design::{Balance, DesignParams, FullSetParams};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -49,7 +51,10 @@ const MIDPOINT: f64 = 5.0;
 ///
 /// # Errors
 /// [`WorkflowError`] of reading, judging, analysing and writing.
-pub fn emotion2025(request: &Emotion2025Request, run: Run<'_>) -> Result<DemoSummary, WorkflowError> {
+pub fn emotion2025(
+    request: &Emotion2025Request,
+    run: Run<'_>,
+) -> Result<DemoSummary, WorkflowError> {
     let start = Instant::now();
     let (table, _) = RatingsTable::read_known(&request.ratings)?;
     let ratings = request.list.ratings(&table)?;
@@ -66,17 +71,34 @@ pub fn emotion2025(request: &Emotion2025Request, run: Run<'_>) -> Result<DemoSum
         include: Some(request.list.stimuli()?),
         ..Parts::default()
     };
-    let (study, _) = init(&request.demo.out, manifest, &parts, request.demo.overwrite, run)?;
+    let (study, _) = init(
+        &request.demo.out,
+        manifest,
+        &parts,
+        request.demo.overwrite,
+        run,
+    )?;
     let ratings = &study.ratings[0].align(&study.stimuli).table;
-    let (categories, dimensions) = (ratings.of_kind(Kind::Category), ratings.of_kind(Kind::Dimension));
+    let (categories, dimensions) = (
+        ratings.of_kind(Kind::Category),
+        ratings.of_kind(Kind::Dimension),
+    );
     let full = full_set(&categories, &dimensions, request)?;
-    let params = AnalysisParams { seeds: request.seeds, ..AnalysisParams::new(request.demo.seed) };
+    let params = AnalysisParams {
+        seeds: request.seeds,
+        ..AnalysisParams::new(request.demo.seed)
+    };
     let mut analyses = Vec::new();
     for (agent, table, centring) in [
         ("human categories", &categories, Centring::None),
-        ("human dimensions", &dimensions, Centring::ScaleMidpoint(MIDPOINT)),
+        (
+            "human dimensions",
+            &dimensions,
+            Centring::ScaleMidpoint(MIDPOINT),
+        ),
     ] {
-        run.progress.note(&format!("{agent}: judging {} triplets", request.trials));
+        run.progress
+            .note(&format!("{agent}: judging {} triplets", request.trials));
         let similarity = SimilarityParams {
             metric: Metric::Cosine,
             centring,
@@ -98,8 +120,12 @@ pub fn emotion2025(request: &Emotion2025Request, run: Run<'_>) -> Result<DemoSum
         };
         let [_, _, full, main] = design.arms().map(|(_, numbers)| numbers);
         let (main, full) = (judge_arm(main)?, judge_arm(full)?);
-        let choices =
-            AgentChoices { main: &main, ceiling: None, full_set: Some(&full), order_known: true };
+        let choices = AgentChoices {
+            main: &main,
+            ceiling: None,
+            full_set: Some(&full),
+            order_known: true,
+        };
         analyses.push(analyse(agent, choices, &params, run)?);
     }
     let frame = frame(request, study.stimuli.len());
@@ -121,18 +147,26 @@ fn full_set(
         dimensions.values.view()
     ];
     let top = |row: ndarray::ArrayView1<'_, f64>| {
-        (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or(0)
+        (0..row.len())
+            .max_by(|&a, &b| row[a].total_cmp(&row[b]))
+            .unwrap_or(0)
     };
     let labels: Vec<usize> = categories.values.rows().into_iter().map(top).collect();
-    let candidates =
-        Candidates { features: features.view(), categories: &labels, agreement: None };
+    let candidates = Candidates {
+        features: features.view(),
+        categories: &labels,
+        agreement: None,
+    };
     let params = SubsetParams {
         size: request.full_set,
         seed: request.demo.seed.derive("full set").0,
         ..SubsetParams::default()
     };
     let chosen = subset::select(&candidates, &params)?;
-    Ok(FullSetParams { stimuli: chosen.stimuli.iter().map(|id| id.0).collect(), passes: 1 })
+    Ok(FullSetParams {
+        stimuli: chosen.stimuli.iter().map(|id| id.0).collect(),
+        passes: 1,
+    })
 }
 
 fn material(study: &Study, ratings: &RatingsTable) -> Material {
@@ -146,11 +180,25 @@ fn material(study: &Study, ratings: &RatingsTable) -> Material {
     };
     Material {
         stimuli: study.stimuli.clone(),
-        captions: study.stimuli.keys().iter().map(|key| caption(key.as_str())).collect(),
-        scales: ratings.scales.iter().map(|(name, _)| name.clone()).collect(),
+        captions: study
+            .stimuli
+            .keys()
+            .iter()
+            .map(|key| caption(key.as_str()))
+            .collect(),
+        scales: ratings
+            .scales
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect(),
         ratings: ratings.values.clone(),
-        raters: "the mean ratings of about a dozen people per video (34 categories, 14 dimensions)".into(),
-        showable: study.records.iter().map(|record| record.sensitive.is_empty()).collect(),
+        raters: "the mean ratings of about a dozen people per video (34 categories, 14 dimensions)"
+            .into(),
+        showable: study
+            .records
+            .iter()
+            .map(|record| record.sensitive.is_empty())
+            .collect(),
     }
 }
 

@@ -74,7 +74,9 @@ pub enum WorkflowError {
         source: std::io::Error,
     },
     /// A column is named where columns have no names.
-    #[error("--odd {column:?} names a column, but the columns of {format} files have no names to choose from; say first, second or third, or read a table with --format table")]
+    #[error(
+        "--odd {column:?} names a column, but the columns of {format} files have no names to choose from; say first, second or third, or read a table with --format table"
+    )]
     OddNeedsTable {
         /// The column asked for.
         column: String,
@@ -117,7 +119,9 @@ pub enum WorkflowError {
         known: String,
     },
     /// Two files that must name the same stimuli do not.
-    #[error("{left} and {right} name different stimuli in row {row} (counted from 1): {left_key:?} and {right_key:?}; results are aligned by key, so give files of the same stimuli")]
+    #[error(
+        "{left} and {right} name different stimuli in row {row} (counted from 1): {left_key:?} and {right_key:?}; results are aligned by key, so give files of the same stimuli"
+    )]
     StimuliDiffer {
         /// The first file.
         left: PathBuf,

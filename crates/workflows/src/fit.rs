@@ -4,6 +4,7 @@ use crate::WorkflowError;
 use crate::choices::{self, ChoiceFile};
 use crate::memory::peak_rss_bytes;
 use emotome_embedding::evaluate::accuracy::{self, Accuracy};
+use emotome_embedding::evaluate::score::Scoring;
 use emotome_embedding::evaluate::two_way::Resampling;
 use emotome_embedding::files::write_embedding;
 use emotome_embedding::train::consensus::{ConsensusParams, consensus};
@@ -13,7 +14,6 @@ use emotome_embedding::train::vice::{ViceParams, fit_vice};
 use emotome_embedding::train::{
     CheckpointPolicy, Epoch, Fit, FitOptions, InstructionSet, Stop, TrainingData,
 };
-use emotome_embedding::evaluate::score::Scoring;
 use emotome_stats::random::Seed;
 use emotome_stimuli::output::{self, Overwrite};
 use emotome_stimuli::provenance::Provenance;
@@ -164,8 +164,17 @@ pub fn fit_choices(
     checkpoint: Option<&CheckpointPolicy>,
     run: Run<'_>,
 ) -> Result<Fitted, WorkflowError> {
-    let options = FitOptions { instructions: InstructionSet::detect(), checkpoint, run };
-    let only = |fit: Fit| Fitted { seeds: vec![fit.clone()], fit, selection: None, agreement: None };
+    let options = FitOptions {
+        instructions: InstructionSet::detect(),
+        checkpoint,
+        run,
+    };
+    let only = |fit: Fit| Fitted {
+        seeds: vec![fit.clone()],
+        fit,
+        selection: None,
+        agreement: None,
+    };
     match method {
         Method::Spose { params, lambdas } => {
             let (lambda, selection) = match lambdas[..] {
@@ -175,30 +184,64 @@ pub fn fit_choices(
                     (selection.lambda, Some(selection))
                 }
             };
-            let params = SposeParams { lambda, ..params.clone() }.check()?;
+            let params = SposeParams {
+                lambda,
+                ..params.clone()
+            }
+            .check()?;
             if seeds <= 1 {
                 let fit = emotome_embedding::train::spose::fit_spose(data, &params, seed, options)?;
-                return Ok(Fitted { selection, ..only(fit) });
+                return Ok(Fitted {
+                    selection,
+                    ..only(fit)
+                });
             }
-            let options = FitOptions { checkpoint: None, ..options };
+            let options = FitOptions {
+                checkpoint: None,
+                ..options
+            };
             let fits = fit_seeds(data, &params, seed, seeds, options)?;
-            let one = consensus(data, &fits, &params, ConsensusParams::default(), seed, options)?;
+            let one = consensus(
+                data,
+                &fits,
+                &params,
+                ConsensusParams::default(),
+                seed,
+                options,
+            )?;
             let agreement = one.kept.iter().map(|&f| one.agreement[f]).collect();
-            Ok(Fitted { fit: one.fit, seeds: fits, selection, agreement: Some(agreement) })
+            Ok(Fitted {
+                fit: one.fit,
+                seeds: fits,
+                selection,
+                agreement: Some(agreement),
+            })
         }
         Method::Vice { params } => {
             let params = params.clone().check()?;
             if seeds <= 1 {
                 return Ok(only(fit_vice(data, &params, seed, options)?));
             }
-            let options = FitOptions { checkpoint: None, ..options };
+            let options = FitOptions {
+                checkpoint: None,
+                ..options
+            };
             let fits = (0..seeds as u64)
                 .map(|k| fit_vice(data, &params, seed.child(k), options))
                 .collect::<Result<Vec<_>, _>>()?;
             let loss = |fit: &Fit| fit.validation.map_or(f64::INFINITY, |s| s.nll);
-            let best = fits.iter().min_by(|a, b| loss(a).total_cmp(&loss(b))).cloned();
-            let fit = best.ok_or(emotome_embedding::train::FitError::NoCandidate { what: "seed" })?;
-            Ok(Fitted { fit, seeds: fits, selection: None, agreement: None })
+            let best = fits
+                .iter()
+                .min_by(|a, b| loss(a).total_cmp(&loss(b)))
+                .cloned();
+            let fit =
+                best.ok_or(emotome_embedding::train::FitError::NoCandidate { what: "seed" })?;
+            Ok(Fitted {
+                fit,
+                seeds: fits,
+                selection: None,
+                agreement: None,
+            })
         }
     }
 }
@@ -234,13 +277,24 @@ pub fn fit(request: &FitRequest, run: Run<'_>) -> Result<FitSummary, WorkflowErr
         validation: (!validation.is_empty()).then_some(validation),
         targets: None,
     };
-    let fitted =
-        fit_choices(data, &request.method, request.seeds, request.seed, Some(&policy), run)?;
+    let fitted = fit_choices(
+        data,
+        &request.method,
+        request.seeds,
+        request.seed,
+        Some(&policy),
+        run,
+    )?;
     let tested = if test.is_empty() {
         None
     } else {
         let scoring = scoring(&request.method);
-        Some(accuracy::held_out(&fitted.fit.embedding, test, &scoring, Resampling::default())?)
+        Some(accuracy::held_out(
+            &fitted.fit.embedding,
+            test,
+            &scoring,
+            Resampling::default(),
+        )?)
     };
     let written = write_embedding(
         &request.out,
@@ -254,15 +308,29 @@ pub fn fit(request: &FitRequest, run: Run<'_>) -> Result<FitSummary, WorkflowErr
         let embedding = if fitted.seeds.len() > 1 {
             let folder = request.out.join("seeds").join(format!("seed-{:02}", k + 1));
             let uncertainty = fit.uncertainty.as_ref();
-            let path = write_embedding(&folder, &fit.embedding, uncertainty, stimuli.as_ref(), request.overwrite)?;
+            let path = write_embedding(
+                &folder,
+                &fit.embedding,
+                uncertainty,
+                stimuli.as_ref(),
+                request.overwrite,
+            )?;
             Some(path)
         } else {
             None
         };
         let val_nll = fit.validation.map(|s| s.nll);
-        seeds.push(SeedSummary { val_nll, dims: fit.embedding.n_dims(), embedding });
+        seeds.push(SeedSummary {
+            val_nll,
+            dims: fit.embedding.n_dims(),
+            embedding,
+        });
     }
-    write_history(&request.out.join("history.tsv"), &fitted.fit.history, request.overwrite)?;
+    write_history(
+        &request.out.join("history.tsv"),
+        &fitted.fit.history,
+        request.overwrite,
+    )?;
     let summary = FitSummary {
         n_items: train.n_stimuli(),
         n_items_inferred: imported.n_inferred,
@@ -311,7 +379,10 @@ fn scoring(method: &Method) -> Scoring {
             lapse: params.lapse,
             ..Scoring::default()
         },
-        Method::Vice { params } => Scoring { lapse: params.lapse, ..Scoring::default() },
+        Method::Vice { params } => Scoring {
+            lapse: params.lapse,
+            ..Scoring::default()
+        },
     }
 }
 
@@ -332,18 +403,30 @@ fn held_out(
             let load = |path: &Option<PathBuf>| match path {
                 None => Ok(ChoiceSet::new(n, Vec::new())?),
                 Some(path) => {
-                    let file = ChoiceFile { path: path.clone(), n_stimuli: Some(n), ..request.triplets.clone() };
+                    let file = ChoiceFile {
+                        path: path.clone(),
+                        n_stimuli: Some(n),
+                        ..request.triplets.clone()
+                    };
                     Ok::<_, WorkflowError>(choices::read(&file, stimuli, run)?.table.choices)
                 }
             };
             let (validation, test) = (load(validation)?, load(test)?);
-            check_disjoint(&[("train", &all), ("validation", &validation), ("test", &test)])?;
+            check_disjoint(&[
+                ("train", &all),
+                ("validation", &validation),
+                ("test", &test),
+            ])?;
             Ok([all, validation, test])
         }
     }
 }
 
-fn write_history(path: &Path, history: &[Epoch], overwrite: Overwrite) -> Result<(), WorkflowError> {
+fn write_history(
+    path: &Path,
+    history: &[Epoch],
+    overwrite: Overwrite,
+) -> Result<(), WorkflowError> {
     use std::fmt::Write;
     let mut text = String::from("epoch\ttrain_nll\tval_nll\tval_accuracy\tdims\n");
     for e in history {
@@ -352,7 +435,11 @@ fn write_history(path: &Path, history: &[Epoch], overwrite: Overwrite) -> Result
             |s| (s.nll.to_string(), s.accuracy.to_string()),
         );
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{}\t{}\t{nll}\t{accuracy}\t{}", e.epoch, e.train_nll, e.dims);
+        let _ = writeln!(
+            text,
+            "{}\t{}\t{nll}\t{accuracy}\t{}",
+            e.epoch, e.train_nll, e.dims
+        );
     }
     output::write(path, overwrite, text.as_bytes())?;
     Ok(())

@@ -7,12 +7,12 @@ use emotome_figures::accuracy::{AccuracyBar, AccuracyBars};
 use emotome_figures::curve::{CurvePoint, Curves, Series};
 use emotome_figures::dimensions::{DimensionCard, TopStimuli, TopStimulus};
 use emotome_figures::heatmap::SimilarityMap;
+use emotome_figures::order;
 use emotome_figures::positions::{AgentPositions, PositionShares};
 use emotome_figures::report::{Measure, Report, Section, glossary};
 use emotome_figures::reproducibility::{DimensionReproducibility, Reproducibility};
 use emotome_figures::scale::{Spacing, Unit, count};
 use emotome_figures::scatter::Scatter;
-use emotome_figures::order;
 use emotome_stats::correlation::cross_correlation;
 use emotome_stats::interval::Interval;
 use emotome_stimuli::StimulusSet;
@@ -69,16 +69,29 @@ pub fn tell(frame: Frame, material: &Material, analyses: &[Analysis]) -> Report 
     }];
     let several = analyses.len() > 1;
     for analysis in analyses {
-        let of = |what: &str| if several { format!("{what}: {}", analysis.agent) } else { what.into() };
+        let of = |what: &str| {
+            if several {
+                format!("{what}: {}", analysis.agent)
+            } else {
+                what.into()
+            }
+        };
         sections.push(prediction(of("How well the embedding predicts"), analysis));
-        if let Some(section) = similarity(of("Similarity of a few stimuli, measured in full"), analysis, material) {
+        if let Some(section) = similarity(
+            of("Similarity of a few stimuli, measured in full"),
+            analysis,
+            material,
+        ) {
             sections.push(section);
         }
         sections.push(trust(of("Which dimensions can be trusted"), analysis));
         if let Some(section) = meaning(of("What the dimensions hold"), analysis, material) {
             sections.push(section);
         }
-        sections.push(choosing(of("How many dimensions, and how λ was chosen"), analysis));
+        sections.push(choosing(
+            of("How many dimensions, and how λ was chosen"),
+            analysis,
+        ));
     }
     Report {
         title: frame.title,
@@ -123,7 +136,7 @@ fn in_short(a: &Analysis) -> String {
     }
     if let Some(r) = &a.reproducibility {
         text += &format!(
-            " {} of the {} dimensions come back in other fits and make up the reproducible core.",
+            " {} of the {} dimensions come back in fits that had no part in it and make up the reproducible core.",
             r.core, a.dims
         );
     }
@@ -152,8 +165,10 @@ fn positions(analyses: &[Analysis]) -> Option<Box<dyn emotome_figures::Figure>> 
         })
         .collect();
     (!agents.is_empty()).then(|| {
-        Box::new(PositionShares { title: "How often each place is called odd".into(), agents })
-            as Box<dyn emotome_figures::Figure>
+        Box::new(PositionShares {
+            title: "How often each place is called odd".into(),
+            agents,
+        }) as Box<dyn emotome_figures::Figure>
     })
 }
 
@@ -164,7 +179,11 @@ fn prediction(heading: String, a: &Analysis) -> Section {
         .scores
         .iter()
         .map(|s| AccuracyBar {
-            label: if s.dims > 0 { format!("{}, {} dim.", s.name, s.dims) } else { s.name.clone() },
+            label: if s.dims > 0 {
+                format!("{}, {} dim.", s.name, s.dims)
+            } else {
+                s.name.clone()
+            },
             value: s.test.accuracy,
             ci95: Some(s.test.accuracy_ci95),
             n: s.test.n as u64,
@@ -219,7 +238,9 @@ fn prediction(heading: String, a: &Analysis) -> Section {
     let d = &a.dominance;
     let verdict = match d.finding {
         Finding::AtChance => "The embedding does not predict better than guessing.",
-        Finding::ItemMarginal => "One number per stimulus, how often it is called odd, predicts nearly as well: the choices may rest on a single scale rather than on similarity.",
+        Finding::ItemMarginal => {
+            "One number per stimulus, how often it is called odd, predicts nearly as well: the choices may rest on a single scale rather than on similarity."
+        }
         Finding::OneDimension => "One dimension alone predicts nearly as well as all of them.",
         Finding::DominantDimension => "The accuracy collapses without one dimension.",
         Finding::Distributed => "No single dimension carries the result.",
@@ -233,7 +254,10 @@ fn prediction(heading: String, a: &Analysis) -> Section {
                 count(a.trials[1] as u64),
                 count(a.trials[2] as u64),
                 if a.trials[3] > 0 {
-                    format!(", and {} choices among the fully judged stimuli were left out of all", count(a.trials[3] as u64))
+                    format!(
+                        ", and {} choices among the fully judged stimuli were left out of all",
+                        count(a.trials[3] as u64)
+                    )
                 } else {
                     String::new()
                 },
@@ -259,8 +283,11 @@ fn prediction(heading: String, a: &Analysis) -> Section {
 
 fn similarity(heading: String, a: &Analysis, material: &Material) -> Option<Section> {
     let full = a.full_set.as_ref()?;
-    let labels: Vec<String> =
-        full.items.iter().map(|&i| material.stimuli.keys()[i].to_string()).collect();
+    let labels: Vec<String> = full
+        .items
+        .iter()
+        .map(|&i| material.stimuli.keys()[i].to_string())
+        .collect();
     let order = order::clustered(full.measured.view());
     let map = |title: &str, values: &Array2<f64>| SimilarityMap {
         title: format!("{title}, {}", a.agent),
@@ -341,8 +368,13 @@ fn trust(heading: String, a: &Analysis) -> Section {
         })
         .collect();
     let mut text = vec![format!(
-        "The fit was repeated from {} different random starts. Each dimension is matched one to one with a dimension of every other fit on one half of the stimuli and correlated on the other half. {} of {} dimensions come back with r ≥ {} and better than the best of shuffled stimuli (r = {:.2}): the reproducible core, which is the dimensionality to report.",
-        r.runs, r.core, a.dims, r.params.core_r, r.null_max_r
+        "The embedding is the consensus of {} fits from different random starts, and {} further fits, which had no part in it, tell which dimensions come back. Each dimension is matched one to one with a dimension of every further fit on one half of the stimuli and correlated on the other half. {} of {} dimensions come back with r ≥ {} and better than the best of shuffled stimuli (r = {:.2}): the reproducible core, which is the dimensionality to report.",
+        a.seed_dims.len() - r.runs,
+        r.runs,
+        r.core,
+        a.dims,
+        r.params.core_r,
+        r.null_max_r
     )];
     if let (Some(published), Some(honest)) =
         (&a.published_reproducibility, &a.first_seed_reproducibility)
@@ -383,7 +415,10 @@ fn meaning(heading: String, a: &Analysis, material: &Material) -> Option<Section
             dimensions: cards,
         })],
         cautions: if a.dims > CARDS {
-            vec![format!("The {CARDS} largest of {} dimensions are shown; all stand in embedding.tsv.", a.dims)]
+            vec![format!(
+                "The {CARDS} largest of {} dimensions are shown; all stand in embedding.tsv.",
+                a.dims
+            )]
         } else {
             Vec::new()
         },
@@ -396,11 +431,13 @@ fn cards(embedding: &Embedding, material: &Material) -> Vec<DimensionCard> {
     let r = cross_correlation(x.view(), material.ratings.view());
     (0..embedding.n_dims().min(CARDS))
         .map(|f| {
-            let mut scales: Vec<usize> =
-                (0..material.scales.len()).filter(|&s| r[[f, s]].is_finite()).collect();
+            let mut scales: Vec<usize> = (0..material.scales.len())
+                .filter(|&s| r[[f, s]].is_finite())
+                .collect();
             scales.sort_by(|&a, &b| r[[f, b]].abs().total_cmp(&r[[f, a]].abs()).then(a.cmp(&b)));
-            let mut stimuli: Vec<usize> =
-                (0..x.nrows()).filter(|&i| material.showable[i] && x[[i, f]] > 0.0).collect();
+            let mut stimuli: Vec<usize> = (0..x.nrows())
+                .filter(|&i| material.showable[i] && x[[i, f]] > 0.0)
+                .collect();
             stimuli.sort_by(|&a, &b| x[[b, f]].total_cmp(&x[[a, f]]).then(a.cmp(&b)));
             DimensionCard {
                 label: format!("Dimension {}", f + 1),
@@ -432,7 +469,11 @@ fn choosing(heading: String, a: &Analysis) -> Section {
         y_unit: Unit::Percent,
         series: vec![Series {
             label: "refitted with so many dimensions".into(),
-            points: a.nested.iter().map(|n| (n.dims as f64, n.accuracy).into()).collect(),
+            points: a
+                .nested
+                .iter()
+                .map(|n| (n.dims as f64, n.accuracy).into())
+                .collect(),
         }],
         references: vec![("guessing".into(), CHANCE)],
         chosen: None,
@@ -445,7 +486,9 @@ fn choosing(heading: String, a: &Analysis) -> Section {
         y_unit: Unit::Percent,
         series: vec![Series {
             label: "all other weights set to zero".into(),
-            points: (0..=d).map(|k| CurvePoint::from((k as f64, a.pruning.accuracy[k]))).collect(),
+            points: (0..=d)
+                .map(|k| CurvePoint::from((k as f64, a.pruning.accuracy[k])))
+                .collect(),
         }],
         references: vec![("guessing".into(), CHANCE)],
         ..Curves::default()
@@ -456,7 +499,10 @@ fn choosing(heading: String, a: &Analysis) -> Section {
     if let Some(low) = a.pruning.band.low {
         text.push(format!(
             "{low} weights per stimulus keep 95 % of the accuracy above guessing{}.",
-            a.pruning.band.high.map_or_else(String::new, |high| format!(", {high} keep 99 %")),
+            a.pruning
+                .band
+                .high
+                .map_or_else(String::new, |high| format!(", {high} keep 99 %")),
         ));
     }
     if let Some(selection) = &a.selection {
@@ -465,7 +511,10 @@ fn choosing(heading: String, a: &Analysis) -> Section {
             selection.lambda,
             if selection.at_edge { ". It lies at the edge of the values tried, so a better one may lie beyond" } else { "" },
         ));
-        let candidates = selection.candidates.iter().filter(|c| c.nll < GUESSING_NLL - 1e-6);
+        let candidates = selection
+            .candidates
+            .iter()
+            .filter(|c| c.nll < GUESSING_NLL - 1e-6);
         figures.push(Box::new(Curves {
             title: format!("Choosing λ, {}", a.agent),
             x_label: "λ".into(),
@@ -479,5 +528,10 @@ fn choosing(heading: String, a: &Analysis) -> Section {
             ..Curves::default()
         }));
     }
-    Section { heading, text, figures, ..Section::default() }
+    Section {
+        heading,
+        text,
+        figures,
+        ..Section::default()
+    }
 }

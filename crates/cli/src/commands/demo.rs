@@ -17,7 +17,12 @@ pub(crate) struct Demo {
     #[command(subcommand)]
     on: Option<On>,
     /// Study folder to make.
-    #[arg(long, value_name = "DIR", default_value = "emotome-demo", global = true)]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "emotome-demo",
+        global = true
+    )]
     out: PathBuf,
     #[command(flatten)]
     seed: SeedFlag,
@@ -61,7 +66,14 @@ impl Demo {
         };
         let summary = match self.on {
             None => demo(&request, session.run())?,
-            Some(On::Emotion2025 { ratings, captions, list, trials, seeds, full_set }) => {
+            Some(On::Emotion2025 {
+                ratings,
+                captions,
+                list,
+                trials,
+                seeds,
+                full_set,
+            }) => {
                 let request = Emotion2025Request {
                     demo: request,
                     ratings,
@@ -75,7 +87,12 @@ impl Demo {
             }
         };
         session.show(&summary, |s| {
-            format!("done in {:.0} s\nstudy   {}\nreport  {} — open it in a browser", s.seconds, s.study.display(), s.report.display())
+            format!(
+                "done in {:.0} s\nstudy   {}\nreport  {} — open it in a browser",
+                s.seconds,
+                s.study.display(),
+                s.report.display()
+            )
         })
     }
 }

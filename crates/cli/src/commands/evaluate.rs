@@ -70,7 +70,11 @@ impl Evaluate {
             embedding: self.embedding,
             triplets: self.triplets.file(None),
             scoring: Scoring {
-                similarity: if self.euclidean { Similarity::NegativeEuclidean } else { Similarity::Dot },
+                similarity: if self.euclidean {
+                    Similarity::NegativeEuclidean
+                } else {
+                    Similarity::Dot
+                },
                 lapse: self.lapse,
                 ties: match self.ties {
                     Ties::Fair => TieRule::Fair,
@@ -95,10 +99,30 @@ impl Evaluate {
 fn text(s: &EvaluateSummary) -> String {
     let a = &s.accuracy;
     rows([
-        ("embedding", format!("{} stimuli × {} dimensions", s.n_items, s.dims)),
+        (
+            "embedding",
+            format!("{} stimuli × {} dimensions", s.n_items, s.dims),
+        ),
         ("choices", count(a.n as u64)),
-        ("accuracy", format!("{:.2} % [{:.2}, {:.2}] (guessing 33.33 %)", 100.0 * a.accuracy, 100.0 * a.accuracy_ci95.low, 100.0 * a.accuracy_ci95.high)),
-        ("NLL", format!("{:.4} [{:.4}, {:.4}] nats (guessing 1.0986)", a.nll, a.nll_ci95.low, a.nll_ci95.high)),
-        ("ties", format!("{:.3} % of the choices", 100.0 * a.tie_rate)),
+        (
+            "accuracy",
+            format!(
+                "{:.2} % [{:.2}, {:.2}] (guessing 33.33 %)",
+                100.0 * a.accuracy,
+                100.0 * a.accuracy_ci95.low,
+                100.0 * a.accuracy_ci95.high
+            ),
+        ),
+        (
+            "NLL",
+            format!(
+                "{:.4} [{:.4}, {:.4}] nats (guessing 1.0986)",
+                a.nll, a.nll_ci95.low, a.nll_ci95.high
+            ),
+        ),
+        (
+            "ties",
+            format!("{:.3} % of the choices", 100.0 * a.tie_rate),
+        ),
     ])
 }

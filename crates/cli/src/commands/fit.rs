@@ -161,9 +161,15 @@ impl Fit {
 
     pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
         let held_out = if self.validation.is_some() || self.test.is_some() {
-            HeldOut::Files { validation: self.validation.clone(), test: self.test.clone() }
+            HeldOut::Files {
+                validation: self.validation.clone(),
+                test: self.test.clone(),
+            }
         } else {
-            HeldOut::Shares(Shares { validation: self.validation_share, test: self.test_share })
+            HeldOut::Shares(Shares {
+                validation: self.validation_share,
+                test: self.test_share,
+            })
         };
         let request = FitRequest {
             triplets: self.triplets.file(self.n_items),
@@ -178,7 +184,11 @@ impl Fit {
         };
         if self.dry_run {
             return session.show(&request.method, |method| {
-                format!("would fit {} with {method:#?}\nand write to {}", request.triplets.path.display(), request.out.display())
+                format!(
+                    "would fit {} with {method:#?}\nand write to {}",
+                    request.triplets.path.display(),
+                    request.out.display()
+                )
             });
         }
         session.show(&fit(&request, session.run())?, text)
@@ -187,28 +197,90 @@ impl Fit {
 
 fn text(s: &FitSummary) -> String {
     let mut out = vec![
-        ("stimuli", format!("{}{}", s.n_items, if s.n_items_inferred { " (inferred from the file; state --n-items to be sure)" } else { "" })),
-        ("choices", format!("{} to fit, {} to validate, {} to test", count(s.trials[0] as u64), count(s.trials[1] as u64), count(s.trials[2] as u64))),
+        (
+            "stimuli",
+            format!(
+                "{}{}",
+                s.n_items,
+                if s.n_items_inferred {
+                    " (inferred from the file; state --n-items to be sure)"
+                } else {
+                    ""
+                }
+            ),
+        ),
+        (
+            "choices",
+            format!(
+                "{} to fit, {} to validate, {} to test",
+                count(s.trials[0] as u64),
+                count(s.trials[1] as u64),
+                count(s.trials[2] as u64)
+            ),
+        ),
         ("dimensions", s.dims.to_string()),
     ];
     if let Some(selection) = &s.selection {
-        let tried = selection.candidates.iter().map(|c| format!("{} → {:.4}", c.lambda, c.nll));
-        let edge = if selection.at_edge { "; at the edge of what was tried, so try further" } else { "" };
-        out.push(("λ", format!("{} (validation NLL {}{edge})", selection.lambda, tried.collect::<Vec<_>>().join(", "))));
+        let tried = selection
+            .candidates
+            .iter()
+            .map(|c| format!("{} → {:.4}", c.lambda, c.nll));
+        let edge = if selection.at_edge {
+            "; at the edge of what was tried, so try further"
+        } else {
+            ""
+        };
+        out.push((
+            "λ",
+            format!(
+                "{} (validation NLL {}{edge})",
+                selection.lambda,
+                tried.collect::<Vec<_>>().join(", ")
+            ),
+        ));
     }
     if let (Some(nll), Some(accuracy)) = (s.val_nll, s.val_accuracy) {
-        out.push(("validation", format!("NLL {nll:.4} (guessing 1.0986), accuracy {:.1} % (guessing 33.3 %)", 100.0 * accuracy)));
+        out.push((
+            "validation",
+            format!(
+                "NLL {nll:.4} (guessing 1.0986), accuracy {:.1} % (guessing 33.3 %)",
+                100.0 * accuracy
+            ),
+        ));
     }
     if let Some(test) = &s.test {
         let ci = test.accuracy_ci95;
-        out.push(("test", format!("NLL {:.4}, accuracy {:.1} % [{:.1}, {:.1}]", test.nll, 100.0 * test.accuracy, 100.0 * ci.low, 100.0 * ci.high)));
+        out.push((
+            "test",
+            format!(
+                "NLL {:.4}, accuracy {:.1} % [{:.1}, {:.1}]",
+                test.nll,
+                100.0 * test.accuracy,
+                100.0 * ci.low,
+                100.0 * ci.high
+            ),
+        ));
     }
     if let Some(agreement) = &s.agreement {
         let least = agreement.iter().copied().fold(f64::INFINITY, f64::min);
-        out.push(("consensus", format!("of {} seeds; dimensions agree across seeds with mean r ≥ {least:.2}", s.seeds.len())));
+        out.push((
+            "consensus",
+            format!(
+                "of {} seeds; dimensions agree across seeds with mean r ≥ {least:.2}",
+                s.seeds.len()
+            ),
+        ));
     }
     out.push(("epochs", format!("{} of {} kept", s.best_epoch, s.epochs)));
-    out.push(("time", format!("{:.2} s of training, {:.1} M choices/s; {:.1} s in all", s.seconds, s.triplets_per_second / 1e6, s.total_seconds)));
+    out.push((
+        "time",
+        format!(
+            "{:.2} s of training, {:.1} M choices/s; {:.1} s in all",
+            s.seconds,
+            s.triplets_per_second / 1e6,
+            s.total_seconds
+        ),
+    ));
     if let Some(peak) = s.peak_rss_bytes {
         out.push(("memory", bytes(peak)));
     }

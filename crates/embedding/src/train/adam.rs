@@ -50,7 +50,11 @@ impl Adam {
     /// Step `t`, counted from 1.
     pub(crate) fn step(t: u64, rate: f32, beta2: f32) -> Self {
         let power = |beta: f32| (1.0 / (1.0 - f64::from(beta).powi(t.min(1 << 30) as i32))) as f32;
-        Self { rate, correction: [power(BETA1), power(beta2)], beta2 }
+        Self {
+            rate,
+            correction: [power(BETA1), power(beta2)],
+            beta2,
+        }
     }
 
     /// Updates the moments at `m` and `v`, and returns η m̂ and D.
@@ -66,7 +70,10 @@ impl Adam {
             let v1 = g.mul(g).mul_add(V::splat(1.0 - self.beta2), v1);
             m1.store(m);
             v1.store(v);
-            let d = v1.mul(V::splat(self.correction[1])).sqrt().add(V::splat(EPSILON));
+            let d = v1
+                .mul(V::splat(self.correction[1]))
+                .sqrt()
+                .add(V::splat(EPSILON));
             (m1.mul(V::splat(self.correction[0] * self.rate)), d)
         }
     }

@@ -109,7 +109,10 @@ pub(crate) fn identity<M: Model>(
     validation: Option<&[[u32; 3]]>,
 ) -> Identity {
     let hash = |trials: &[[u32; 3]]| {
-        trials.iter().flatten().fold(trials.len() as u64, |h, &id| mix(h ^ u64::from(id)))
+        trials
+            .iter()
+            .flatten()
+            .fold(trials.len() as u64, |h, &id| mix(h ^ u64::from(id)))
     };
     Identity {
         version: env!("CARGO_PKG_VERSION").into(),
@@ -162,7 +165,10 @@ pub(crate) fn save(
 }
 
 fn malformed(policy: &CheckpointPolicy, reason: impl Into<String>) -> CheckpointError {
-    CheckpointError::Malformed { path: policy.path.clone(), reason: reason.into() }
+    CheckpointError::Malformed {
+        path: policy.path.clone(),
+        reason: reason.into(),
+    }
 }
 
 /// The state to go on from, if the policy asks for it and a checkpoint is there.
@@ -185,23 +191,39 @@ pub(crate) fn load<M: Model>(
         ("versions", saved.version.clone(), asked.version.clone()),
         ("choices", saved.data.clone(), asked.data.clone()),
         ("seeds", saved.seed.to_string(), asked.seed.to_string()),
-        ("parameters", saved.model.to_string(), asked.model.to_string()),
+        (
+            "parameters",
+            saved.model.to_string(),
+            asked.model.to_string(),
+        ),
     ] {
         if a != b {
             let path = policy.path.clone();
-            return Err(CheckpointError::OtherFit { path, what, saved: a, asked: b });
+            return Err(CheckpointError::OtherFit {
+                path,
+                what,
+                saved: a,
+                asked: b,
+            });
         }
     }
     let vector = |member| match array::read_npz(&policy.path, member)? {
         array::Array::F32(values) => Ok(values.into_iter().collect::<Vec<f32>>()),
-        other => Err(malformed(policy, format!("`{member}` holds {}, not f4", other.dtype()))),
+        other => Err(malformed(
+            policy,
+            format!("`{member}` holds {}, not f4", other.dtype()),
+        )),
     };
     let (weights, state) = (vector("weights")?, vector("state")?);
     let best = match meta.best {
         None => None,
         Some((score, epoch)) => {
             let LabelledMatrix { values, .. } = array::read_matrix_named(&policy.path, "best")?;
-            Some(Best { score, epoch, weights: values.mapv(|w| w as f32) })
+            Some(Best {
+                score,
+                epoch,
+                weights: values.mapv(|w| w as f32),
+            })
         }
     };
     let engine = Engine::restore(set, meta.n_items, meta.dims, weights, state)

@@ -29,7 +29,10 @@ pub struct ConsensusParams {
 
 impl Default for ConsensusParams {
     fn default() -> Self {
-        Self { min_correlation: 0.5, rate_share: 0.2 }
+        Self {
+            min_correlation: 0.5,
+            rate_share: 0.2,
+        }
     }
 }
 
@@ -63,7 +66,9 @@ pub fn consensus(
     options: FitOptions<'_>,
 ) -> Result<Consensus, FitError> {
     if fits.len() < 2 {
-        return Err(FitError::NoCandidate { what: "second seed to form a consensus (--seeds)" });
+        return Err(FitError::NoCandidate {
+            what: "second seed to form a consensus (--seeds)",
+        });
     }
     let loss = |fit: &Fit| {
         fit.validation.map_or_else(
@@ -84,7 +89,8 @@ pub fn consensus(
             continue;
         }
         let other = fit.embedding.values().mapv(f64::from);
-        let r = cross_correlation(base.view(), other.view()).mapv(|r| if r.is_nan() { 0.0 } else { r });
+        let r =
+            cross_correlation(base.view(), other.view()).mapv(|r| if r.is_nan() { 0.0 } else { r });
         let mut found = vec![0.0; d];
         for (f, g) in best_matching(r.view()).unwrap_or_default() {
             found[f] = r[[f, g]];
@@ -98,14 +104,26 @@ pub fn consensus(
         }
     }
     let agreement: Vec<f64> = matched.iter().map(|r| fisher_mean(r)).collect();
-    let kept: Vec<usize> = (0..d).filter(|&f| agreement[f] >= params.min_correlation).collect();
+    let kept: Vec<usize> = (0..d)
+        .filter(|&f| agreement[f] >= params.min_correlation)
+        .collect();
     if kept.is_empty() {
-        return Err(FitError::NoCandidate { what: "dimension that agrees across seeds" });
+        return Err(FitError::NoCandidate {
+            what: "dimension that agrees across seeds",
+        });
     }
     let mean = Array2::from_shape_fn((n, d), |(i, f)| (sum[[i, f]] / count[f]) as f32);
     let start = Embedding::new(mean.select(Axis(1), &kept)).map_err(FitError::Start)?;
     let rate = spose.params().rate_for(n, data.train.len()) * params.rate_share;
-    let refit = SposeParams { rate: Some(rate), ..spose.params().clone() };
+    let refit = SposeParams {
+        rate: Some(rate),
+        ..spose.params().clone()
+    };
     let fit = refit_spose(data, &refit.check()?, &start, seed, options)?;
-    Ok(Consensus { fit, reference, agreement, kept })
+    Ok(Consensus {
+        fit,
+        reference,
+        agreement,
+        kept,
+    })
 }

@@ -45,19 +45,30 @@ impl Deck {
             let target = |i: usize| {
                 let [pair, first, second] = q[source(i)];
                 let (_, swapped) = canonical(choices.choices()[source(i)]);
-                if swapped { [pair, second, first] } else { [pair, first, second] }
+                if swapped {
+                    [pair, second, first]
+                } else {
+                    [pair, first, second]
+                }
             };
             (0..n).into_par_iter().map(target).collect()
         });
         let block = if n < DEAL_SINGLY { 1 } else { BLOCK };
-        Self { trials, targets, block, seed: seed.derive("epoch") }
+        Self {
+            trials,
+            targets,
+            block,
+            seed: seed.derive("epoch"),
+        }
     }
 
     /// A hash of trials, targets and their order.
     pub(crate) fn fingerprint(&self) -> u64 {
         let trials = self.trials.iter().flatten().copied();
         let targets = self.targets.iter().flatten().flatten().map(|q| q.to_bits());
-        trials.chain(targets).fold(self.len() as u64, |h, word| mix(h ^ u64::from(word)))
+        trials
+            .chain(targets)
+            .fold(self.len() as u64, |h, word| mix(h ^ u64::from(word)))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -89,9 +100,12 @@ impl Deck {
             for position in b * n_blocks / of..(b + 1) * n_blocks / of {
                 let start = order.at(position as u64) as usize * self.block;
                 let trials = start..(start + self.block).min(self.len());
-                batch.records.extend(
-                    self.trials[trials.clone()].iter().map(|&items| Record { items, slopes: [0.0; 3] }),
-                );
+                batch
+                    .records
+                    .extend(self.trials[trials.clone()].iter().map(|&items| Record {
+                        items,
+                        slopes: [0.0; 3],
+                    }));
                 if let (Some(q), Some(all)) = (&mut batch.targets, &self.targets) {
                     q.extend_from_slice(&all[trials]);
                 }

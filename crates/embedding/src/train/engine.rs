@@ -62,7 +62,15 @@ impl Engine {
             && !weights.is_empty()
             && state.len().is_multiple_of(weights.len());
         let next = weights.clone();
-        fits.then_some(Self { set, n_items, dims, stride, weights, next, state })
+        fits.then_some(Self {
+            set,
+            n_items,
+            dims,
+            stride,
+            weights,
+            next,
+            state,
+        })
     }
 
     pub(crate) const fn n_items(&self) -> usize {
@@ -83,7 +91,9 @@ impl Engine {
 
     /// The weights without padding, n × d.
     pub(crate) fn matrix(&self) -> Array2<f32> {
-        Array2::from_shape_fn((self.n_items, self.dims), |(i, f)| self.weights[i * self.stride + f])
+        Array2::from_shape_fn((self.n_items, self.dims), |(i, f)| {
+            self.weights[i * self.stride + f]
+        })
     }
 
     /// Trains on the next few batches from `from`; returns their summed loss and where they end.
@@ -127,7 +137,13 @@ impl Engine {
     /// but the time a step takes. Returns how many are left.
     pub(crate) fn drop_dead_dims(&mut self) -> usize {
         let alive: Vec<usize> = (0..self.dims)
-            .filter(|f| self.weights.iter().skip(*f).step_by(self.stride).any(|&w| w != 0.0))
+            .filter(|f| {
+                self.weights
+                    .iter()
+                    .skip(*f)
+                    .step_by(self.stride)
+                    .any(|&w| w != 0.0)
+            })
             .collect();
         if alive.len().next_multiple_of(LANES).max(LANES) < self.stride {
             let stride = alive.len().next_multiple_of(LANES).max(LANES);
@@ -152,7 +168,11 @@ impl Engine {
     /// The number of dimensions with a weight above `threshold`.
     pub(crate) fn dims_above(&self, threshold: f32) -> usize {
         let above = |f: &usize| {
-            self.weights.iter().skip(*f).step_by(self.stride).any(|&w| w > threshold)
+            self.weights
+                .iter()
+                .skip(*f)
+                .step_by(self.stride)
+                .any(|&w| w > threshold)
         };
         (0..self.dims).filter(above).count()
     }

@@ -107,7 +107,9 @@ pub enum FitError {
     #[error("no training choice; an embedding needs choices: check the file and the split")]
     Empty,
     /// Validation choices are about other stimuli.
-    #[error("training choices are among {train} stimuli, validation choices among {validation}; both must name the same stimuli")]
+    #[error(
+        "training choices are among {train} stimuli, validation choices among {validation}; both must name the same stimuli"
+    )]
     Validation {
         /// Stimuli of the training choices.
         train: usize,
@@ -115,7 +117,9 @@ pub enum FitError {
         validation: usize,
     },
     /// Soft labels do not fit the choices.
-    #[error("soft label {row} (counted from 1) of {labels} is {value:?}; expected one for each of the {choices} choices, non-negative and summing to 1")]
+    #[error(
+        "soft label {row} (counted from 1) of {labels} is {value:?}; expected one for each of the {choices} choices, non-negative and summing to 1"
+    )]
     Targets {
         /// The first label that does not fit.
         row: usize,
@@ -202,26 +206,45 @@ pub(crate) fn fit<M: Model>(
     check(data)?;
     let n_items = data.train.n_stimuli();
     let deck = Deck::new(data.train, data.targets, seed);
-    let validation: Option<Vec<[u32; 3]>> =
-        data.validation.map(|v| v.choices().iter().map(|c| c.odd_last().map(|id| id.0)).collect());
+    let validation: Option<Vec<[u32; 3]>> = data.validation.map(|v| {
+        v.choices()
+            .iter()
+            .map(|c| c.odd_last().map(|id| id.0))
+            .collect()
+    });
     let plan = model.plan(deck.len());
     let batches = deck.batches(plan.batch);
-    let scale = Scale { n_items, trials: deck.len(), steps: (plan.epochs * batches) as u64 };
-    let identity = options.checkpoint.map(|_| {
-        checkpoint::identity(model, seed, &deck, validation.as_deref())
-    });
+    let scale = Scale {
+        n_items,
+        trials: deck.len(),
+        steps: (plan.epochs * batches) as u64,
+    };
+    let identity = options
+        .checkpoint
+        .map(|_| checkpoint::identity(model, seed, &deck, validation.as_deref()));
     let resumed = match (options.checkpoint, &identity) {
-        (Some(policy), Some(identity)) => checkpoint::load::<M>(policy, identity, options.instructions)?,
+        (Some(policy), Some(identity)) => {
+            checkpoint::load::<M>(policy, identity, options.instructions)?
+        }
         _ => None,
     };
     let (mut engine, mut at) = resumed.unwrap_or_else(|| {
-        (model.start(options.instructions, n_items, seed), Position::default())
+        (
+            model.start(options.instructions, n_items, seed),
+            Position::default(),
+        )
     });
     let mut buffer = Vec::new();
     let (mut seconds, mut trials) = (0.0, 0_u64);
     let mut saved = Instant::now();
-    options.run.progress.begin("fitting", Some((plan.epochs * deck.len()) as u64));
-    options.run.progress.advance((at.history.len() * deck.len()) as u64);
+    options
+        .run
+        .progress
+        .begin("fitting", Some((plan.epochs * deck.len()) as u64));
+    options
+        .run
+        .progress
+        .advance((at.history.len() * deck.len()) as u64);
     let save = |engine: &Engine, at: &Position| match (options.checkpoint, &identity) {
         (Some(policy), Some(identity)) => checkpoint::save(policy, identity, engine, at),
         _ => Ok(()),
@@ -238,10 +261,12 @@ pub(crate) fn fit<M: Model>(
                     trials: at.batch * deck.len() / batches,
                     resume: options.checkpoint.map_or_else(
                         || "nothing was saved, since no checkpoint was asked for".into(),
-                        |policy| format!(
-                            "the state is in {}: run the same command with --resume",
-                            policy.path.display()
-                        ),
+                        |policy| {
+                            format!(
+                                "the state is in {}: run the same command with --resume",
+                                policy.path.display()
+                            )
+                        },
                     ),
                 });
             }
@@ -259,21 +284,36 @@ pub(crate) fn fit<M: Model>(
             options.run.progress.advance(done as u64);
             at.loss += loss;
             at.batch = end;
-            if options.checkpoint.is_some_and(|policy| saved.elapsed() > policy.every) {
+            if options
+                .checkpoint
+                .is_some_and(|policy| saved.elapsed() > policy.every)
+            {
                 save(&engine, &at)?;
                 saved = Instant::now();
             }
         }
         let dims = model.end_epoch(&mut engine);
         if let Err(source) = engine.embedding() {
-            return Err(FitError::Diverged { epoch: epoch + 1, source });
+            return Err(FitError::Diverged {
+                epoch: epoch + 1,
+                source,
+            });
         }
-        let score = validation.as_ref().map(|v| model.validate(&engine, v, seed));
+        let score = validation
+            .as_ref()
+            .map(|v| model.validate(&engine, v, seed));
         if let Some(score) = score
             && model.keeps_best()
-            && at.best.as_ref().is_none_or(|best| score.nll < best.score.nll)
+            && at
+                .best
+                .as_ref()
+                .is_none_or(|best| score.nll < best.score.nll)
         {
-            at.best = Some(checkpoint::Best { score, epoch: epoch + 1, weights: engine.matrix() });
+            at.best = Some(checkpoint::Best {
+                score,
+                epoch: epoch + 1,
+                weights: engine.matrix(),
+            });
         }
         at.history.push(Epoch {
             epoch: epoch + 1,
@@ -287,7 +327,10 @@ pub(crate) fn fit<M: Model>(
     }
     save(&engine, &at)?;
     options.run.progress.end();
-    let last = at.history.last().map_or((0, None), |e| (e.epoch, e.validation));
+    let last = at
+        .history
+        .last()
+        .map_or((0, None), |e| (e.epoch, e.validation));
     let (weights, uncertainty, (epoch, score)) = match at.best {
         Some(best) => (best.weights, None, (best.epoch, Some(best.score))),
         None => {

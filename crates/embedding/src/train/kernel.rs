@@ -190,7 +190,11 @@ unsafe fn slopes_with<V: Lanes>(
         let mut q = [[0.0_f32; LANES]; 3];
         match targets {
             Some(targets) => {
-                for (t, target) in targets[block * LANES..].iter().take(records.len()).enumerate() {
+                for (t, target) in targets[block * LANES..]
+                    .iter()
+                    .take(records.len())
+                    .enumerate()
+                {
                     for pair in 0..3 {
                         q[pair][t] = target[pair];
                     }
@@ -215,12 +219,20 @@ unsafe fn slopes_with<V: Lanes>(
 }
 
 #[inline(always)]
-unsafe fn similarities<V: Lanes>(rows: Rows<'_>, items: [u32; 3], similarity: Similarity) -> [f32; 3] {
+unsafe fn similarities<V: Lanes>(
+    rows: Rows<'_>,
+    items: [u32; 3],
+    similarity: Similarity,
+) -> [f32; 3] {
     unsafe {
         let (a, b, c) = (rows.row(items[0]), rows.row(items[1]), rows.row(items[2]));
         let mut sums = [V::splat(0.0); 3];
         for offset in (0..rows.stride).step_by(LANES) {
-            let (a, b, c) = (V::load(a.add(offset)), V::load(b.add(offset)), V::load(c.add(offset)));
+            let (a, b, c) = (
+                V::load(a.add(offset)),
+                V::load(b.add(offset)),
+                V::load(c.add(offset)),
+            );
             match similarity {
                 Similarity::Dot => {
                     sums[0] = a.mul_add(b, sums[0]);
@@ -251,8 +263,16 @@ unsafe fn softmax_slopes<V: Lanes>(
     lapse: f32,
 ) -> ([[f32; LANES]; 3], [f32; LANES]) {
     unsafe {
-        let s = [V::load(s[0].as_ptr()), V::load(s[1].as_ptr()), V::load(s[2].as_ptr())];
-        let q = [V::load(q[0].as_ptr()), V::load(q[1].as_ptr()), V::load(q[2].as_ptr())];
+        let s = [
+            V::load(s[0].as_ptr()),
+            V::load(s[1].as_ptr()),
+            V::load(s[2].as_ptr()),
+        ];
+        let q = [
+            V::load(q[0].as_ptr()),
+            V::load(q[1].as_ptr()),
+            V::load(q[2].as_ptr()),
+        ];
         let top = s[0].max(s[1]).max(s[2]);
         let shifted = [s[0].sub(top), s[1].sub(top), s[2].sub(top)];
         let e = [shifted[0].exp(), shifted[1].exp(), shifted[2].exp()];
@@ -304,22 +324,27 @@ pub(crate) fn similarities_of(
 ) {
     let n = rows.len() as u32;
     assert!(trials.len() == similar.len() && trials.iter().flatten().all(|&i| i < n));
-    trials.par_chunks(TASK_TRIALS).zip(similar.par_chunks_mut(TASK_TRIALS)).for_each(|(trials, similar)| {
-        // SAFETY: every item is a row, and `set` comes from `InstructionSet::available`.
-        unsafe {
-            match set {
-                InstructionSet::Portable => {
-                    similarities_with::<Portable>(rows, trials, similarity, similar);
+    trials
+        .par_chunks(TASK_TRIALS)
+        .zip(similar.par_chunks_mut(TASK_TRIALS))
+        .for_each(|(trials, similar)| {
+            // SAFETY: every item is a row, and `set` comes from `InstructionSet::available`.
+            unsafe {
+                match set {
+                    InstructionSet::Portable => {
+                        similarities_with::<Portable>(rows, trials, similarity, similar);
+                    }
+                    #[cfg(target_arch = "x86_64")]
+                    InstructionSet::Avx2 => similarities_avx2(rows, trials, similarity, similar),
+                    #[cfg(target_arch = "x86_64")]
+                    InstructionSet::Avx512 => {
+                        similarities_avx512(rows, trials, similarity, similar)
+                    }
+                    #[cfg(not(target_arch = "x86_64"))]
+                    _ => similarities_with::<Portable>(rows, trials, similarity, similar),
                 }
-                #[cfg(target_arch = "x86_64")]
-                InstructionSet::Avx2 => similarities_avx2(rows, trials, similarity, similar),
-                #[cfg(target_arch = "x86_64")]
-                InstructionSet::Avx512 => similarities_avx512(rows, trials, similarity, similar),
-                #[cfg(not(target_arch = "x86_64"))]
-                _ => similarities_with::<Portable>(rows, trials, similarity, similar),
             }
-        }
-    });
+        });
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -453,7 +478,14 @@ pub(crate) fn update_rows<U: RowUpdate>(
         .enumerate()
         .for_each(|(task, (next, state))| {
             let first = task * TASK_ROWS;
-            let pass = Pass { rows, records, appearances, similarity, scale, update };
+            let pass = Pass {
+                rows,
+                records,
+                appearances,
+                similarity,
+                scale,
+                update,
+            };
             // SAFETY: `Appearances::sort` made entries of these records only, whose items pass 1
             // checked; `set` comes from `InstructionSet::available`.
             unsafe {
@@ -473,13 +505,23 @@ pub(crate) fn update_rows<U: RowUpdate>(
 // The panel sizes keep two accumulators per block in registers: 16 of 32 and 12 of 16.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn task_avx2<U: RowUpdate>(pass: &Pass<'_, U>, first: usize, next: &mut [f32], state: &mut [f32]) {
+unsafe fn task_avx2<U: RowUpdate>(
+    pass: &Pass<'_, U>,
+    first: usize,
+    next: &mut [f32],
+    state: &mut [f32],
+) {
     unsafe { pass.task::<super::lanes::Avx2, 3>(first, next, state) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx2,fma")]
-unsafe fn task_avx512<U: RowUpdate>(pass: &Pass<'_, U>, first: usize, next: &mut [f32], state: &mut [f32]) {
+unsafe fn task_avx512<U: RowUpdate>(
+    pass: &Pass<'_, U>,
+    first: usize,
+    next: &mut [f32],
+    state: &mut [f32],
+) {
     unsafe { pass.task::<super::lanes::Avx512, 8>(first, next, state) }
 }
 
@@ -497,10 +539,17 @@ const PARTNERS: [([u8; 2], [u8; 2]); 3] = [([1, 2], [0, 1]), ([0, 2], [0, 2]), (
 
 impl<U: RowUpdate> Pass<'_, U> {
     #[inline(always)]
-    unsafe fn task<V: Lanes, const PANEL: usize>(&self, first: usize, next: &mut [f32], state: &mut [f32]) {
+    unsafe fn task<V: Lanes, const PANEL: usize>(
+        &self,
+        first: usize,
+        next: &mut [f32],
+        state: &mut [f32],
+    ) {
         let stride = self.rows.stride;
-        for (k, (next, state)) in
-            next.chunks_mut(stride).zip(state.chunks_mut(U::STATE * stride)).enumerate()
+        for (k, (next, state)) in next
+            .chunks_mut(stride)
+            .zip(state.chunks_mut(U::STATE * stride))
+            .enumerate()
         {
             let mut block = 0;
             while block < stride / LANES {
@@ -539,8 +588,14 @@ impl<U: RowUpdate> Pass<'_, U> {
             for &entry in self.appearances.of(item) {
                 let record = self.records.get_unchecked(entry as usize / 4);
                 let (items, slopes) = PARTNERS.get_unchecked(entry as usize % 4);
-                let j = self.rows.row(*record.items.get_unchecked(items[0] as usize)).add(offset);
-                let k = self.rows.row(*record.items.get_unchecked(items[1] as usize)).add(offset);
+                let j = self
+                    .rows
+                    .row(*record.items.get_unchecked(items[0] as usize))
+                    .add(offset);
+                let k = self
+                    .rows
+                    .row(*record.items.get_unchecked(items[1] as usize))
+                    .add(offset);
                 let gj = *record.slopes.get_unchecked(slopes[0] as usize);
                 let gk = *record.slopes.get_unchecked(slopes[1] as usize);
                 weight += gj + gk;
@@ -558,7 +613,11 @@ impl<U: RowUpdate> Pass<'_, U> {
                 }
                 let at = offset + b * LANES;
                 self.update.update(
-                    RowPosition { item, offset: at, stride: self.rows.stride },
+                    RowPosition {
+                        item,
+                        offset: at,
+                        stride: self.rows.stride,
+                    },
                     gradient.mul(V::splat(self.scale)),
                     current.add(b * LANES),
                     next.as_mut_ptr().add(at),
@@ -599,7 +658,13 @@ mod tests {
     fn rows(seed: u64) -> Vec<f32> {
         let mut rng = CounterRng::new(Seed(seed), 0);
         (0..ITEMS * STRIDE)
-            .map(|k| if k % STRIDE < DIMS { rng.uniform() as f32 } else { 0.0 })
+            .map(|k| {
+                if k % STRIDE < DIMS {
+                    rng.uniform() as f32
+                } else {
+                    0.0
+                }
+            })
             .collect()
     }
 
@@ -609,7 +674,10 @@ mod tests {
             .map(|_| {
                 let mut ids: Vec<u32> = (0..ITEMS as u32).collect();
                 rng.shuffle(&mut ids);
-                Record { items: [ids[0], ids[1], ids[2]], slopes: [0.0; 3] }
+                Record {
+                    items: [ids[0], ids[1], ids[2]],
+                    slopes: [0.0; 3],
+                }
             })
             .collect()
     }
@@ -636,7 +704,9 @@ mod tests {
                 let pairs = row(i).iter().zip(row(j));
                 match likelihood.similarity {
                     Similarity::Dot => pairs.map(|(x, y)| x * y).sum::<f64>(),
-                    Similarity::NegativeEuclidean => -pairs.map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt(),
+                    Similarity::NegativeEuclidean => {
+                        -pairs.map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt()
+                    }
                 }
             });
             let total: f64 = s.iter().map(|s| s.exp()).sum();
@@ -648,23 +718,40 @@ mod tests {
         loss
     }
 
-    fn gradient(set: InstructionSet, x: &[f32], l: Likelihood, q: Option<&[[f32; 3]]>) -> (f64, Vec<f32>) {
+    fn gradient(
+        set: InstructionSet,
+        x: &[f32],
+        l: Likelihood,
+        q: Option<&[[f32; 3]]>,
+    ) -> (f64, Vec<f32>) {
         let mut records = trials();
         let loss = slopes(set, Rows::new(x, STRIDE), &mut records, q, l);
         let mut appearances = Appearances::default();
         appearances.sort(&records, ITEMS);
         let (mut next, mut state) = (vec![0.0; x.len()], vec![0.0; x.len()]);
         let rows = Rows::new(x, STRIDE);
-        update_rows(set, rows, &records, &appearances, l.similarity, 1.0, &Gradient, &mut next, &mut state);
+        update_rows(
+            set,
+            rows,
+            &records,
+            &appearances,
+            l.similarity,
+            1.0,
+            &Gradient,
+            &mut next,
+            &mut state,
+        );
         (loss, next)
     }
 
     fn likelihoods() -> impl Iterator<Item = (Likelihood, bool)> {
-        [Similarity::Dot, Similarity::NegativeEuclidean].into_iter().flat_map(|similarity| {
-            [0.0, 0.2].into_iter().flat_map(move |lapse| {
-                [false, true].map(move |soft| (Likelihood { similarity, lapse }, soft))
+        [Similarity::Dot, Similarity::NegativeEuclidean]
+            .into_iter()
+            .flat_map(|similarity| {
+                [0.0, 0.2].into_iter().flat_map(move |lapse| {
+                    [false, true].map(move |soft| (Likelihood { similarity, lapse }, soft))
+                })
             })
-        })
     }
 
     #[test]
@@ -675,7 +762,10 @@ mod tests {
             let q = targets(soft);
             let (loss, g) = gradient(InstructionSet::detect(), &x, likelihood, q.as_deref());
             let expected = brute_force(&wide, likelihood, q.as_deref());
-            assert!((loss / expected - 1.0).abs() < 1e-6, "{likelihood:?}: {loss} vs {expected}");
+            assert!(
+                (loss / expected - 1.0).abs() < 1e-6,
+                "{likelihood:?}: {loss} vs {expected}"
+            );
             for k in (0..x.len()).filter(|k| k % STRIDE < DIMS) {
                 let moved = |h: f64| {
                     let mut y = wide.clone();
@@ -683,7 +773,11 @@ mod tests {
                     brute_force(&y, likelihood, q.as_deref())
                 };
                 let slope = (moved(1e-5) - moved(-1e-5)) / 2e-5;
-                assert!((f64::from(g[k]) - slope).abs() < 2e-5, "{likelihood:?} [{k}]: {} vs {slope}", g[k]);
+                assert!(
+                    (f64::from(g[k]) - slope).abs() < 2e-5,
+                    "{likelihood:?} [{k}]: {} vs {slope}",
+                    g[k]
+                );
             }
         }
     }
@@ -697,7 +791,10 @@ mod tests {
                 .into_iter()
                 .map(|set| {
                     let (loss, g) = gradient(set, &x, likelihood, q.as_deref());
-                    (loss.to_bits(), g.iter().map(|v| v.to_bits()).collect::<Vec<_>>())
+                    (
+                        loss.to_bits(),
+                        g.iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
+                    )
                 })
                 .collect();
             assert!(all.iter().all(|bits| *bits == all[0]), "{likelihood:?}");
@@ -707,8 +804,14 @@ mod tests {
     #[test]
     fn similarities_of_hundreds_do_not_overflow() {
         let x: Vec<f32> = rows(3).iter().map(|v| v * 40.0).collect();
-        let dot = Likelihood { similarity: Similarity::Dot, lapse: 0.0 };
+        let dot = Likelihood {
+            similarity: Similarity::Dot,
+            lapse: 0.0,
+        };
         let (loss, g) = gradient(InstructionSet::detect(), &x, dot, None);
-        assert!(loss.is_finite() && g.iter().all(|v| v.is_finite()), "loss {loss}");
+        assert!(
+            loss.is_finite() && g.iter().all(|v| v.is_finite()),
+            "loss {loss}"
+        );
     }
 }

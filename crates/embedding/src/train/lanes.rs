@@ -46,11 +46,19 @@ pub(crate) trait Lanes: Copy {
         unsafe {
             let floor = Self::splat(-87.3);
             let x = self.max(floor).min(Self::splat(88.0));
-            let k = x.mul(Self::splat(std::f32::consts::LOG2_E)).round_ties_even();
+            let k = x
+                .mul(Self::splat(std::f32::consts::LOG2_E))
+                .round_ties_even();
             let r = k.mul_add(Self::splat(-0.693_359_375), x);
             let r = k.mul_add(Self::splat(2.121_944_4e-4), r);
             let mut p = Self::splat(1.987_569_2e-4);
-            for c in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
+            for c in [
+                1.398_2e-3,
+                8.333_452e-3,
+                4.166_579_6e-2,
+                1.666_666_5e-1,
+                0.5,
+            ] {
                 p = p.mul_add(r, Self::splat(c));
             }
             let y = p.mul_add(r.mul(r), r).add(Self::splat(1.0));
@@ -70,8 +78,14 @@ pub(crate) trait Lanes: Copy {
             let z = m.mul(m);
             let mut p = Self::splat(7.037_683_6e-2);
             for c in [
-                -1.151_461e-1, 1.167_699_9e-1, -1.242_014_1e-1, 1.424_932_3e-1, -1.666_805_8e-1,
-                2.000_071_5e-1, -2.499_999_4e-1, 3.333_333_1e-1,
+                -1.151_461e-1,
+                1.167_699_9e-1,
+                -1.242_014_1e-1,
+                1.424_932_3e-1,
+                -1.666_805_8e-1,
+                2.000_071_5e-1,
+                -2.499_999_4e-1,
+                3.333_333_1e-1,
             ] {
                 p = p.mul_add(m, Self::splat(c));
             }
@@ -138,7 +152,9 @@ impl Lanes for Portable {
     }
     #[inline(always)]
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
-        Self(std::array::from_fn(|i| self.0[i].mul_add(factor.0[i], addend.0[i])))
+        Self(std::array::from_fn(|i| {
+            self.0[i].mul_add(factor.0[i], addend.0[i])
+        }))
     }
     #[inline(always)]
     unsafe fn round_ties_even(self) -> Self {
@@ -146,7 +162,10 @@ impl Lanes for Portable {
     }
     #[inline(always)]
     unsafe fn exp2_integral(self) -> Self {
-        Self(self.0.map(|k| f32::from_bits(((k as i32 + 127) as u32) << 23)))
+        Self(
+            self.0
+                .map(|k| f32::from_bits(((k as i32 + 127) as u32) << 23)),
+        )
     }
     #[inline(always)]
     unsafe fn split_exponent(self) -> (Self, Self) {
@@ -158,7 +177,9 @@ impl Lanes for Portable {
     }
     #[inline(always)]
     unsafe fn if_positive(self, yes: Self, no: Self) -> Self {
-        Self(std::array::from_fn(|i| if self.0[i] > 0.0 { yes.0[i] } else { no.0[i] }))
+        Self(std::array::from_fn(|i| {
+            if self.0[i] > 0.0 { yes.0[i] } else { no.0[i] }
+        }))
     }
     #[inline(always)]
     unsafe fn sum(self) -> f32 {
@@ -224,12 +245,22 @@ impl Lanes for Avx2 {
     }
     #[inline(always)]
     unsafe fn mul_add(self, f: Self, a: Self) -> Self {
-        unsafe { Self(_mm256_fmadd_ps(self.0, f.0, a.0), _mm256_fmadd_ps(self.1, f.1, a.1)) }
+        unsafe {
+            Self(
+                _mm256_fmadd_ps(self.0, f.0, a.0),
+                _mm256_fmadd_ps(self.1, f.1, a.1),
+            )
+        }
     }
     #[inline(always)]
     unsafe fn round_ties_even(self) -> Self {
         const MODE: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
-        unsafe { Self(_mm256_round_ps::<MODE>(self.0), _mm256_round_ps::<MODE>(self.1)) }
+        unsafe {
+            Self(
+                _mm256_round_ps::<MODE>(self.0),
+                _mm256_round_ps::<MODE>(self.1),
+            )
+        }
     }
     #[inline(always)]
     unsafe fn exp2_integral(self) -> Self {
@@ -338,7 +369,11 @@ impl Lanes for Avx512 {
     }
     #[inline(always)]
     unsafe fn round_ties_even(self) -> Self {
-        unsafe { Self(_mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)) }
+        unsafe {
+            Self(_mm512_roundscale_ps::<
+                { _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC },
+            >(self.0))
+        }
     }
     #[inline(always)]
     unsafe fn exp2_integral(self) -> Self {
@@ -388,8 +423,19 @@ mod tests {
             let size = a.max(V::splat(0.0).sub(a)).max(V::splat(1e-30));
             let (mantissa, exponent) = size.split_exponent();
             for v in [
-                a.add(b), a.sub(b), a.mul(b), a.div(b), a.max(b), a.min(b), a.mul_add(b, a),
-                a.round_ties_even(), a.exp(), size.ln(), size.sqrt(), mantissa, exponent,
+                a.add(b),
+                a.sub(b),
+                a.mul(b),
+                a.div(b),
+                a.max(b),
+                a.min(b),
+                a.mul_add(b, a),
+                a.round_ties_even(),
+                a.exp(),
+                size.ln(),
+                size.sqrt(),
+                mantissa,
+                exponent,
                 a.if_positive(b, a),
             ] {
                 let mut out = [0.0; LANES];

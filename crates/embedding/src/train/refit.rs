@@ -30,8 +30,20 @@ pub fn refit_spose(
             choices: data.train.n_stimuli(),
         }));
     }
-    let hash = start.values().iter().fold(0, |h, w| mix(h ^ u64::from(w.to_bits())));
-    fit(&Refit { params, start_hash: hash, start }, data, seed, options)
+    let hash = start
+        .values()
+        .iter()
+        .fold(0, |h, w| mix(h ^ u64::from(w.to_bits())));
+    fit(
+        &Refit {
+            params,
+            start_hash: hash,
+            start,
+        },
+        data,
+        seed,
+        options,
+    )
 }
 
 #[derive(Serialize)]
@@ -56,7 +68,9 @@ impl Model for Refit<'_> {
     fn start(&self, set: InstructionSet, n_items: usize, _seed: Seed) -> Engine {
         let x = self.start.values();
         let dims = self.start.n_dims().max(1);
-        Engine::new(set, n_items, dims, 2, |i, f| x.get((i, f)).copied().unwrap_or(0.0))
+        Engine::new(set, n_items, dims, 2, |i, f| {
+            x.get((i, f)).copied().unwrap_or(0.0)
+        })
     }
 
     fn update(&self, data: &Scale, seed: Seed, step: u64) -> PenalisedAdam {

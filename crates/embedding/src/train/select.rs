@@ -48,25 +48,51 @@ pub fn select_spose(
     options: FitOptions<'_>,
 ) -> Result<Selection, FitError> {
     if data.validation.is_none_or(|v| v.is_empty()) {
-        return Err(FitError::NoCandidate { what: "validation choices to choose λ by" });
+        return Err(FitError::NoCandidate {
+            what: "validation choices to choose λ by",
+        });
     }
     let mut candidates = Vec::with_capacity(lambdas.len());
     for &lambda in lambdas {
         options.run.progress.note(&format!("trying λ = {lambda}"));
-        let params = SposeParams { lambda, ..params.clone() }.check()?;
-        let fit = fit_spose(data, &params, seed, FitOptions { checkpoint: None, ..options })?;
+        let params = SposeParams {
+            lambda,
+            ..params.clone()
+        }
+        .check()?;
+        let fit = fit_spose(
+            data,
+            &params,
+            seed,
+            FitOptions {
+                checkpoint: None,
+                ..options
+            },
+        )?;
         if let Some(score) = fit.validation {
             let (nll, accuracy, dims) = (score.nll, score.accuracy, fit.embedding.n_dims());
-            candidates.push(Candidate { lambda, nll, accuracy, dims });
+            candidates.push(Candidate {
+                lambda,
+                nll,
+                accuracy,
+                dims,
+            });
         }
     }
     let best = candidates
         .iter()
         .min_by(|a, b| a.nll.total_cmp(&b.nll).then(b.lambda.total_cmp(&a.lambda)))
-        .ok_or(FitError::NoCandidate { what: "λ (--lambda)" })?;
-    let beyond = |outside: fn(&f64, &f64) -> bool| !lambdas.iter().any(|l| outside(l, &best.lambda));
+        .ok_or(FitError::NoCandidate {
+            what: "λ (--lambda)",
+        })?;
+    let beyond =
+        |outside: fn(&f64, &f64) -> bool| !lambdas.iter().any(|l| outside(l, &best.lambda));
     let at_edge = lambdas.len() > 1 && (beyond(|l, b| l < b) || beyond(|l, b| l > b));
-    Ok(Selection { lambda: best.lambda, at_edge, candidates })
+    Ok(Selection {
+        lambda: best.lambda,
+        at_edge,
+        candidates,
+    })
 }
 
 /// Fits `seeds` independent runs: the k-th with the k-th child of `seed`.
@@ -80,5 +106,7 @@ pub fn fit_seeds(
     seeds: usize,
     options: FitOptions<'_>,
 ) -> Result<Vec<Fit>, FitError> {
-    (0..seeds as u64).map(|k| fit_spose(data, params, seed.child(k), options)).collect()
+    (0..seeds as u64)
+        .map(|k| fit_spose(data, params, seed.child(k), options))
+        .collect()
 }

@@ -103,7 +103,11 @@ impl SposeParams {
     /// validation loss before that happens. Many choices allow large ones.
     #[must_use]
     pub fn rate_for(&self, n_items: usize, trials: usize) -> f64 {
-        self.rate.unwrap_or(if trials >= MANY_TRIALS * n_items { 0.05 } else { 0.01 })
+        self.rate.unwrap_or(if trials >= MANY_TRIALS * n_items {
+            0.05
+        } else {
+            0.01
+        })
     }
 
     /// Checks every parameter against its range.
@@ -111,8 +115,19 @@ impl SposeParams {
     /// # Errors
     /// [`FitError::Parameter`] names the first that is outside.
     pub fn check(self) -> Result<CheckedSpose, FitError> {
-        check_common(self.dims, self.epochs, self.batch, self.rate.unwrap_or(1.0), self.lapse)?;
-        require("--lambda", self.lambda, self.lambda >= 0.0 && self.lambda.is_finite(), "a number ≥ 0")?;
+        check_common(
+            self.dims,
+            self.epochs,
+            self.batch,
+            self.rate.unwrap_or(1.0),
+            self.lapse,
+        )?;
+        require(
+            "--lambda",
+            self.lambda,
+            self.lambda >= 0.0 && self.lambda.is_finite(),
+            "a number ≥ 0",
+        )?;
         Ok(CheckedSpose(self))
     }
 }
@@ -127,10 +142,25 @@ pub(super) fn check_common(
 ) -> Result<(), FitError> {
     require("--dims", dims, (1..=4096).contains(&dims), "1 to 4096")?;
     let epochs = epochs.unwrap_or(1);
-    require("--epochs", epochs, (1..=100_000).contains(&epochs), "1 to 100,000")?;
+    require(
+        "--epochs",
+        epochs,
+        (1..=100_000).contains(&epochs),
+        "1 to 100,000",
+    )?;
     let batch = batch.unwrap_or(1);
-    require("--batch", batch, (1..=1 << 24).contains(&batch), "1 to 16,777,216")?;
-    require("--rate", rate, rate > 0.0 && rate.is_finite(), "a number > 0")?;
+    require(
+        "--batch",
+        batch,
+        (1..=1 << 24).contains(&batch),
+        "1 to 16,777,216",
+    )?;
+    require(
+        "--rate",
+        rate,
+        rate > 0.0 && rate.is_finite(),
+        "a number > 0",
+    )?;
     require("--lapse", lapse, (0.0..=0.99).contains(&lapse), "0 to 0.99")
 }
 
@@ -140,7 +170,15 @@ pub(super) fn require(
     holds: bool,
     expected: &'static str,
 ) -> Result<(), FitError> {
-    if holds { Ok(()) } else { Err(FitError::Parameter { parameter, value: value.to_string(), expected }) }
+    if holds {
+        Ok(())
+    } else {
+        Err(FitError::Parameter {
+            parameter,
+            value: value.to_string(),
+            expected,
+        })
+    }
 }
 
 /// The batch size that suits `trials` choices where none is given.
@@ -221,11 +259,20 @@ impl Model for CheckedSpose {
     fn plan(&self, trials: usize) -> Plan {
         let batch = self.0.batch.unwrap_or_else(|| default_batch(trials));
         let steps = trials.div_ceil(batch).max(1);
-        Plan { epochs: self.0.epochs.unwrap_or_else(|| (2000 / steps).clamp(8, 500)), batch }
+        Plan {
+            epochs: self
+                .0
+                .epochs
+                .unwrap_or_else(|| (2000 / steps).clamp(8, 500)),
+            batch,
+        }
     }
 
     fn likelihood(&self) -> Likelihood {
-        Likelihood { similarity: self.0.similarity, lapse: self.0.lapse as f32 }
+        Likelihood {
+            similarity: self.0.similarity,
+            lapse: self.0.lapse as f32,
+        }
     }
 
     fn start(&self, set: InstructionSet, n_items: usize, seed: Seed) -> Engine {
@@ -250,7 +297,11 @@ impl Model for CheckedSpose {
             }
         };
         PenalisedAdam {
-            adam: Adam::step(step + 1, (self.0.rate_for(data.n_items, data.trials) * share) as f32, BETA2),
+            adam: Adam::step(
+                step + 1,
+                (self.0.rate_for(data.n_items, data.trials) * share) as f32,
+                BETA2,
+            ),
             kappa: (penalty * self.0.lambda / data.n_items as f64) as f32,
             constraint: self.0.constraint,
         }
@@ -268,7 +319,12 @@ impl Model for CheckedSpose {
     }
 
     fn stop(&self, history: &[Epoch]) -> Option<Stop> {
-        let Schedule::Constant { window: Some(window) } = self.0.schedule else { return None };
+        let Schedule::Constant {
+            window: Some(window),
+        } = self.0.schedule
+        else {
+            return None;
+        };
         let recent = history.get(history.len().checked_sub(window)?..)?;
         let x: Vec<f64> = recent.iter().map(|e| e.epoch as f64).collect();
         let y: Vec<f64> = recent.iter().map(|e| e.train_nll).collect();
@@ -287,7 +343,10 @@ impl Model for CheckedSpose {
                 let large: Vec<usize> = (0..weights.ncols())
                     .filter(|&f| weights.column(f).iter().any(|&w| w > PUBLISHED_THRESHOLD))
                     .collect();
-                (weights.select(ndarray::Axis(1), &large).mapv(f32::abs), None)
+                (
+                    weights.select(ndarray::Axis(1), &large).mapv(f32::abs),
+                    None,
+                )
             }
             _ => (weights, None),
         }

@@ -19,10 +19,10 @@ use super::adam::{Adam, BETA2};
 use super::engine::{Engine, Score, score_samples};
 use super::fit::{Epoch, Fit, FitError, FitOptions, Model, Plan, Scale, Stop, TrainingData, fit};
 use super::kernel::{InstructionSet, Likelihood, RowPosition, RowUpdate};
-use crate::evaluate::score::Similarity;
 use super::lanes::{LANES, Lanes, Portable};
 use super::noise::normals;
 use super::spose::{check_common, default_batch, require};
+use crate::evaluate::score::Similarity;
 use emotome_stats::distribution::normal_cdf;
 use emotome_stats::multiplicity::count_rejected;
 use emotome_stats::random::{CounterRng, Seed, mix};
@@ -110,12 +110,37 @@ impl ViceParams {
     /// [`FitError::Parameter`] names the first that is outside.
     pub fn check(self) -> Result<CheckedVice, FitError> {
         check_common(self.dims, self.epochs, self.batch, self.rate, self.lapse)?;
-        require("--spike", self.spike, self.spike > 0.0 && self.spike < self.slab, "a number > 0 below --slab")?;
-        require("--slab", self.slab, self.slab.is_finite(), "a finite number")?;
-        require("--pi", self.pi, self.pi > 0.0 && self.pi < 1.0, "a number between 0 and 1")?;
-        require("--alpha", self.alpha, self.alpha > 0.0 && self.alpha < 1.0, "a number between 0 and 1")?;
+        require(
+            "--spike",
+            self.spike,
+            self.spike > 0.0 && self.spike < self.slab,
+            "a number > 0 below --slab",
+        )?;
+        require(
+            "--slab",
+            self.slab,
+            self.slab.is_finite(),
+            "a finite number",
+        )?;
+        require(
+            "--pi",
+            self.pi,
+            self.pi > 0.0 && self.pi < 1.0,
+            "a number between 0 and 1",
+        )?;
+        require(
+            "--alpha",
+            self.alpha,
+            self.alpha > 0.0 && self.alpha < 1.0,
+            "a number between 0 and 1",
+        )?;
         require("--window", self.window, self.window > 0, "at least 1")?;
-        require("--samples", self.samples, (1..=1000).contains(&self.samples), "1 to 1000")?;
+        require(
+            "--samples",
+            self.samples,
+            (1..=1000).contains(&self.samples),
+            "1 to 1000",
+        )?;
         Ok(CheckedVice(self))
     }
 }
@@ -214,12 +239,18 @@ impl RowUpdate for ViceStep {
         unsafe {
             let part = |k: usize| state.add(k * at.stride);
             let zero = V::splat(0.0);
-            let (mu, log_sigma, epsilon) =
-                (V::load(part(MU)), V::load(part(LOG_SIGMA)), V::load(part(EPSILON)));
+            let (mu, log_sigma, epsilon) = (
+                V::load(part(MU)),
+                V::load(part(LOG_SIGMA)),
+                V::load(part(EPSILON)),
+            );
             let deviation = log_sigma.exp().mul(epsilon);
             let x = mu.add(deviation);
             let likelihood = x.if_positive(gradient, zero);
-            let pull = self.prior.pull(x).mul_add(V::splat(self.complexity), likelihood);
+            let pull = self
+                .prior
+                .pull(x)
+                .mul_add(V::splat(self.complexity), likelihood);
             // ln q(x) = −ln σ − ε²/2 + const depends on σ alone.
             let spread = pull.mul_add(deviation, V::splat(-self.complexity));
             let (step, d) = self.adam.advance(pull, part(2), part(3));
@@ -263,25 +294,29 @@ impl CheckedVice {
     fn draw(engine: &Engine, key: u64) -> Vec<f32> {
         let (stride, dims) = (engine.stride(), engine.dims());
         let mut z = vec![0.0_f32; engine.weights.len()];
-        z.par_chunks_mut(stride).enumerate().for_each(|(item, row)| {
-            let state = &engine.state[item * ViceStep::STATE * stride..];
-            for offset in (0..stride).step_by(LANES) {
-                let mut e = [0.0; LANES];
-                // SAFETY: `Portable` runs everywhere, and `e` holds sixteen values.
-                unsafe { noise::<Portable>(key, item, offset, dims).store(e.as_mut_ptr()) };
-                for k in 0..LANES {
-                    let (mu, log_sigma) = (state[offset + k], state[LOG_SIGMA * stride + offset + k]);
-                    row[offset + k] = (mu + log_sigma.exp() * e[k]).max(0.0);
+        z.par_chunks_mut(stride)
+            .enumerate()
+            .for_each(|(item, row)| {
+                let state = &engine.state[item * ViceStep::STATE * stride..];
+                for offset in (0..stride).step_by(LANES) {
+                    let mut e = [0.0; LANES];
+                    // SAFETY: `Portable` runs everywhere, and `e` holds sixteen values.
+                    unsafe { noise::<Portable>(key, item, offset, dims).store(e.as_mut_ptr()) };
+                    for k in 0..LANES {
+                        let (mu, log_sigma) =
+                            (state[offset + k], state[LOG_SIGMA * stride + offset + k]);
+                        row[offset + k] = (mu + log_sigma.exp() * e[k]).max(0.0);
+                    }
                 }
-            }
-        });
+            });
         z
     }
 
     /// μ and σ, n × d.
     fn moments(engine: &Engine) -> (Array2<f32>, Array2<f32>) {
         let (stride, shape) = (engine.stride(), (engine.n_items(), engine.dims()));
-        let at = |k: usize, i: usize, f: usize| engine.state[(i * ViceStep::STATE + k) * stride + f];
+        let at =
+            |k: usize, i: usize, f: usize| engine.state[(i * ViceStep::STATE + k) * stride + f];
         (
             Array2::from_shape_fn(shape, |(i, f)| at(MU, i, f)),
             Array2::from_shape_fn(shape, |(i, f)| at(LOG_SIGMA, i, f).exp()),
@@ -311,11 +346,20 @@ impl Model for CheckedVice {
     fn plan(&self, trials: usize) -> Plan {
         let batch = self.0.batch.unwrap_or_else(|| default_batch(trials));
         let steps = trials.div_ceil(batch).max(1);
-        Plan { epochs: self.0.epochs.unwrap_or_else(|| (6000 / steps).clamp(20, 500)), batch }
+        Plan {
+            epochs: self
+                .0
+                .epochs
+                .unwrap_or_else(|| (6000 / steps).clamp(20, 500)),
+            batch,
+        }
     }
 
     fn likelihood(&self) -> Likelihood {
-        Likelihood { similarity: Similarity::Dot, lapse: self.0.lapse as f32 }
+        Likelihood {
+            similarity: Similarity::Dot,
+            lapse: self.0.lapse as f32,
+        }
     }
 
     fn start(&self, set: InstructionSet, n_items: usize, seed: Seed) -> Engine {
@@ -324,7 +368,11 @@ impl Model for CheckedVice {
         let stride = engine.stride();
         // Published start: μ ~ N(0, 2/d), ln σ = −1/sd(μ).
         let spread = (2.0 / dims as f64).sqrt();
-        for (item, state) in engine.state.chunks_mut(ViceStep::STATE * stride).enumerate() {
+        for (item, state) in engine
+            .state
+            .chunks_mut(ViceStep::STATE * stride)
+            .enumerate()
+        {
             for f in 0..dims {
                 let mut rng = CounterRng::new(seed_mu, (item * dims + f) as u64);
                 state[MU * stride + f] = (spread * rng.normal()) as f32;
@@ -358,9 +406,15 @@ impl Model for CheckedVice {
     }
 
     fn validate(&self, engine: &Engine, trials: &[[u32; 3]], seed: Seed) -> Score {
-        let draws = (0..self.0.samples as u64)
-            .map(|s| Self::draw(engine, key(seed, VALIDATION_KEYS + s)));
-        score_samples(engine.set, engine.stride(), draws, trials, self.likelihood())
+        let draws =
+            (0..self.0.samples as u64).map(|s| Self::draw(engine, key(seed, VALIDATION_KEYS + s)));
+        score_samples(
+            engine.set,
+            engine.stride(),
+            draws,
+            trials,
+            self.likelihood(),
+        )
     }
 
     fn end_epoch(&self, engine: &mut Engine) -> usize {
@@ -394,7 +448,10 @@ mod tests {
     /// ln p(x) by log-sum-exp, in f64.
     fn log_prior(params: &ViceParams, x: f64) -> f64 {
         let part = |share: f64, sd: f64| share.ln() - sd.ln() - 0.5 * (x / sd).powi(2);
-        let (a, b) = (part(params.pi, params.spike), part(1.0 - params.pi, params.slab));
+        let (a, b) = (
+            part(params.pi, params.spike),
+            part(1.0 - params.pi, params.slab),
+        );
         let top = a.max(b);
         top + ((a - top).exp() + (b - top).exp()).ln()
     }
@@ -402,16 +459,27 @@ mod tests {
     #[test]
     fn the_pull_of_the_prior_is_its_slope_and_finite_far_out() {
         for (pi, spike, slab) in [(0.5, 0.25, 1.0), (0.1, 0.125, 8.0), (0.9, 0.01, 2.0)] {
-            let params = ViceParams { pi, spike, slab, ..ViceParams::default() };
+            let params = ViceParams {
+                pi,
+                spike,
+                slab,
+                ..ViceParams::default()
+            };
             let prior = params.clone().check().unwrap().prior();
-            for x in [-500.0_f32, -3.0, -0.4, -0.01, 0.0, 0.02, 0.3, 1.0, 5.0, 40.0, 1e4] {
+            for x in [
+                -500.0_f32, -3.0, -0.4, -0.01, 0.0, 0.02, 0.3, 1.0, 5.0, 40.0, 1e4,
+            ] {
                 let mut pull = [0.0; LANES];
                 // SAFETY: `Portable` runs everywhere, and `pull` holds sixteen values.
                 unsafe { prior.pull(Portable::splat(x)).store(pull.as_mut_ptr()) };
                 let (h, x) = (1e-4 * f64::from(x).abs().max(0.01), f64::from(x));
                 let slope = (log_prior(&params, x - h) - log_prior(&params, x + h)) / (2.0 * h);
                 let tolerance = 2e-4 * slope.abs().max(1.0);
-                assert!((f64::from(pull[0]) - slope).abs() < tolerance, "x = {x}: {} vs {slope}", pull[0]);
+                assert!(
+                    (f64::from(pull[0]) - slope).abs() < tolerance,
+                    "x = {x}: {} vs {slope}",
+                    pull[0]
+                );
             }
         }
     }
