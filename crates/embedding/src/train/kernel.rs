@@ -338,7 +338,7 @@ pub(crate) fn similarities_of(
                     InstructionSet::Avx2 => similarities_avx2(rows, trials, similarity, similar),
                     #[cfg(target_arch = "x86_64")]
                     InstructionSet::Avx512 => {
-                        similarities_avx512(rows, trials, similarity, similar)
+                        similarities_avx512(rows, trials, similarity, similar);
                     }
                     #[cfg(not(target_arch = "x86_64"))]
                     _ => similarities_with::<Portable>(rows, trials, similarity, similar),

@@ -5,6 +5,8 @@
 //! code therefore give bit-identical embeddings; only their speed differs.
 
 #![allow(unsafe_code)]
+// Constants stand as published.
+#![allow(clippy::excessive_precision)]
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;

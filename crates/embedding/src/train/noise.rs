@@ -1,6 +1,8 @@
 //! Standard normal numbers for whole vectors of weights, as a function of key and position.
 
 #![allow(unsafe_code)]
+// Constants stand as published.
+#![allow(clippy::excessive_precision)]
 
 use super::lanes::{LANES, Lanes};
 use emotome_stats::random::mix;
