@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use std::fmt;
 
 /// Shares of the trials to hold out; the rest is for training.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Shares {
     /// For choosing λ and the number of dimensions.
     pub validation: f64,

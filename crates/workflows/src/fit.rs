@@ -9,10 +9,10 @@ use emotome_embedding::evaluate::two_way::Resampling;
 use emotome_embedding::files::write_embedding;
 use emotome_embedding::train::consensus::{ConsensusParams, consensus};
 use emotome_embedding::train::select::{Selection, fit_seeds, select_spose};
-use emotome_embedding::train::spose::SposeParams;
+use emotome_embedding::train::spose::{SposeParams, fit_spose};
 use emotome_embedding::train::vice::{ViceParams, fit_vice};
 use emotome_embedding::train::{
-    CheckpointPolicy, Epoch, Fit, FitOptions, InstructionSet, Stop, TrainingData,
+    CheckpointPolicy, Epoch, Fit, FitError, FitOptions, InstructionSet, Stop, TrainingData,
 };
 use emotome_stats::random::Seed;
 use emotome_stimuli::output::{self, Overwrite};
@@ -45,7 +45,8 @@ pub enum Method {
 }
 
 /// Where held-out choices come from.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum HeldOut {
     /// A share of the file, drawn by unordered triplet.
     Shares(Shares),
@@ -190,31 +191,25 @@ pub fn fit_choices(
             }
             .check()?;
             if seeds <= 1 {
-                let fit = emotome_embedding::train::spose::fit_spose(data, &params, seed, options)?;
+                let fit = fit_spose(data, &params, seed, options)?;
                 return Ok(Fitted {
                     selection,
                     ..only(fit)
                 });
             }
-            let options = FitOptions {
-                checkpoint: None,
-                ..options
-            };
             let fits = fit_seeds(data, &params, seed, seeds, options)?;
-            let one = consensus(
-                data,
-                &fits,
-                &params,
-                ConsensusParams::default(),
-                seed,
-                options,
-            )?;
-            let agreement = one.kept.iter().map(|&f| one.agreement[f]).collect();
+            let of = ConsensusParams::default();
+            let (fit, agreement) = match consensus(data, &fits, &params, of, seed, options) {
+                Ok(one) => (one.fit, Some(one.agreement)),
+                // Seeds without anything in common are a finding, not a failure.
+                Err(FitError::NoAgreement { .. }) => (best_of(&fits)?, None),
+                Err(error) => return Err(error.into()),
+            };
             Ok(Fitted {
-                fit: one.fit,
+                fit,
                 seeds: fits,
                 selection,
-                agreement: Some(agreement),
+                agreement,
             })
         }
         Method::Vice { params } => {
@@ -222,20 +217,17 @@ pub fn fit_choices(
             if seeds <= 1 {
                 return Ok(only(fit_vice(data, &params, seed, options)?));
             }
-            let options = FitOptions {
-                checkpoint: None,
-                ..options
-            };
             let fits = (0..seeds as u64)
-                .map(|k| fit_vice(data, &params, seed.child(k), options))
+                .map(|k| {
+                    let stage = checkpoint.map(|policy| policy.stage(&format!("seed-{}", k + 1)));
+                    let options = FitOptions {
+                        checkpoint: stage.as_ref(),
+                        ..options
+                    };
+                    fit_vice(data, &params, seed.child(k), options)
+                })
                 .collect::<Result<Vec<_>, _>>()?;
-            let loss = |fit: &Fit| fit.validation.map_or(f64::INFINITY, |s| s.nll);
-            let best = fits
-                .iter()
-                .min_by(|a, b| loss(a).total_cmp(&loss(b)))
-                .cloned();
-            let fit =
-                best.ok_or(emotome_embedding::train::FitError::NoCandidate { what: "seed" })?;
+            let fit = best_of(&fits)?;
             Ok(Fitted {
                 fit,
                 seeds: fits,
@@ -246,17 +238,29 @@ pub fn fit_choices(
     }
 }
 
+/// The fit with the lowest validation NLL, or training NLL where nothing was held out.
+fn best_of(fits: &[Fit]) -> Result<Fit, FitError> {
+    let loss = |fit: &Fit| {
+        let trained = || fit.history.last().map_or(f64::INFINITY, |e| e.train_nll);
+        fit.validation.map_or_else(trained, |score| score.nll)
+    };
+    let best = fits.iter().min_by(|a, b| loss(a).total_cmp(&loss(b)));
+    best.cloned().ok_or(FitError::NoCandidate {
+        what: "seed (--seeds)",
+    })
+}
+
 /// Reads choices, splits them without leaks, fits, scores the test choices once, and writes
 /// `embedding.npz`, `embedding.tsv`, `history.tsv`, `embedding.json` (provenance) and, for several
 /// seeds, `seeds/seed-*/`.
 ///
 /// # Errors
 /// [`WorkflowError`] of reading, splitting, fitting and writing. After an interruption the state of
-/// a single-seed fit is in `out/checkpoint.npz`, and [`FitRequest::resume`] goes on from it.
+/// every fit, of each λ and seed, is in `out/checkpoint*.npz`, and [`FitRequest::resume`] goes on
+/// from there without repeating finished ones.
 pub fn fit(request: &FitRequest, run: Run<'_>) -> Result<FitSummary, WorkflowError> {
     let start = Instant::now();
     // Refuse before any work, not after it.
-    let checkpoint = request.out.join(CHECKPOINT);
     let exists = request.out.join("embedding.npz");
     if exists.exists() && request.overwrite == Overwrite::Refuse {
         return Err(output::OutputError::Exists { path: exists }.into());
@@ -268,7 +272,7 @@ pub fn fit(request: &FitRequest, run: Run<'_>) -> Result<FitSummary, WorkflowErr
     let (train, validation, test) = (&parts[0], &parts[1], &parts[2]);
     output::folder(&request.out, Overwrite::Replace)?;
     let policy = CheckpointPolicy {
-        path: checkpoint.clone(),
+        path: request.out.join(CHECKPOINT),
         every: CHECKPOINT_EVERY,
         resume: request.resume,
     };
@@ -354,6 +358,11 @@ pub fn fit(request: &FitRequest, run: Run<'_>) -> Result<FitSummary, WorkflowErr
     };
     let parameters = serde_json::json!({
         "model": request.method,
+        "lambda": summary.selection.as_ref().map(|s| s.lambda),
+        "selection": summary.selection,
+        "held_out": request.held_out,
+        "epochs": summary.epochs,
+        "best_epoch": summary.best_epoch,
         "seeds": request.seeds,
         "consensus": ConsensusParams::default(),
         "n_items": summary.n_items,
@@ -367,9 +376,22 @@ pub fn fit(request: &FitRequest, run: Run<'_>) -> Result<FitSummary, WorkflowErr
         }
     }
     provenance.write_beside(&written, request.overwrite)?;
-    // The state is of no use once the result is there.
-    let _ = std::fs::remove_file(checkpoint);
+    // The states are of no use once the result is there.
+    remove_checkpoints(&request.out);
     Ok(summary)
+}
+
+/// Removes what [`CheckpointPolicy`] may have left in a folder of results.
+fn remove_checkpoints(folder: &Path) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("checkpoint") && name.ends_with(".npz") {
+            // A state that cannot be removed is a nuisance, no reason to fail.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 fn scoring(method: &Method) -> Scoring {

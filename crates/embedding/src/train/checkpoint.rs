@@ -27,6 +27,19 @@ pub struct CheckpointPolicy {
     pub resume: bool,
 }
 
+impl CheckpointPolicy {
+    /// The policy for one of several fits: the same folder, a file name with the stage in it.
+    #[must_use]
+    pub fn stage(&self, stage: &str) -> Self {
+        let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
+        let path = self.path.with_file_name(format!("{stem}-{stage}.npz"));
+        Self {
+            path,
+            ..self.clone()
+        }
+    }
+}
+
 /// Why a checkpoint is of no use.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -105,6 +118,7 @@ struct Meta {
 pub(crate) fn identity<M: Model>(
     model: &M,
     seed: Seed,
+    n_items: usize,
     deck: &Deck,
     validation: Option<&[[u32; 3]]>,
 ) -> Identity {
@@ -119,7 +133,7 @@ pub(crate) fn identity<M: Model>(
         model: serde_json::to_value(model).unwrap_or_default(),
         seed: seed.0,
         data: format!(
-            "{} training choices {:016x}, {} validation choices {:016x}",
+            "{n_items} stimuli, {} training choices {:016x}, {} validation choices {:016x}",
             deck.len(),
             deck.fingerprint(),
             validation.map_or(0, <[_]>::len),
@@ -219,6 +233,9 @@ pub(crate) fn load<M: Model>(
         None => None,
         Some((score, epoch)) => {
             let LabelledMatrix { values, .. } = array::read_matrix_named(&policy.path, "best")?;
+            if values.nrows() != meta.n_items {
+                return Err(malformed(policy, "its best weights are of other stimuli"));
+            }
             Some(Best {
                 score,
                 epoch,

@@ -43,20 +43,22 @@ pub struct Consensus {
     pub fit: Fit,
     /// Which seed the others were aligned to: the one with the lowest validation NLL.
     pub reference: usize,
-    /// Per dimension of the reference: mean r (Fisher z) with its match in each other seed.
+    /// Per dimension of the refitted embedding: mean r (Fisher z) of the dimension it started from
+    /// with its match in each other seed.
     pub agreement: Vec<f64>,
-    /// Dimensions of the reference that were kept.
-    pub kept: Vec<usize>,
+    /// Dimensions of the reference that did not agree and were left out.
+    pub left_out: usize,
 }
 
 /// Aligns the dimensions of all fits to those of the best one by the one-to-one matching with the
 /// highest summed correlation, averages matched dimensions, and refits from the mean.
 ///
 /// Dimensions whose mean correlation with their matches is below `min_correlation` are left out of
-/// the start; they are counted in `agreement`. O(S d³ + S n d²) and one fit.
+/// the start and counted in `left_out`. O(S d³ + S n d²) and one fit.
 ///
 /// # Errors
-/// [`FitError::NoCandidate`] with fewer than two fits, or if no dimension agrees across seeds.
+/// [`FitError::NoCandidate`] with fewer than two fits, [`FitError::NoAgreement`] if no dimension
+/// agrees across seeds.
 pub fn consensus(
     data: TrainingData<'_>,
     fits: &[Fit],
@@ -108,8 +110,8 @@ pub fn consensus(
         .filter(|&f| agreement[f] >= params.min_correlation)
         .collect();
     if kept.is_empty() {
-        return Err(FitError::NoCandidate {
-            what: "dimension that agrees across seeds",
+        return Err(FitError::NoAgreement {
+            min_correlation: params.min_correlation,
         });
     }
     let mean = Array2::from_shape_fn((n, d), |(i, f)| (sum[[i, f]] / count[f]) as f32);
@@ -119,11 +121,25 @@ pub fn consensus(
         rate: Some(rate),
         ..spose.params().clone()
     };
+    let stage = options.checkpoint.map(|policy| policy.stage("consensus"));
+    let options = FitOptions {
+        checkpoint: stage.as_ref(),
+        ..options
+    };
     let fit = refit_spose(data, &refit.check()?, &start, seed, options)?;
+    // A refit sorts its dimensions anew and may lose some; find where each came from.
+    let refitted = fit.embedding.values().mapv(f64::from);
+    let r = cross_correlation(refitted.view(), start.values().mapv(f64::from).view())
+        .mapv(|r| if r.is_nan() { 0.0 } else { r });
+    let mut origins = best_matching(r.view()).unwrap_or_default();
+    origins.sort_unstable();
     Ok(Consensus {
         fit,
         reference,
-        agreement,
-        kept,
+        agreement: origins
+            .into_iter()
+            .map(|(_, from)| agreement[kept[from]])
+            .collect(),
+        left_out: d - kept.len(),
     })
 }

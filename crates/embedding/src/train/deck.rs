@@ -6,8 +6,9 @@ use emotome_stats::random::{Seed, mix};
 use emotome_triplets::{Choice, ChoiceSet};
 use rayon::prelude::*;
 
-/// Trials that stay together: dealing whole blocks reads memory in runs instead of single trials.
-const BLOCK: usize = 32;
+/// Trials that stay together: dealing whole blocks reads memory in runs instead of single trials,
+/// which an epoch would otherwise wait for.
+const BLOCK: usize = 128;
 /// Below this many trials the memory fits the cache, and every trial is dealt by itself.
 const DEAL_SINGLY: usize = 1 << 18;
 

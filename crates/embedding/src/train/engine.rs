@@ -49,6 +49,12 @@ impl Engine {
         }
     }
 
+    /// Rows of an embedding, for scoring.
+    pub(crate) fn of(set: InstructionSet, weights: &Array2<f32>) -> Self {
+        let (n_items, dims) = weights.dim();
+        Self::new(set, n_items, dims, 0, |item, dim| weights[[item, dim]])
+    }
+
     /// The engine of a checkpoint, if the sizes belong together.
     pub(crate) fn restore(
         set: InstructionSet,

@@ -71,7 +71,8 @@ pub struct Fit {
     pub history: Vec<Epoch>,
     /// The epoch whose weights these are.
     pub epoch: usize,
-    /// Score of the validation choices with these weights.
+    /// Score of the validation choices with these weights. (The history of VICE holds scores
+    /// averaged over draws from its distribution, before pruning.)
     pub validation: Option<Score>,
     /// Why the fit ended.
     pub stop: Stop,
@@ -138,6 +139,14 @@ pub enum FitError {
     NoCandidate {
         /// What is missing.
         what: &'static str,
+    },
+    /// The seeds have nothing in common.
+    #[error(
+        "no dimension of the best seed comes back in the others with a mean r of at least {min_correlation}; the choices may carry no similarity: look at each seed, or lower the threshold"
+    )]
+    NoAgreement {
+        /// The least mean correlation asked for.
+        min_correlation: f64,
     },
     /// The weights became infinite.
     #[error("the fit diverged in epoch {epoch}: {source}; lower --rate")]
@@ -221,7 +230,7 @@ pub(crate) fn fit<M: Model>(
     };
     let identity = options
         .checkpoint
-        .map(|_| checkpoint::identity(model, seed, &deck, validation.as_deref()));
+        .map(|_| checkpoint::identity(model, seed, n_items, &deck, validation.as_deref()));
     let resumed = match (options.checkpoint, &identity) {
         (Some(policy), Some(identity)) => {
             checkpoint::load::<M>(policy, identity, options.instructions)?
@@ -327,15 +336,11 @@ pub(crate) fn fit<M: Model>(
     }
     save(&engine, &at)?;
     options.run.progress.end();
-    let last = at
-        .history
-        .last()
-        .map_or((0, None), |e| (e.epoch, e.validation));
-    let (weights, uncertainty, (epoch, score)) = match at.best {
-        Some(best) => (best.weights, None, (best.epoch, Some(best.score))),
+    let (weights, uncertainty, epoch) = match at.best {
+        Some(best) => (best.weights, None, best.epoch),
         None => {
             let (weights, uncertainty) = model.finish(&engine);
-            (weights, uncertainty, last)
+            (weights, uncertainty, at.history.len())
         }
     };
     let order = dims_by_size(&weights);
@@ -344,12 +349,16 @@ pub(crate) fn fit<M: Model>(
             .map(|e| e.select_dims(&order))
             .map_err(|source| FitError::Diverged { epoch, source })
     };
+    let embedding = sorted(weights)?;
+    let validation = validation.map(|trials| {
+        Engine::of(options.instructions, embedding.values()).score(&trials, model.likelihood())
+    });
     Ok(Fit {
-        embedding: sorted(weights)?,
+        embedding,
         uncertainty: uncertainty.map(sorted).transpose()?,
         history: at.history,
         epoch,
-        validation: score,
+        validation,
         stop: stop.unwrap_or(Stop::Schedule),
         seconds,
         trials,

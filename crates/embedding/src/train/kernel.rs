@@ -525,6 +525,22 @@ unsafe fn task_avx512<U: RowUpdate>(
     unsafe { pass.task::<super::lanes::Avx512, 8>(first, next, state) }
 }
 
+/// How many trials ahead rows are asked for.
+const AHEAD: usize = 3;
+
+/// Asks for a cache line; harmless for any address.
+#[inline(always)]
+fn prefetch(line: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing that the program sees, and SSE is part of x86-64.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(line.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = line;
+}
+
 struct Pass<'a, U> {
     rows: Rows<'a>,
     records: &'a [Record],
@@ -585,7 +601,20 @@ impl<U: RowUpdate> Pass<'_, U> {
             let mut left = [V::splat(0.0); BLOCKS];
             let mut right = [V::splat(0.0); BLOCKS];
             let mut weight = 0.0_f32;
-            for &entry in self.appearances.of(item) {
+            let entries = self.appearances.of(item);
+            for (e, &entry) in entries.iter().enumerate() {
+                if let Some(&ahead) = entries.get(e + AHEAD) {
+                    let record = self.records.get_unchecked(ahead as usize / 4);
+                    let (items, _) = PARTNERS.get_unchecked(ahead as usize % 4);
+                    for partner in items {
+                        let row = self
+                            .rows
+                            .row(*record.items.get_unchecked(*partner as usize));
+                        prefetch(row.add(offset));
+                        prefetch(row.add(offset + 2 * LANES));
+                        prefetch(row.add(offset + 4 * LANES));
+                    }
+                }
                 let record = self.records.get_unchecked(entry as usize / 4);
                 let (items, slopes) = PARTNERS.get_unchecked(entry as usize % 4);
                 let j = self

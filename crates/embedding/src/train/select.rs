@@ -60,15 +60,14 @@ pub fn select_spose(
             ..params.clone()
         }
         .check()?;
-        let fit = fit_spose(
-            data,
-            &params,
-            seed,
-            FitOptions {
-                checkpoint: None,
-                ..options
-            },
-        )?;
+        let stage = options
+            .checkpoint
+            .map(|policy| policy.stage(&format!("lambda-{lambda}")));
+        let options = FitOptions {
+            checkpoint: stage.as_ref(),
+            ..options
+        };
+        let fit = fit_spose(data, &params, seed, options)?;
         if let Some(score) = fit.validation {
             let (nll, accuracy, dims) = (score.nll, score.accuracy, fit.embedding.n_dims());
             candidates.push(Candidate {
@@ -95,7 +94,8 @@ pub fn select_spose(
     })
 }
 
-/// Fits `seeds` independent runs: the k-th with the k-th child of `seed`.
+/// Fits `seeds` independent runs: the k-th with the k-th child of `seed`. With a checkpoint policy
+/// every run has a file of its own, so that finished runs are not repeated after an interruption.
 ///
 /// # Errors
 /// Those of [`fit_spose`].
@@ -107,6 +107,15 @@ pub fn fit_seeds(
     options: FitOptions<'_>,
 ) -> Result<Vec<Fit>, FitError> {
     (0..seeds as u64)
-        .map(|k| fit_spose(data, params, seed.child(k), options))
+        .map(|k| {
+            let stage = options
+                .checkpoint
+                .map(|policy| policy.stage(&format!("seed-{}", k + 1)));
+            let options = FitOptions {
+                checkpoint: stage.as_ref(),
+                ..options
+            };
+            fit_spose(data, params, seed.child(k), options)
+        })
         .collect()
 }

@@ -314,7 +314,10 @@ impl Model for CheckedSpose {
     fn end_epoch(&self, engine: &mut Engine) -> usize {
         match self.0.constraint {
             Constraint::SoftPenalty => engine.dims_above(PUBLISHED_THRESHOLD),
-            _ => engine.drop_dead_dims(),
+            // Momentum may revive a dimension that has any sign; a non-negative one stays dead,
+            // since its gradient is zero and the penalty pulls it down.
+            Constraint::Unconstrained => engine.dims(),
+            Constraint::NonNegative => engine.drop_dead_dims(),
         }
     }
 
