@@ -15,7 +15,8 @@ pub struct Agreement {
     /// Where a set judged a triplet more than once, the probability that one choice drawn from each
     /// set agrees.
     pub raw: f64,
-    /// 95 % interval of the share (Wilson, over triplets).
+    /// 95 % interval of the share (Wilson), of these stimuli only: it takes triplets as independent,
+    /// which those that share stimuli are not, so for other stimuli it is too narrow.
     pub raw_ci95: Interval,
     /// `(raw − 1/3) / (2/3)`: 0 for guessing, 1 for the same choice always.
     pub chance_corrected: f64,
