@@ -2,13 +2,13 @@
 //! matrix, reproducibility, dimension number, dominance.
 
 use crate::WorkflowError;
-use crate::fit::{Fitted, Method, fit_choices};
+use crate::fit::{Method, fit_choices};
 use emotome_embedding::Embedding;
 use emotome_embedding::evaluate::accuracy::{self, Accuracy};
 use emotome_embedding::evaluate::ceiling::{
     CeilingParams, Ceilings, ShareOfCeiling, ceilings, share_of_ceiling,
 };
-use emotome_embedding::evaluate::dominance::{Dominance, DominanceParams, dominance};
+use emotome_embedding::evaluate::dominance::{Dominance, DominanceParams, Finding, dominance};
 use emotome_embedding::evaluate::item_marginal::ItemMarginal;
 use emotome_embedding::evaluate::reproducibility::{
     PublishedReproducibility, Reproducibility, ReproducibilityParams, published_reproducibility,
@@ -20,12 +20,15 @@ use emotome_embedding::evaluate::retained::{
 use emotome_embedding::evaluate::rsm::{
     self, Coefficient, Explained, RsmCorrelation, RsmResampling, SplitHalf,
 };
-use emotome_embedding::evaluate::score::{Scoring, Similarity};
+use emotome_embedding::evaluate::score::{CHANCE, Scoring, Similarity};
 use emotome_embedding::evaluate::two_way::Resampling;
-use emotome_embedding::train::select::{DEFAULT_LAMBDAS, Selection};
+use emotome_embedding::train::consensus::{ConsensusParams, consensus};
+use emotome_embedding::train::select::{DEFAULT_LAMBDAS, Selection, fit_seeds, select_spose};
 use emotome_embedding::train::spose::SposeParams;
 use emotome_embedding::train::vice::ViceParams;
-use emotome_embedding::train::{Constraint, Epoch, TrainingData};
+use emotome_embedding::train::{
+    Constraint, Epoch, Fit, FitError, FitOptions, InstructionSet, TrainingData,
+};
 use emotome_stats::interval::{Interval, wilson};
 use emotome_stats::random::Seed;
 use emotome_stimuli::StimulusId;
@@ -34,6 +37,7 @@ use emotome_triplets::ChoiceSet;
 use emotome_triplets::split::{Shares, split};
 use ndarray::Array2;
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// The choices of one agent, by what they are for.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +79,49 @@ pub struct AnalysisParams {
 }
 
 impl AnalysisParams {
+    /// Whether an analysis is possible with these parameters; the fits check their own.
+    ///
+    /// # Errors
+    /// [`AnalysisError`] names the first parameter that is out of range.
+    pub fn check(&self) -> Result<(), AnalysisError> {
+        let fault = |name, found: String, expected| {
+            Err(AnalysisError::Parameter {
+                name,
+                found,
+                expected,
+            })
+        };
+        if let Some(bad) = self.lambdas.iter().find(|l| !(l.is_finite() && **l >= 0.0)) {
+            return fault("a λ", bad.to_string(), "finite numbers of at least 0");
+        }
+        if self.lambdas.is_empty() {
+            return fault(
+                "the list of λ",
+                "empty".into(),
+                "at least one λ to fit with",
+            );
+        }
+        if self.seeds == 0 {
+            return fault(
+                "the number of seeds",
+                "0".into(),
+                "at least 1; 10 to test what comes back",
+            );
+        }
+        if self.dims == 0 || self.nested.contains(&0) {
+            return fault("a number of dimensions", "0".into(), "at least 1");
+        }
+        let Shares { validation, test } = self.shares;
+        if !(validation > 0.0 && test > 0.0 && validation + test < 1.0) {
+            return fault(
+                "the held-out shares",
+                format!("{validation} for validation and {test} for test"),
+                "two shares above 0 with a sum below 1: one chooses λ, the other scores",
+            );
+        }
+        Ok(())
+    }
+
     /// The defaults with a seed.
     #[must_use]
     pub fn new(seed: Seed) -> Self {
@@ -92,6 +139,36 @@ impl AnalysisParams {
             seed,
         }
     }
+}
+
+/// Why an agent cannot be analysed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnalysisError {
+    /// A parameter is out of range.
+    #[error("{name} is {found}; expected {expected}")]
+    Parameter {
+        /// The parameter.
+        name: &'static str,
+        /// What was found.
+        found: String,
+        /// What is allowed.
+        expected: &'static str,
+    },
+    /// A split has no choices.
+    #[error(
+        "{agent}: {total} choices leave none for {split} ({full_set} lie in the full set and are held out); give more choices, or a larger share"
+    )]
+    EmptySplit {
+        /// The agent.
+        agent: String,
+        /// The split without choices.
+        split: &'static str,
+        /// All choices.
+        total: usize,
+        /// Those held out because they lie in the full set.
+        full_set: usize,
+    },
 }
 
 /// A model on the test choices.
@@ -112,6 +189,8 @@ pub struct FullSet {
     pub items: Vec<usize>,
     /// Trials measured.
     pub trials: usize,
+    /// Distinct triplets among them.
+    pub triplets: usize,
     /// Pairs never sampled.
     pub unsampled_pairs: usize,
     /// Correlation of the two matrices, interval over stimuli.
@@ -120,8 +199,8 @@ pub struct FullSet {
     pub published: RsmCorrelation,
     /// How well the measurement repeats.
     pub split_half: SplitHalf,
-    /// Explained share of the explainable variance.
-    pub explained: Explained,
+    /// Explained share of the explainable variance; absent where the measurement does not repeat.
+    pub explained: Option<Explained>,
     /// Measured similarities, NaN where unsampled.
     #[serde(skip)]
     pub measured: Array2<f64>,
@@ -154,19 +233,24 @@ pub struct Analysis {
     pub selection: Option<Selection>,
     /// What happened while the consensus was refitted.
     pub history: Vec<Epoch>,
-    /// Dimensions of the consensus.
+    /// Fits that the embedding is the consensus of; 1 where it is a single fit, because too few
+    /// seeds were fitted or no dimension is common to them.
+    pub consensus_of: usize,
+    /// Fits of which a consensus was sought.
+    pub consensus_sought: usize,
+    /// Dimensions of the embedding.
     pub dims: usize,
     /// Dimensions of each seed.
     pub seed_dims: Vec<usize>,
-    /// The consensus and what it is compared with, on the same test choices.
+    /// The embedding and what it is compared with, on the same test choices.
     pub scores: Vec<Scored>,
     /// Noise ceilings, where triplets were repeated.
     pub ceiling: Option<Ceilings>,
-    /// The consensus as a share of the ceiling.
+    /// The embedding as a share of the ceiling; absent where the ceiling is not above chance.
     pub share_of_ceiling: Option<ShareOfCeiling>,
-    /// The full set, where there is one.
+    /// The full set, where there is one and the embedding predicts different similarities.
     pub full_set: Option<FullSet>,
-    /// Reproducibility of the consensus in the seeds that it was not made of.
+    /// Reproducibility of the embedding in the seeds that it was not made of.
     pub reproducibility: Option<Reproducibility>,
     /// Reproducibility of the first seed in the others, self-match left out.
     pub first_seed_reproducibility: Option<Reproducibility>,
@@ -174,13 +258,15 @@ pub struct Analysis {
     pub published_reproducibility: Option<PublishedReproducibility>,
     /// Refits with fewer dimensions.
     pub nested: Vec<NestedRefit>,
-    /// Accuracy when each stimulus keeps its k largest weights.
-    pub pruning: Pruning,
-    /// Whether one dimension does all the work.
-    pub dominance: Dominance,
+    /// Accuracy when each stimulus keeps its k largest weights; absent without a dimension.
+    pub pruning: Option<Pruning>,
+    /// Whether one dimension does all the work; absent without a dimension.
+    pub dominance: Option<Dominance>,
+    /// What that amounts to; an embedding without a dimension is at chance.
+    pub finding: Finding,
     /// Shares of the three places, where the presented order is known.
     pub positions: Option<[PositionShare; 3]>,
-    /// The consensus.
+    /// The embedding.
     #[serde(skip)]
     pub embedding: Option<Embedding>,
     /// All seeds.
@@ -189,23 +275,45 @@ pub struct Analysis {
 }
 
 const SPLIT_HALVES: usize = 100;
+/// Fewer stimuli have no halves to match dimensions on.
+const REPRODUCIBLE_STIMULI: usize = 6;
 
 /// Analyses one agent.
 ///
+/// An agent that guesses is analysed like any other: what needs a dimension is absent then, and
+/// the finding is [`Finding::AtChance`].
+///
 /// # Errors
-/// [`WorkflowError`] of splitting, fitting and evaluating.
+/// [`AnalysisError`] for impossible parameters and too few choices, and [`WorkflowError`] of
+/// splitting, fitting and evaluating.
 pub fn analyse(
     agent: &str,
     choices: AgentChoices<'_>,
     params: &AnalysisParams,
     run: Run<'_>,
 ) -> Result<Analysis, WorkflowError> {
+    params.check()?;
     let full_items = choices.full_set.map(items_of).unwrap_or_default();
     let ids: Vec<StimulusId> = full_items.iter().map(|&i| StimulusId(i as u32)).collect();
     let rows = split(choices.main, params.shares, &ids, params.seed)?;
     let held_full = rows.full_set.len();
     let [train, validation, test] =
         [rows.train, rows.validation, rows.test].map(|rows| choices.main.select(rows));
+    for (split, part) in [
+        ("training", &train),
+        ("validation", &validation),
+        ("test", &test),
+    ] {
+        if part.is_empty() {
+            return Err(AnalysisError::EmptySplit {
+                agent: agent.into(),
+                split,
+                total: choices.main.len(),
+                full_set: held_full,
+            }
+            .into());
+        }
+    }
     let data = TrainingData {
         train: &train,
         validation: Some(&validation),
@@ -215,46 +323,59 @@ pub fn analyse(
         dims: params.dims,
         ..SposeParams::default()
     };
-    let spose = Method::Spose {
-        params: base.clone(),
-        lambdas: params.lambdas.clone(),
-    };
     run.progress.note(&format!(
         "{agent}: choosing λ and fitting {} seeds",
         params.seeds
     ));
     // A consensus agrees with the seeds it was made of; only other seeds can tell what comes back.
     let of_consensus = params.seeds.div_ceil(2);
-    let Fitted {
-        fit,
-        seeds,
-        selection,
-        ..
-    } = fit_choices(data, &spose, of_consensus, params.seed, None, run)?;
+    let options = FitOptions {
+        instructions: InstructionSet::detect(),
+        checkpoint: None,
+        run,
+    };
+    let selection = (params.lambdas.len() > 1)
+        .then(|| select_spose(data, &base, &params.lambdas, params.seed, options))
+        .transpose()?;
     let lambda = selection
         .as_ref()
         .map_or_else(|| params.lambdas[0], |s| s.lambda);
-    let embedding = fit.embedding.clone();
-    let mut seeds: Vec<Embedding> = seeds.into_iter().map(|fit| fit.embedding).collect();
-    let single = Method::Spose {
-        params: base.clone(),
-        lambdas: vec![lambda],
-    };
-    for k in of_consensus..params.seeds {
-        let seed = params.seed.child(k as u64);
-        seeds.push(
-            fit_choices(data, &single, 1, seed, None, run)?
-                .fit
-                .embedding,
-        );
+    let spose = SposeParams {
+        lambda,
+        ..base.clone()
     }
+    .check()?;
+    let fits = fit_seeds(data, &spose, params.seed, params.seeds, options)?;
+    let agreed = if of_consensus > 1 {
+        let sought = &fits[..of_consensus];
+        let params = (ConsensusParams::default(), params.seed);
+        match consensus(data, sought, &spose, params.0, params.1, options) {
+            Ok(found) => Some(found.fit).filter(|fit| fit.embedding.n_dims() > 0),
+            Err(FitError::NoCandidate { .. }) => None,
+            Err(error) => return Err(error.into()),
+        }
+    } else {
+        None
+    };
+    let consensus_of = if agreed.is_some() { of_consensus } else { 1 };
+    let loss = |fit: &Fit| fit.validation.map_or(f64::INFINITY, |s| s.nll);
+    let Some(fit) = agreed.or_else(|| {
+        fits[..of_consensus]
+            .iter()
+            .min_by(|a, b| loss(a).total_cmp(&loss(b)))
+            .cloned()
+    }) else {
+        return Err(FitError::NoCandidate { what: "seed" }.into());
+    };
+    let embedding = fit.embedding.clone();
+    let seeds: Vec<Embedding> = fits.into_iter().map(|fit| fit.embedding).collect();
     let scoring = Scoring::default();
     let held_out = |e: &Embedding, scoring: &Scoring| {
         accuracy::held_out(e, &test, scoring, Resampling::default())
     };
     let mut scores = vec![Scored {
-        name: if seeds.len() > 1 {
-            "SPoSE, consensus of seeds".into()
+        name: if consensus_of > 1 {
+            format!("SPoSE, consensus of {consensus_of} fits")
         } else {
             "SPoSE".into()
         },
@@ -316,31 +437,41 @@ pub fn analyse(
         .ceiling
         .map(|repeats| ceilings(repeats, &CeilingParams::default()))
         .transpose()?;
-    let share = ceiling.as_ref().map(|c| {
-        share_of_ceiling(
-            scores[0].test.accuracy,
-            scores[0].test.accuracy_ci95,
-            &c.any_order,
-        )
-    });
+    // Of a ceiling at chance there is no share.
+    let share = ceiling
+        .as_ref()
+        .filter(|c| c.any_order.dirichlet.ci95.low > CHANCE + 1e-9)
+        .map(|c| {
+            share_of_ceiling(
+                scores[0].test.accuracy,
+                scores[0].test.accuracy_ci95,
+                &c.any_order,
+            )
+        });
+    let some_dims = embedding.n_dims() > 0;
     let full_set = choices
         .full_set
+        .filter(|_| some_dims)
         .map(|full| full_set(&embedding, full, &full_items, params.seed))
-        .transpose()?;
+        .transpose()?
+        .filter(|full| full.correlation.r.is_finite());
     let runs: Vec<&Embedding> = seeds.iter().collect();
     let others = &runs[of_consensus.min(runs.len())..];
-    let (reproducible, first_seed, published) = if seeds.len() > 1 {
-        let params = ReproducibilityParams {
-            seed: params.seed.0,
-            ..ReproducibilityParams::default()
-        };
+    let testable = !others.is_empty() && embedding.n_stimuli() >= REPRODUCIBLE_STIMULI;
+    let matching = ReproducibilityParams {
+        seed: params.seed.0,
+        ..ReproducibilityParams::default()
+    };
+    let reproducible = (testable && some_dims)
+        .then(|| reproducibility(&embedding, others, &matching, run))
+        .transpose()?;
+    let (first_seed, published) = if testable && seeds.iter().all(|seed| seed.n_dims() > 0) {
         (
-            Some(reproducibility(&embedding, others, &params, run)?),
-            Some(reproducibility(&seeds[0], &runs, &params, run)?),
+            Some(reproducibility(&seeds[0], &runs, &matching, run)?),
             Some(published_reproducibility(&seeds[0], &runs)?),
         )
     } else {
-        (None, None, None)
+        (None, None)
     };
     run.progress
         .note(&format!("{agent}: refits with fewer dimensions"));
@@ -358,6 +489,13 @@ pub fn analyse(
                 .embedding,
         )
     })?;
+    let pruning = some_dims
+        .then(|| per_stimulus_pruning(&embedding, &test, &scoring))
+        .transpose()?;
+    let thresholds = DominanceParams::default();
+    let dominance = some_dims
+        .then(|| dominance(&embedding, &train, &test, &scoring, &thresholds))
+        .transpose()?;
     Ok(Analysis {
         agent: agent.into(),
         params: params.clone(),
@@ -365,6 +503,8 @@ pub fn analyse(
         trials: [train.len(), validation.len(), test.len(), held_full],
         selection,
         history: fit.history,
+        consensus_of,
+        consensus_sought: of_consensus,
         dims: embedding.n_dims(),
         seed_dims: seeds.iter().map(Embedding::n_dims).collect(),
         scores,
@@ -375,14 +515,9 @@ pub fn analyse(
         first_seed_reproducibility: first_seed,
         published_reproducibility: published,
         nested,
-        pruning: per_stimulus_pruning(&embedding, &test, &scoring)?,
-        dominance: dominance(
-            &embedding,
-            &train,
-            &test,
-            &scoring,
-            &DominanceParams::default(),
-        )?,
+        pruning,
+        finding: dominance.as_ref().map_or(Finding::AtChance, |d| d.finding),
+        dominance,
         positions: choices.order_known.then(|| positions(choices.main)),
         embedding: Some(embedding),
         seeds,
@@ -435,8 +570,14 @@ fn full_set(
     Ok(FullSet {
         items: items.to_vec(),
         trials: measured.trials,
+        triplets: choices
+            .choices()
+            .iter()
+            .map(|c| c.triplet.unordered())
+            .collect::<HashSet<_>>()
+            .len(),
         unsampled_pairs: measured.unsampled_pairs,
-        explained: rsm::explained(correlation.r, &split_half)?,
+        explained: rsm::explained(correlation.r, &split_half).ok(),
         correlation,
         published: correlate(RsmResampling::PublishedPairs {
             replicates,

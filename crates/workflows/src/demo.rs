@@ -200,12 +200,12 @@ pub fn demo(request: &DemoRequest, run: Run<'_>) -> Result<DemoSummary, Workflow
 }
 
 /// The choices that the given split column marks.
-fn by_split(choices: &ChoiceSet, splits: Option<&[Split]>, split: Split) -> ChoiceSet {
+pub(crate) fn by_split(choices: &ChoiceSet, splits: Option<&[Split]>, split: Split) -> ChoiceSet {
     let splits = splits.unwrap_or_default();
     choices.select((0..splits.len()).filter(|&row| splits[row] == split))
 }
 
-fn count(n: usize) -> String {
+pub(crate) fn count(n: usize) -> String {
     emotome_figures::scale::count(n as u64)
 }
 

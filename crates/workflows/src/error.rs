@@ -8,6 +8,8 @@ use std::path::PathBuf;
 #[allow(missing_docs)] // Each variant carries the error of one room, which documents itself.
 pub enum WorkflowError {
     #[error(transparent)]
+    Analysis(#[from] crate::analysis::AnalysisError),
+    #[error(transparent)]
     Array(#[from] emotome_stimuli::array::ArrayError),
     #[error(transparent)]
     Digest(#[from] emotome_stimuli::digest::DigestError),
@@ -117,6 +119,16 @@ pub enum WorkflowError {
         path: PathBuf,
         /// The formats there are.
         known: String,
+    },
+    /// Numbers of a table can be rows or keys of the embedding, which are not the same.
+    #[error(
+        "{choices}: its numbers can be rows of {embedding} or keys of its stimuli, and these differ; import the choices into .npy for rows, or with --keys into .parquet for keys", choices = choices.display(), embedding = embedding.display()
+    )]
+    RowsOrKeys {
+        /// The table of choices.
+        choices: PathBuf,
+        /// The embedding.
+        embedding: PathBuf,
     },
     /// Two files that must name the same stimuli do not.
     #[error(

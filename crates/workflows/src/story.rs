@@ -3,6 +3,7 @@
 use crate::analysis::{Analysis, Scored};
 use emotome_embedding::Embedding;
 use emotome_embedding::evaluate::dominance::Finding;
+use emotome_embedding::train::select::Candidate;
 use emotome_figures::accuracy::{AccuracyBar, AccuracyBars};
 use emotome_figures::curve::{CurvePoint, Curves, Series};
 use emotome_figures::dimensions::{DimensionCard, TopStimuli, TopStimulus};
@@ -29,7 +30,7 @@ pub struct Material {
     pub scales: Vec<String>,
     /// Ratings, stimuli × scales.
     pub ratings: Array2<f64>,
-    /// Whose ratings these are, e.g. `the author's intended emotions`.
+    /// Whose ratings these are, e.g. `the author's intended emotions`; unused without ratings.
     pub raters: String,
     /// Stimuli that may be shown.
     pub showable: Vec<bool>,
@@ -78,7 +79,7 @@ pub fn tell(frame: Frame, material: &Material, analyses: &[Analysis]) -> Report 
         };
         sections.push(prediction(of("How well the embedding predicts"), analysis));
         if let Some(section) = similarity(
-            of("Similarity of a few stimuli, measured in full"),
+            of("Similarity of a few stimuli, measured and predicted"),
             analysis,
             material,
         ) {
@@ -142,7 +143,7 @@ fn in_short(a: &Analysis) -> String {
     }
     if let Some(full) = &a.full_set {
         text += &format!(
-            " On {} stimuli whose triplets were all judged, predicted and measured similarities correlate with r = {:.2} (CI {:.2} to {:.2}, over stimuli).",
+            " On {} stimuli that were judged separately, predicted and measured similarities correlate with r = {:.2} (CI {:.2} to {:.2}, over stimuli).",
             full.items.len(),
             full.correlation.r,
             full.correlation.ci95.low,
@@ -235,8 +236,7 @@ fn prediction(heading: String, a: &Analysis) -> Section {
             ceiling: None,
         });
     }
-    let d = &a.dominance;
-    let verdict = match d.finding {
+    let verdict = match a.finding {
         Finding::AtChance => "The embedding does not predict better than guessing.",
         Finding::ItemMarginal => {
             "One number per stimulus, how often it is called odd, predicts nearly as well: the choices may rest on a single scale rather than on similarity."
@@ -245,11 +245,32 @@ fn prediction(heading: String, a: &Analysis) -> Section {
         Finding::DominantDimension => "The accuracy collapses without one dimension.",
         Finding::Distributed => "No single dimension carries the result.",
     };
+    let dominance = a.dominance.as_ref().map_or_else(
+        || "The fit kept no dimension, so there is none to prune, to match with other fits or to leave out.".to_owned(),
+        |d| {
+            format!(
+                "Alone, the largest dimension reaches {}; without it, the others reach {}. The item-marginal baseline, which knows only how often each stimulus is called odd, reaches {}.",
+                percent(d.dominant_alone_accuracy),
+                percent(d.without_dominant_accuracy),
+                percent(d.item_marginal_accuracy),
+            )
+        },
+    );
+    let mut cautions = Vec::new();
+    if a.consensus_sought > 1 && a.consensus_of == 1 {
+        cautions.push(format!(
+            "No dimension is common to {} fits from different random starts, so there is no consensus: the one with the lowest validation loss stands for all.",
+            a.consensus_sought
+        ));
+    }
+    if a.ceiling.is_some() && a.share_of_ceiling.is_none() {
+        cautions.push("The noise ceiling cannot be told from guessing: the agent's answers do not repeat, and there is nothing to predict.".into());
+    }
     Section {
         heading,
         text: vec![
             format!(
-                "Choices were split by triplet: {} to fit, {} to choose λ and the epoch, {} to be scored once, here. No triplet is in two of them{}.",
+                "Choices were split by triplet: {} to fit, {} to choose λ and the epoch, {} to test, which played no part in fitting or choosing the model. No triplet is in two of them{}. All models, the analysis of the largest dimension and the weights per stimulus are scored on the same test choices.",
                 count(a.trials[0] as u64),
                 count(a.trials[1] as u64),
                 count(a.trials[2] as u64),
@@ -262,11 +283,19 @@ fn prediction(heading: String, a: &Analysis) -> Section {
                     String::new()
                 },
             ),
+            format!("{verdict} {dominance}"),
             format!(
-                "{verdict} Alone, the largest dimension reaches {}; without it, the others reach {}. The item-marginal baseline, which knows only how often each stimulus is called odd, reaches {}.",
-                percent(d.dominant_alone_accuracy),
-                percent(d.without_dominant_accuracy),
-                percent(d.item_marginal_accuracy),
+                "{} All other models are single fits{}.",
+                if a.consensus_of > 1 {
+                    format!("The first bar is the consensus of {} fits.", a.consensus_of)
+                } else {
+                    "The first bar is a single fit.".into()
+                },
+                if a.selection.is_some() {
+                    "; those with a penalty use the λ that was chosen for the non-negative model of the first bar, not one of their own"
+                } else {
+                    ""
+                },
             ),
         ],
         measures,
@@ -277,6 +306,7 @@ fn prediction(heading: String, a: &Analysis) -> Section {
             chance: CHANCE,
             ceiling,
         })],
+        cautions,
         ..Section::default()
     }
 }
@@ -303,12 +333,29 @@ fn similarity(heading: String, a: &Analysis, material: &Material) -> Option<Sect
         .map(|(i, j)| (full.measured[[i, j]], full.predicted[[i, j]]))
         .collect();
     let c = &full.correlation;
+    let possible = n * n.saturating_sub(1) * n.saturating_sub(2) / 6;
+    let judged = if full.triplets == possible {
+        format!("All triplets of {n} stimuli were judged")
+    } else {
+        format!(
+            "{} of the {} triplets of {n} stimuli were judged",
+            count(full.triplets as u64),
+            count(possible as u64)
+        )
+    };
+    let repeats = full.explained.is_some();
+    let mut text = vec![format!(
+        "{judged} ({} choices), none of them used in fitting. For each pair the measured similarity is the share of those triplets in which the pair stays together; the embedding predicts it over exactly the same triplets.",
+        count(full.trials as u64)
+    )];
+    text.push(match (repeats, full.triplets == full.trials) {
+        (false, _) => "Halves of the choices give similarities that do not correlate: the measurement is noise, and there is no ceiling to compare with.".into(),
+        (true, true) => "The ceiling comes from halving the choices at random. Each triplet was judged once, so the halves differ in their third stimuli, which the whole does not: the ceiling shown is somewhat too low.".into(),
+        (true, false) => "The ceiling comes from halving the choices at random, the repeats of a triplet dealt evenly.".into(),
+    });
     Some(Section {
         heading,
-        text: vec![format!(
-            "All triplets of {n} stimuli were judged ({} choices), none of them used in fitting. For each pair the measured similarity is the share of those triplets in which the pair stays together; the embedding predicts it over exactly the same triplets.",
-            count(full.trials as u64)
-        )],
+        text,
         measures: vec![
             Measure {
                 name: "Correlation of predicted with measured similarity".into(),
@@ -318,7 +365,7 @@ fn similarity(heading: String, a: &Analysis, material: &Material) -> Option<Sect
                 ci95: Some(c.ci95),
                 n: Some((c.pairs as u64, "pairs".into())),
                 chance: Some(0.0),
-                ceiling: Some(Interval { low: full.split_half.ceiling, high: full.split_half.ceiling }),
+                ceiling: repeats.then_some(Interval { low: full.split_half.ceiling, high: full.split_half.ceiling }),
             },
             Measure {
                 name: "The same, published interval".into(),
@@ -339,7 +386,7 @@ fn similarity(heading: String, a: &Analysis, material: &Material) -> Option<Sect
                 points,
                 r: c.r,
                 ci95: Some(c.ci95),
-                ceiling: Some(full.split_half.ceiling),
+                ceiling: repeats.then_some(full.split_half.ceiling),
             }),
             Box::new(map("Measured similarities", &full.measured)),
             Box::new(map("Predicted similarities", &full.predicted)),
@@ -352,7 +399,13 @@ fn trust(heading: String, a: &Analysis) -> Section {
     let Some(r) = &a.reproducibility else {
         return Section {
             heading,
-            text: vec!["Only one seed was fitted, so nothing can be said about reproducibility. Fit at least two (--seeds).".into()],
+            text: vec![if a.dims == 0 {
+                "The fit kept no dimension, so none can come back."
+            } else if a.seed_dims.len() < 2 {
+                "Only one seed was fitted, so nothing can be said about reproducibility. Fit at least two (--seeds)."
+            } else {
+                "There are too few stimuli to match dimensions on one half of them and to test on the other, so nothing can be said about reproducibility."
+            }.into()],
             ..Section::default()
         };
     };
@@ -368,9 +421,13 @@ fn trust(heading: String, a: &Analysis) -> Section {
         })
         .collect();
     let mut text = vec![format!(
-        "The embedding is the consensus of {} fits from different random starts, and {} further fits, which had no part in it, tell which dimensions come back. Each dimension is matched one to one with a dimension of every further fit on one half of the stimuli and correlated on the other half. {} of {} dimensions come back with r ≥ {} and better than the best of shuffled stimuli (r = {:.2}): the reproducible core, which is the dimensionality to report.",
-        a.seed_dims.len() - r.runs,
-        r.runs,
+        "{}. Each dimension is matched one to one with a dimension of every further fit on one half of the stimuli and correlated on the other half. {} of {} dimensions come back with r ≥ {} and better than the best of shuffled stimuli (r = {:.2}): the reproducible core, which is the dimensionality to report.",
+        match (a.consensus_of, r.runs) {
+            (1, 1) => "The embedding is a single fit, and one further fit from another random start tells which dimensions come back; more seeds tell it better (--seeds)".to_owned(),
+            (1, runs) => format!("The embedding is a single fit, and {runs} further fits from other random starts tell which dimensions come back"),
+            (of, 1) => format!("The embedding is the consensus of {of} fits from different random starts, and one further fit, which had no part in it, tells which dimensions come back; more seeds tell it better (--seeds)"),
+            (of, runs) => format!("The embedding is the consensus of {of} fits from different random starts, and {runs} further fits, which had no part in it, tell which dimensions come back"),
+        },
         r.core,
         a.dims,
         r.params.core_r,
@@ -380,9 +437,14 @@ fn trust(heading: String, a: &Analysis) -> Section {
         (&a.published_reproducibility, &a.first_seed_reproducibility)
     {
         let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len().max(1) as f64;
-        let r: Vec<f64> = honest.dimensions.iter().map(|d| d.r).collect();
+        // Plain means over runs on both sides: a Fisher mean would let the match of r = 1 win.
+        let r: Vec<f64> = honest
+            .dimensions
+            .iter()
+            .map(|d| mean(&d.r_by_run))
+            .collect();
         text.push(format!(
-            "Published reproducibilities count a fit's match with itself, let several dimensions share a match, and match and score on the same stimuli. For the {} dimensions of the first fit alone that gives a mean of {:.2}; without these it is {:.2}.",
+            "Published reproducibilities count a fit's match with itself, let several dimensions share a match, and match and score on the same stimuli. For the {} dimensions of the first fit alone that gives a mean r of {:.2}; without these it is {:.2} (plain means over fits and dimensions, both).",
             r.len(),
             mean(&published.plain_mean),
             mean(&r),
@@ -401,14 +463,20 @@ fn trust(heading: String, a: &Analysis) -> Section {
 }
 
 fn meaning(heading: String, a: &Analysis, material: &Material) -> Option<Section> {
-    let embedding = a.embedding.as_ref()?;
+    let embedding = a.embedding.as_ref().filter(|e| e.n_dims() > 0)?;
     let cards = cards(embedding, material);
+    let mut text = "The stimuli with the largest weights show what a dimension holds.".to_owned();
+    if material.scales.is_empty() {
+        text += " No ratings of the stimuli were given, so no scale stands beside them.";
+    } else {
+        text += &format!(
+            " Beside them stand the {RELATED} ratings that correlate most with the dimension, among {}. A correlation names nothing by itself: a dimension that no rating describes has small ones.",
+            material.raters
+        );
+    }
     Some(Section {
         heading,
-        text: vec![format!(
-            "The stimuli with the largest weights show what a dimension holds. Beside them stand the {RELATED} ratings that correlate most with the dimension, among {}. A correlation names nothing by itself: a dimension that no rating describes has small ones.",
-            material.raters
-        )],
+        text: vec![text],
         figures: vec![Box::new(TopStimuli {
             title: format!("Strongest stimuli of each dimension, {}", a.agent),
             ratings: material.raters.clone(),
@@ -461,49 +529,56 @@ fn cards(embedding: &Embedding, material: &Material) -> Vec<DimensionCard> {
 }
 
 fn choosing(heading: String, a: &Analysis) -> Section {
-    let mut figures: Vec<Box<dyn emotome_figures::Figure>> = vec![Box::new(Curves {
-        title: format!("Refits with fewer dimensions, {}", a.agent),
-        x_label: "dimensions allowed".into(),
-        x_spacing: Spacing::Logarithmic,
-        y_label: "validation accuracy".into(),
-        y_unit: Unit::Percent,
-        series: vec![Series {
-            label: "refitted with so many dimensions".into(),
-            points: a
-                .nested
-                .iter()
-                .map(|n| (n.dims as f64, n.accuracy).into())
-                .collect(),
-        }],
-        references: vec![("guessing".into(), CHANCE)],
-        chosen: None,
-    })];
-    let d = a.pruning.accuracy.len().saturating_sub(1);
-    figures.push(Box::new(Curves {
-        title: format!("Weights each stimulus needs, {}", a.agent),
-        x_label: "largest weights kept per stimulus".into(),
-        y_label: "held-out accuracy".into(),
-        y_unit: Unit::Percent,
-        series: vec![Series {
-            label: "all other weights set to zero".into(),
-            points: (0..=d)
-                .map(|k| CurvePoint::from((k as f64, a.pruning.accuracy[k])))
-                .collect(),
-        }],
-        references: vec![("guessing".into(), CHANCE)],
-        ..Curves::default()
-    }));
-    let mut text = vec![
-        "Refits say how many dimensions the agent's choices need at all. Weights kept per stimulus say how many of them a single stimulus needs: these are different questions, which published figures call by the same name.".to_owned(),
-    ];
-    if let Some(low) = a.pruning.band.low {
-        text.push(format!(
-            "{low} weights per stimulus keep 95 % of the accuracy above guessing{}.",
-            a.pruning
-                .band
-                .high
-                .map_or_else(String::new, |high| format!(", {high} keep 99 %")),
-        ));
+    let mut figures: Vec<Box<dyn emotome_figures::Figure>> = Vec::new();
+    let mut text = Vec::new();
+    if !a.nested.is_empty() {
+        text.push("Refits say how many dimensions the agent's choices need at all.".to_owned());
+        figures.push(Box::new(Curves {
+            title: format!("Refits with fewer dimensions, {}", a.agent),
+            x_label: "dimensions allowed".into(),
+            x_spacing: Spacing::Logarithmic,
+            y_label: "validation accuracy".into(),
+            y_unit: Unit::Percent,
+            series: vec![Series {
+                label: "refitted with so many dimensions".into(),
+                points: a
+                    .nested
+                    .iter()
+                    .map(|n| (n.dims as f64, n.accuracy).into())
+                    .collect(),
+            }],
+            references: vec![("guessing".into(), CHANCE)],
+            chosen: None,
+        }));
+    }
+    if let Some(pruning) = &a.pruning {
+        text.push("Weights kept per stimulus say how many dimensions a single stimulus needs: not how many the choices need, which published figures call by the same name.".to_owned());
+        figures.push(Box::new(Curves {
+            title: format!("Weights each stimulus needs, {}", a.agent),
+            x_label: "largest weights kept per stimulus".into(),
+            y_label: "held-out accuracy".into(),
+            y_unit: Unit::Percent,
+            series: vec![Series {
+                label: "all other weights set to zero".into(),
+                points: pruning
+                    .accuracy
+                    .iter()
+                    .enumerate()
+                    .map(|(k, &accuracy)| CurvePoint::from((k as f64, accuracy)))
+                    .collect(),
+            }],
+            references: vec![("guessing".into(), CHANCE)],
+            ..Curves::default()
+        }));
+        if let Some(low) = pruning.band.low.filter(|_| a.finding != Finding::AtChance) {
+            text.push(format!(
+                "{low} weights per stimulus keep 95 % of the accuracy above guessing{}.",
+                pruning
+                    .band
+                    .high
+                    .map_or_else(String::new, |high| format!(", {high} keep 99 %")),
+            ));
+        }
     }
     if let Some(selection) = &a.selection {
         text.push(format!(
@@ -511,22 +586,36 @@ fn choosing(heading: String, a: &Analysis) -> Section {
             selection.lambda,
             if selection.at_edge { ". It lies at the edge of the values tried, so a better one may lie beyond" } else { "" },
         ));
-        let candidates = selection
+        let (shown, at_chance): (Vec<&Candidate>, Vec<&Candidate>) = selection
             .candidates
             .iter()
-            .filter(|c| c.nll < GUESSING_NLL - 1e-6);
-        figures.push(Box::new(Curves {
-            title: format!("Choosing λ, {}", a.agent),
-            x_label: "λ".into(),
-            x_spacing: Spacing::Logarithmic,
-            y_label: "validation loss (nats per choice)".into(),
-            series: vec![Series {
-                label: "one fit each".into(),
-                points: candidates.map(|c| (c.lambda, c.nll).into()).collect(),
-            }],
-            chosen: Some((selection.lambda, "chosen: lowest loss".into())),
-            ..Curves::default()
-        }));
+            .partition(|c| c.nll < GUESSING_NLL - 1e-6);
+        if !at_chance.is_empty() {
+            text.push(format!(
+                "{} of the {} values tried predict no better than guessing; {}.",
+                at_chance.len(),
+                selection.candidates.len(),
+                if shown.is_empty() {
+                    "there is no choice of λ to show"
+                } else {
+                    "the figure leaves them out"
+                },
+            ));
+        }
+        if !shown.is_empty() {
+            figures.push(Box::new(Curves {
+                title: format!("Choosing λ, {}", a.agent),
+                x_label: "λ".into(),
+                x_spacing: Spacing::Logarithmic,
+                y_label: "validation loss (nats per choice)".into(),
+                series: vec![Series {
+                    label: "one fit each".into(),
+                    points: shown.iter().map(|c| (c.lambda, c.nll).into()).collect(),
+                }],
+                chosen: Some((selection.lambda, "chosen: lowest loss".into())),
+                ..Curves::default()
+            }));
+        }
     }
     Section {
         heading,
