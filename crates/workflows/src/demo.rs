@@ -200,7 +200,7 @@ pub fn demo(request: &DemoRequest, run: Run<'_>) -> Result<DemoSummary, Workflow
 }
 
 /// The choices that the given split column marks.
-pub(crate) fn by_split(choices: &ChoiceSet, splits: Option<&[Split]>, split: Split) -> ChoiceSet {
+fn by_split(choices: &ChoiceSet, splits: Option<&[Split]>, split: Split) -> ChoiceSet {
     let splits = splits.unwrap_or_default();
     choices.select((0..splits.len()).filter(|&row| splits[row] == split))
 }

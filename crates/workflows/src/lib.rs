@@ -18,6 +18,7 @@ pub mod import;
 pub mod journal;
 pub mod memory;
 pub mod plan;
+pub mod report;
 pub mod simulate;
 pub mod story;
 pub mod study;

@@ -1,0 +1,244 @@
+//! From a user's own choices to a report: what the demo does, on files of any stimuli.
+
+use crate::WorkflowError;
+use crate::analysis::{AgentChoices, AnalysisParams, analyse};
+use crate::choices::{self, ChoiceFile};
+use crate::demo::{DemoRequest, DemoSummary, count, finish, provenance_rows};
+use crate::story::{Frame, Material};
+use emotome_stimuli::StimulusSet;
+use emotome_stimuli::captions::Captions;
+use emotome_stimuli::output;
+use emotome_stimuli::ratings::RatingsTable;
+use emotome_stimuli::run::Run;
+use emotome_triplets::formats::{Imported, PresentedOrder};
+use emotome_triplets::{ChoiceSet, Split};
+use ndarray::Array2;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// What to report on and how it is analysed.
+#[derive(Debug, Clone)]
+pub struct ReportRequest {
+    /// Where results go.
+    pub demo: DemoRequest,
+    /// The choices; a column of splits marks those for the ceiling and of the full set.
+    pub triplets: ChoiceFile,
+    /// Repeated triplets in a file of their own.
+    pub ceiling: Option<PathBuf>,
+    /// All triplets of a few stimuli in a file of their own.
+    pub full_set: Option<PathBuf>,
+    /// Ratings of the stimuli, matched by key; by row where the choices have ids.
+    pub ratings: Option<PathBuf>,
+    /// Captions of the stimuli, matched likewise.
+    pub captions: Option<PathBuf>,
+    /// Who chose: a label in the file, or a name for the report. By default the file's one label,
+    /// or the name of the file.
+    pub agent: Option<String>,
+    /// How the choices are analysed.
+    pub params: AnalysisParams,
+}
+
+/// Reads choices, analyses them and writes `report.html`, `analysis.json`, `embeddings/` with
+/// provenance, and `figures/` with their numbers.
+///
+/// # Errors
+/// [`WorkflowError`] of reading, analysing and writing; [`WorkflowError::WhichAgent`] for a file of
+/// several agents none of which is named.
+pub fn report(request: &ReportRequest, run: Run<'_>) -> Result<DemoSummary, WorkflowError> {
+    let start = Instant::now();
+    request.params.check()?;
+    let ratings = request.ratings.as_ref().map(RatingsTable::read);
+    let ratings = ratings.transpose()?;
+    let captions = request.captions.as_ref().map(Captions::read).transpose()?;
+    output::folder(&request.demo.out, request.demo.overwrite)?;
+    let mut imported = choices::read(&request.triplets, None, run)?;
+    let rows = ratings
+        .as_ref()
+        .map(|table| &table.stimuli)
+        .or(captions.as_ref().map(|captions| &captions.stimuli));
+    let by_row = imported.stimuli.is_none() && rows.is_some();
+    let stimuli = match (&imported.stimuli, rows) {
+        (Some(stimuli), _) => stimuli.clone(),
+        (None, Some(stimuli)) => {
+            // Ids are rows of the table; reading again refuses ids that it does not have.
+            imported = choices::read(&request.triplets, Some(stimuli), run)?;
+            stimuli.clone()
+        }
+        (None, None) => {
+            let n = imported.table.choices.n_stimuli();
+            StimulusSet::from_labels((0..n).map(|id| id.to_string()))?
+        }
+    };
+    let (agent, rows) = agent(&imported, request)?;
+    let table = &imported.table;
+    let splits = table.extras.split.as_deref();
+    // What a column of splits marks as neither is random: the analysis splits it by triplet.
+    let marked = |wanted: Option<Split>| {
+        let special = |row: &usize| {
+            splits
+                .map(|splits| splits[*row])
+                .filter(|split| matches!(split, Split::Ceiling | Split::FullSet))
+        };
+        let kept = rows.iter().copied().filter(|row| special(row) == wanted);
+        table.choices.select(kept)
+    };
+    let with_file = |split, path: &Option<PathBuf>| -> Result<Option<ChoiceSet>, WorkflowError> {
+        let mut choices = marked(Some(split)).into_choices();
+        if let Some(path) = path {
+            let file = ChoiceFile {
+                path: path.clone(),
+                format: None,
+                n_stimuli: None,
+            };
+            let more = choices::read(&file, Some(&stimuli), run)?.table.choices;
+            choices.extend(more.into_choices());
+        }
+        let choices = ChoiceSet::new(stimuli.len(), choices)?;
+        Ok((!choices.is_empty()).then_some(choices))
+    };
+    let main = marked(None);
+    let ceiling = with_file(Split::Ceiling, &request.ceiling)?;
+    let full_set = with_file(Split::FullSet, &request.full_set)?;
+    let choices = AgentChoices {
+        main: &main,
+        ceiling: ceiling.as_ref(),
+        full_set: full_set.as_ref(),
+        order_known: table.presented_order == PresentedOrder::Known,
+    };
+    let analysis = analyse(&agent, choices, &request.params, run)?;
+    let (material, mut cautions) = material(stimuli, ratings, captions, by_row);
+    if imported.n_inferred {
+        cautions.push(format!(
+            "The number of stimuli, {}, was inferred from the file; state it (--n-items) to be sure.",
+            material.stimuli.len()
+        ));
+    }
+    let len = |set: &Option<ChoiceSet>| count(set.as_ref().map_or(0, ChoiceSet::len));
+    let frame = Frame {
+        title: format!("Odd-one-out choices: {agent}"),
+        subtitle: "From odd-one-out choices to an embedding, and how far to trust it".into(),
+        setting: vec![format!(
+            "{agent} chose the odd one out of three stimuli {} times, among {} stimuli. {} further choices repeat triplets for the noise ceiling, and {} are of a few stimuli judged in full.{}",
+            count(main.len()),
+            count(material.stimuli.len()),
+            len(&ceiling),
+            len(&full_set),
+            if choices.order_known {
+                ""
+            } else {
+                " The order in which stimuli were shown is not in the file, so nothing can be said about the place of the odd one."
+            },
+        )],
+        cautions,
+        provenance: provenance_rows(&request.demo),
+    };
+    let inputs: Vec<PathBuf> = [
+        Some(&request.triplets.path),
+        request.ceiling.as_ref(),
+        request.full_set.as_ref(),
+        request.ratings.as_ref(),
+        request.captions.as_ref(),
+    ]
+    .into_iter()
+    .flatten()
+    .cloned()
+    .collect();
+    finish(
+        &request.demo,
+        frame,
+        &material,
+        vec![analysis],
+        &inputs,
+        start,
+    )
+}
+
+/// Who chose, and the rows of those choices.
+fn agent(
+    imported: &Imported,
+    request: &ReportRequest,
+) -> Result<(String, Vec<usize>), WorkflowError> {
+    let path = &request.triplets.path;
+    let all = (0..imported.table.choices.len()).collect();
+    let named = request.agent.clone();
+    let Some(labels) = imported.table.extras.agent.as_ref() else {
+        let stem = || {
+            path.file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into()
+        };
+        return Ok((named.unwrap_or_else(stem), all));
+    };
+    match (&labels.names[..], named) {
+        ([only], named) => Ok((named.unwrap_or_else(|| only.clone()), all)),
+        (names, Some(name)) if names.contains(&name) => {
+            let rows = (0..labels.codes.len()).filter(|&row| labels.at(row) == name);
+            let rows = rows.collect();
+            Ok((name, rows))
+        }
+        (names, _) => Err(WorkflowError::WhichAgent {
+            path: path.clone(),
+            known: names.to_vec(),
+        }),
+    }
+}
+
+/// What is known about the stimuli, and what is not known of some.
+fn material(
+    stimuli: StimulusSet,
+    ratings: Option<RatingsTable>,
+    captions: Option<Captions>,
+    by_row: bool,
+) -> (Material, Vec<String>) {
+    let n = stimuli.len();
+    let mut cautions = Vec::new();
+    if by_row {
+        cautions.push("The choices name stimuli by number: number k, from 0, is taken as row k of the ratings, or of the captions where there are no ratings.".into());
+    }
+    let texts: Vec<Option<String>> = stimuli
+        .keys()
+        .iter()
+        .map(|key| {
+            let captions = captions.as_ref()?;
+            captions
+                .of(captions.stimuli.get(key.as_str())?)
+                .first()
+                .cloned()
+        })
+        .collect();
+    let without = texts.iter().filter(|text| text.is_none()).count();
+    if captions.is_some() && without > 0 {
+        cautions.push(format!(
+            "{without} of {n} stimuli have no caption and are shown by key."
+        ));
+    }
+    let (mut scales, mut values, mut raters) = (Vec::new(), Array2::zeros((n, 0)), String::new());
+    if let Some(table) = ratings {
+        let aligned = table.align(&stimuli);
+        if !aligned.unrated.is_empty() || !aligned.unused.is_empty() {
+            cautions.push(format!(
+                "{} of {n} stimuli have no ratings, and {} rated stimuli are not among those of the choices.",
+                aligned.unrated.len(),
+                aligned.unused.len()
+            ));
+        }
+        raters = format!("the ratings {}", table.name);
+        scales = table.scales.into_iter().map(|(name, _)| name).collect();
+        values = aligned.table.values;
+    }
+    let captions = texts
+        .into_iter()
+        .zip(stimuli.keys())
+        .map(|(text, key)| text.unwrap_or_else(|| key.to_string()))
+        .collect();
+    let material = Material {
+        captions,
+        scales,
+        ratings: values,
+        raters,
+        showable: vec![true; n],
+        stimuli,
+    };
+    (material, cautions)
+}
