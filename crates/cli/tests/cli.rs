@@ -200,6 +200,77 @@ fn evaluate_has_its_stable_json_for_every_kind_of_embedding() {
     assert_eq!(number(&of("planted/embedding.tsv"), "accuracy"), accuracy);
 }
 
+/// The same choices by row, by key, and by key on an embedding whose rows stand the other way round.
+#[test]
+fn choices_with_keys_are_scored_by_key() {
+    let scratch = Scratch::planted();
+    let by_row =
+        scratch.json("evaluate --embedding planted/embedding.npz --triplets planted/triplets.npy");
+    let table = fs::read_to_string(scratch.path("planted/embedding.tsv")).unwrap();
+    let (header, rows) = table.split_once('\n').unwrap();
+    let mut rows: Vec<String> = rows.lines().map(|row| format!("clip{row}\n")).collect();
+    scratch.write("keyed.tsv", format!("{header}\n{}", rows.concat()));
+    rows.reverse();
+    scratch.write("reversed.tsv", format!("{header}\n{}", rows.concat()));
+    scratch.json("export --triplets planted/triplets.npy --out rows.csv");
+    let rows = fs::read_to_string(scratch.path("rows.csv")).unwrap();
+    let keyed = |prefix: &str| -> String {
+        let named = rows.lines().skip(1).map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            let [a, b, c, odd] = cells[..4] else {
+                panic!("{line}")
+            };
+            format!("{prefix}{a},{prefix}{b},{prefix}{c},{odd}\n")
+        });
+        format!("a,b,c,choice\n{}", named.collect::<String>())
+    };
+    scratch.write("keys.csv", keyed("clip"));
+    scratch.json("import keys.csv --keys --out keys.parquet");
+    for embedding in ["keyed.tsv", "reversed.tsv"] {
+        for choices in ["keys.csv", "keys.parquet"] {
+            let scored = scratch.json(&format!(
+                "evaluate --embedding {embedding} --triplets {choices}"
+            ));
+            let off = number(&scored, "accuracy") - number(&by_row, "accuracy");
+            assert!(off.abs() < 1e-12, "{embedding} on {choices}: {scored}");
+            let compared = scratch.json(&format!(
+                "compare --embedding {embedding} --with {embedding} --triplets {choices}"
+            ));
+            let compared = &compared["scores"]["first"];
+            assert_eq!(compared["accuracy"], scored["accuracy"]);
+        }
+    }
+    // By row the reversed embedding is no model of these choices.
+    let wrong = scratch.json("evaluate --embedding reversed.tsv --triplets rows.csv");
+    assert!(number(&wrong, "accuracy") < number(&by_row, "accuracy") - 0.1);
+
+    scratch.write("others.csv", keyed("film"));
+    scratch.json("import others.csv --keys --out others.parquet");
+    for command in ["evaluate", "compare --with keyed.tsv"] {
+        for choices in ["others.csv", "others.parquet"] {
+            scratch.refuses(
+                &format!("{command} --embedding keyed.tsv --triplets {choices}"),
+                &[choices, "\"film", "24 stimuli"],
+            );
+        }
+    }
+    // Numbers that are keys as well as rows are not guessed at.
+    let shifted: String = table
+        .lines()
+        .skip(1)
+        .enumerate()
+        .map(|(row, line)| {
+            let (_, weights) = line.split_once('\t').unwrap();
+            format!("{}\t{weights}\n", 23 - row)
+        })
+        .collect();
+    scratch.write("numbers.tsv", format!("{header}\n{shifted}"));
+    scratch.refuses(
+        "evaluate --embedding numbers.tsv --triplets rows.csv",
+        &["rows.csv", "numbers.tsv", "rows", "keys", "--keys"],
+    );
+}
+
 #[test]
 fn tripletize_has_its_stable_form_for_every_metric() {
     let scratch = Scratch::new();
@@ -213,6 +284,9 @@ fn tripletize_has_its_stable_form_for_every_metric() {
             "tripletize --features features.csv --metric {metric} --n 100 --out {metric}.txt"
         ));
         assert_eq!(made["n"], 100);
+        assert_eq!(made["stimuli"], format!("{metric}.stimuli.txt"));
+        let keys = fs::read_to_string(scratch.path(&format!("{metric}.stimuli.txt"))).unwrap();
+        assert_eq!(keys, (0..12).map(|i| format!("s{i}\n")).collect::<String>());
         assert_eq!(
             fs::read_to_string(scratch.path(&format!("{metric}.txt")))
                 .unwrap()
@@ -242,6 +316,16 @@ fn simulate_plants_what_evaluate_recovers() {
     let scored =
         scratch.json("evaluate --embedding here/embedding.npz --triplets here/triplets.npy");
     assert!((number(&scored, "accuracy") - number(&made, "best_accuracy")).abs() < 1e-12);
+
+    let guessing =
+        scratch.json("simulate --items 20 --dims 4 --triplets 800 --lapse 0.3 --out guessing");
+    let evaluate = "evaluate --embedding guessing/embedding.npz --triplets guessing/triplets.npy";
+    let knowing = scratch.json(&format!("{evaluate} --lapse 0.3"));
+    assert!((number(&knowing, "nll") - number(&guessing, "best_nll")).abs() < 1e-12);
+    assert!(number(&scratch.json(evaluate), "nll") > number(&guessing, "best_nll") + 0.01);
+    let biased = scratch
+        .json("simulate --items 20 --dims 4 --triplets 800 --position-bias 2,0,0 --out biased");
+    assert!(biased["best_accuracy"].is_null() && biased["best_nll"].is_null());
 }
 
 #[test]

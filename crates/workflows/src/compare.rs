@@ -2,6 +2,7 @@
 
 use crate::WorkflowError;
 use crate::choices::{self, ChoiceFile};
+use crate::evaluate::choices_on;
 use crate::import::same_stimuli;
 use emotome_embedding::Embedding;
 use emotome_embedding::evaluate::EvaluationError;
@@ -105,7 +106,8 @@ pub struct Match {
     pub r: f64,
 }
 
-/// Matches the dimensions of two embeddings, and compares their scores on the same choices.
+/// Matches the dimensions of two embeddings, and compares their scores on the same choices, which
+/// are joined by key where they and an embedding name their stimuli.
 ///
 /// # Errors
 /// [`WorkflowError`] of reading and scoring; [`WorkflowError::StimuliDiffer`] where both files name
@@ -131,15 +133,19 @@ pub fn compare_embeddings(
     if let (Some(left), Some(right)) = (&a.stimuli, &b.stimuli) {
         same_stimuli((&request.first, left), (&request.second, right))?;
     }
+    let namer = match (&a.stimuli, &b.stimuli) {
+        (None, Some(_)) => (request.second.as_path(), &b),
+        _ => (request.first.as_path(), &a),
+    };
+    let choices = request
+        .triplets
+        .as_ref()
+        .map(|file| choices_on(file, namer, run))
+        .transpose()?;
     let (a, b) = (a.embedding, b.embedding);
-    let scores = match &request.triplets {
+    let scores = match choices {
         None => None,
-        Some(file) => {
-            let file = ChoiceFile {
-                n_stimuli: Some(n_items),
-                ..file.clone()
-            };
-            let choices = choices::read(&file, None, run)?.table.choices;
+        Some(choices) => {
             let [first, second] = [
                 score(&a, &choices, &request.scoring)?,
                 score(&b, &choices, &request.scoring)?,

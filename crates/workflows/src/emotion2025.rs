@@ -4,6 +4,7 @@ use crate::WorkflowError;
 use crate::analysis::{AgentChoices, AnalysisParams, analyse};
 use crate::demo::{DemoRequest, DemoSummary, finish, provenance_rows};
 use crate::story::{Frame, Material};
+use emotome_judges::collect::Collected;
 use emotome_judges::tripletize::tripletize;
 use emotome_judges::{
     Centring, ChoiceRule, FeatureJudge, Metric, MissingValues, Similarities, SimilarityParams,
@@ -18,6 +19,7 @@ use emotome_stimuli::study::{Manifest, Study};
 use emotome_triplets::ChoiceSet;
 use emotome_triplets::design::subset::{self, Candidates, SubsetParams};
 use emotome_triplets::design::{Balance, DesignParams, FullSetParams};
+use ndarray::ArrayView1;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -50,7 +52,8 @@ const MIDPOINT: f64 = 5.0;
 /// are broken by a uniform draw.
 ///
 /// # Errors
-/// [`WorkflowError`] of reading, judging, analysing and writing.
+/// [`WorkflowError`] of reading, judging, analysing and writing; [`WorkflowError::Stopped`] where a
+/// stop was asked for while judging.
 pub fn emotion2025(
     request: &Emotion2025Request,
     run: Run<'_>,
@@ -88,7 +91,7 @@ pub fn emotion2025(
         seeds: request.seeds,
         ..AnalysisParams::new(request.demo.seed)
     };
-    let mut analyses = Vec::new();
+    let (mut analyses, mut accounts) = (Vec::new(), Vec::new());
     for (agent, table, centring) in [
         ("human categories", &categories, Centring::None),
         (
@@ -105,6 +108,12 @@ pub fn emotion2025(
             missing: MissingValues::DropStimuli,
         };
         let similarities = Similarities::new(table.values.view(), similarity)?;
+        accounts.extend(
+            similarities
+                .warnings()
+                .iter()
+                .map(|warning| format!("{agent}: {warning}.")),
+        );
         let judge = FeatureJudge::new(similarities, ChoiceRule::default(), request.demo.seed)?;
         let design = DesignParams {
             trials: request.trials,
@@ -114,12 +123,16 @@ pub fn emotion2025(
         }
         .check()?;
         let n = study.stimuli.len();
-        let judge_arm = |numbers| -> Result<ChoiceSet, WorkflowError> {
+        let mut judge_arm = |arm, numbers| -> Result<ChoiceSet, WorkflowError> {
             let made = tripletize(&judge, |t| design.trial(t), numbers, run)?;
+            if made.counts.interrupted {
+                return Err(WorkflowError::Stopped);
+            }
+            accounts.push(account(agent, arm, &made.counts));
             Ok(ChoiceSet::new(n, made.choices)?)
         };
         let [_, _, full, main] = design.arms().map(|(_, numbers)| numbers);
-        let (main, full) = (judge_arm(main)?, judge_arm(full)?);
+        let (main, full) = (judge_arm("main set", main)?, judge_arm("full set", full)?);
         let choices = AgentChoices {
             main: &main,
             ceiling: None,
@@ -128,11 +141,38 @@ pub fn emotion2025(
         };
         analyses.push(analyse(agent, choices, &params, run)?);
     }
-    let frame = frame(request, study.stimuli.len());
+    let mut frame = frame(request, study.stimuli.len());
+    frame.cautions.extend(accounts);
     let mut inputs = vec![request.ratings.clone()];
     inputs.extend(request.captions.clone());
     let material = material(&study, ratings);
     finish(&request.demo, frame, &material, analyses, &inputs, start)
+}
+
+/// What became of the trials of an agent, in a sentence.
+fn account(agent: &str, arm: &str, counts: &Collected) -> String {
+    let count = emotome_figures::scale::count;
+    let without = counts.judged - counts.chosen;
+    format!(
+        "{agent}, {arm}: of {} triplets judged, {} had two or three equally likely answers and were decided by a \
+         draw; {} ended without a choice and were left out ({} failed: no similarity, as ratings are missing).",
+        count(counts.judged),
+        count(counts.tied),
+        count(without),
+        count(counts.failed),
+    )
+}
+
+/// The category of the highest rating, the first of those that tie; the number of categories for a
+/// stimulus that is in none. Missing ratings are skipped.
+fn top_category(row: ArrayView1<'_, f64>) -> usize {
+    let mut top = (row.len(), 0.0);
+    for (category, &rating) in row.iter().enumerate() {
+        if rating > top.1 {
+            top = (category, rating);
+        }
+    }
+    top.0
 }
 
 /// The stimuli whose triplets are all judged: a few of each category, spread over the ratings.
@@ -146,12 +186,8 @@ fn full_set(
         categories.values.view(),
         dimensions.values.view()
     ];
-    let top = |row: ndarray::ArrayView1<'_, f64>| {
-        (0..row.len())
-            .max_by(|&a, &b| row[a].total_cmp(&row[b]))
-            .unwrap_or(0)
-    };
-    let labels: Vec<usize> = categories.values.rows().into_iter().map(top).collect();
+    let rows = categories.values.rows().into_iter();
+    let labels: Vec<usize> = rows.map(top_category).collect();
     let candidates = Candidates {
         features: features.view(),
         categories: &labels,
@@ -214,5 +250,20 @@ fn frame(request: &Emotion2025Request, n: usize) -> Frame {
             "Videos that the ratings mark as sexual, gory or disgusting are analysed but never shown.".into(),
         ],
         provenance: provenance_rows(&request.demo),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn the_top_category_is_the_first_of_ties_and_none_of_an_empty_row() {
+        let top = |row: [f64; 3]| top_category(array![row[0], row[1], row[2]].view());
+        assert_eq!(top([0.2, 0.5, 0.5]), 1);
+        assert_eq!(top([0.0, f64::NAN, 0.1]), 2);
+        assert_eq!(top([0.0; 3]), 3);
+        assert_eq!(top([f64::NAN; 3]), 3);
     }
 }

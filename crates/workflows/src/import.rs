@@ -122,12 +122,11 @@ pub fn import(request: &ImportRequest, run: Run<'_>) -> Result<ImportSummary, Wo
         .map_or_else(|| format_of(&request.file), Ok)?;
     let to = format_of(out)?;
     let left_out_file = out.with_extension("left_out.tsv");
-    let keys_file = out.with_extension("stimuli.txt");
     let files = [
         out.clone(),
         out.with_extension("json"),
         left_out_file.clone(),
-        keys_file.clone(),
+        keys_file(out),
     ];
     refuse_existing(request.overwrite, files)?;
     let listed = match &request.stimuli {
@@ -183,11 +182,7 @@ pub fn import(request: &ImportRequest, run: Run<'_>) -> Result<ImportSummary, Wo
         write_left_out(&left_out_file, &imported.left_out, request.overwrite)?;
     }
     let keys_file = match &imported.stimuli {
-        Some(set) if to != Format::Table && to != Format::Parquet => {
-            let text: String = set.keys().iter().map(|key| format!("{key}\n")).collect();
-            output::write(&keys_file, request.overwrite, text.as_bytes())?;
-            Some(keys_file)
-        }
+        Some(set) if to != Format::Table => write_keys_beside(out, to, set, request.overwrite)?,
         _ => None,
     };
     let summary = ImportSummary {
@@ -223,6 +218,27 @@ pub fn import(request: &ImportRequest, run: Run<'_>) -> Result<ImportSummary, Wo
     }
     provenance.write_beside(out, request.overwrite)?;
     Ok(summary)
+}
+
+/// Where the keys of choices stand whose format holds ids alone.
+pub(crate) fn keys_file(choices: &Path) -> PathBuf {
+    choices.with_extension("stimuli.txt")
+}
+
+/// Writes keys, one a line, beside choices whose file does not hold them.
+pub(crate) fn write_keys_beside(
+    choices: &Path,
+    format: Format,
+    set: &StimulusSet,
+    overwrite: Overwrite,
+) -> Result<Option<PathBuf>, WorkflowError> {
+    if format == Format::Parquet {
+        return Ok(None);
+    }
+    let path = keys_file(choices);
+    let text: String = set.keys().iter().map(|key| format!("{key}\n")).collect();
+    output::write(&path, overwrite, text.as_bytes())?;
+    Ok(Some(path))
 }
 
 fn warnings(request: &ImportRequest, read_as: &Convention, detection: &Detection) -> Vec<String> {

@@ -3,6 +3,7 @@
 use crate::WorkflowError;
 use crate::export::refuse_existing;
 use emotome_embedding::Embedding;
+use emotome_embedding::evaluate::score::{Scoring, score};
 use emotome_embedding::files::write_embedding;
 use emotome_judges::simulated::{PlantParams, ResponseParams, SimulatedJudge};
 use emotome_judges::tripletize::tripletize as judge_all;
@@ -44,10 +45,14 @@ pub struct SimulateSummary {
     pub dims: usize,
     /// Choices.
     pub n: usize,
-    /// Accuracy of an agent that knows the planted embedding: the best any fit can reach.
-    pub best_accuracy: f64,
-    /// Mean −ln p under the planted embedding, in nats.
-    pub best_nll: f64,
+    /// Accuracy of the planted embedding on the choices: what a fit can hope for.
+    ///
+    /// `None` under a position bias, which an embedding alone does not predict, and where every
+    /// answer is a guess.
+    pub best_accuracy: Option<f64>,
+    /// Mean −ln p under the planted embedding at the agent's temperature and lapse, in nats; `None`
+    /// as above.
+    pub best_nll: Option<f64>,
     /// The choices, odd one last.
     pub triplets: PathBuf,
     /// The planted embedding.
@@ -83,9 +88,7 @@ pub fn simulate(request: &SimulateRequest, run: Run<'_>) -> Result<SimulateSumma
     }
     let choices = ChoiceSet::new(request.plant.n_stimuli, made.choices)?;
     let planted = Embedding::new(weights)?;
-    let best = emotome_embedding::evaluate::score::score(&planted, &choices, &Default::default())?;
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
-    let (best_accuracy, best_nll) = (mean(&best.credit), -mean(&best.log_likelihood));
+    let (best_accuracy, best_nll) = best(&planted, &choices, request.response)?.unzip();
     let n = choices.len();
     output::folder(&request.out, Overwrite::Replace)?;
     let embedding = write_embedding(&request.out, &planted, None, None, request.overwrite)?;
@@ -109,4 +112,26 @@ pub fn simulate(request: &SimulateRequest, run: Run<'_>) -> Result<SimulateSumma
         triplets,
         embedding,
     })
+}
+
+/// Accuracy and mean −ln p of the embedding that the agent has, if it answers by that alone.
+fn best(
+    planted: &Embedding,
+    choices: &ChoiceSet,
+    response: ResponseParams,
+) -> Result<Option<(f64, f64)>, WorkflowError> {
+    // A bias common to all places changes nothing.
+    let [first, second, third] = response.position_bias;
+    let unbiased = first == second && second == third;
+    if !unbiased || response.lapse >= 1.0 || choices.is_empty() {
+        return Ok(None);
+    }
+    let scoring = Scoring {
+        temperature: response.temperature,
+        lapse: response.lapse,
+        ..Scoring::default()
+    };
+    let scores = score(planted, choices, &scoring)?;
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    Ok(Some((mean(&scores.credit), -mean(&scores.log_likelihood))))
 }

@@ -2,6 +2,7 @@
 
 use crate::WorkflowError;
 use crate::export::refuse_existing;
+use crate::import::{keys_file, write_keys_beside};
 use emotome_judges::collect::Collected;
 use emotome_judges::similarity::SimilarityParams;
 use emotome_judges::tripletize::tripletize as judge_all;
@@ -51,9 +52,13 @@ pub struct TripletizeSummary {
     pub warnings: Vec<String>,
     /// The file.
     pub out: PathBuf,
+    /// The keys of its stimuli, if the table has keys and the file holds ids.
+    pub stimuli: Option<PathBuf>,
 }
 
 /// Judges distinct random triplets of the stimuli of a table and writes the choices, with provenance.
+///
+/// Beside a file that holds ids alone, `STEM.stimuli.txt` has the keys of the table, a line each.
 ///
 /// # Errors
 /// [`WorkflowError`] of reading, of the design (more choices than triplets) and of writing.
@@ -64,7 +69,11 @@ pub fn tripletize(
     let format = crate::choices::format_of(&request.out)?;
     refuse_existing(
         request.overwrite,
-        [request.out.clone(), request.out.with_extension("json")],
+        [
+            request.out.clone(),
+            request.out.with_extension("json"),
+            keys_file(&request.out),
+        ],
     )?;
     let LabelledMatrix { values, rows, .. } = read_matrix(&request.features)?;
     let n_items = values.nrows();
@@ -95,6 +104,10 @@ pub fn tripletize(
         ..WriteOptions::default()
     };
     format.write(&request.out, &table, &options)?;
+    let stimuli = match &rows {
+        Some(set) => write_keys_beside(&request.out, format, set, request.overwrite)?,
+        None => None,
+    };
     let parameters = serde_json::json!({
         "similarity": request.similarity,
         "rule": request.rule,
@@ -111,5 +124,6 @@ pub fn tripletize(
         counts: made.counts,
         warnings,
         out: request.out.clone(),
+        stimuli,
     })
 }

@@ -83,11 +83,13 @@ fn text(s: &SimulateSummary) -> String {
         ),
         (
             "best possible",
-            format!(
-                "accuracy {:.1} %, NLL {:.4}",
-                100.0 * s.best_accuracy,
-                s.best_nll
-            ),
+            match (s.best_accuracy, s.best_nll) {
+                (Some(accuracy), Some(nll)) => {
+                    format!("accuracy {:.1} %, NLL {nll:.4}", 100.0 * accuracy)
+                }
+                _ => "not stated: places or guesses, not the embedding alone, decide the choices"
+                    .to_owned(),
+            },
         ),
     ])
 }

@@ -55,7 +55,7 @@ impl Tripletize {
 }
 
 fn text(s: &TripletizeSummary) -> String {
-    rows([
+    let mut out = vec![
         ("stimuli", count(s.n_items as u64)),
         ("choices", count(s.n as u64)),
         (
@@ -63,5 +63,11 @@ fn text(s: &TripletizeSummary) -> String {
             serde_json::to_string(&s.counts).unwrap_or_default(),
         ),
         ("file", s.out.display().to_string()),
-    ])
+    ];
+    out.extend(
+        s.stimuli
+            .as_ref()
+            .map(|keys| ("keys", keys.display().to_string())),
+    );
+    rows(out)
 }
