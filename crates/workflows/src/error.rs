@@ -130,16 +130,6 @@ pub enum WorkflowError {
         /// The embedding.
         embedding: PathBuf,
     },
-    /// Numbers of a table can be rows or keys of the embedding, which are not the same.
-    #[error(
-        "{choices}: its numbers can be rows of {embedding} or keys of its stimuli, and these differ; import the choices into .npy for rows, or with --keys into .parquet for keys", choices = choices.display(), embedding = embedding.display()
-    )]
-    RowsOrKeys {
-        /// The table of choices.
-        choices: PathBuf,
-        /// The embedding.
-        embedding: PathBuf,
-    },
     /// Two files that must name the same stimuli do not.
     #[error(
         "{left} and {right} name different stimuli in row {row} (counted from 1): {left_key:?} and {right_key:?}; results are aligned by key, so give files of the same stimuli"
