@@ -7,7 +7,7 @@
 //! | `position-shares` | a preference for the first, second or third place |
 //! | `order-dependence` | answers that stay at their place when the order changes |
 //! | `order-flips` | other answers in another order than repeats in the same order explain |
-//! | `retest-agreement` | repeats that agree no better than chance, or always |
+//! | `retest-agreement` | repeats that agree in surely less than 45 %, or always |
 //! | `similarity-structure` | answers at random |
 //! | `item-marginals` | choices that one number per stimulus explains |
 //! | `serial-dependence` | answers left over from the previous trial |

@@ -14,6 +14,10 @@ const PERMUTED: usize = 5_000;
 /// Pairs of repeats below which nothing is tested.
 const NEEDED: f64 = 50.0;
 
+/// Agreement of repeats below which, when its whole 95 % interval is, choices are too noisy to use: (0.45 − 1/3) / (2/3), a sixth of the
+/// way from guessing to the same answer always.
+const TOO_NOISY: f64 = 0.45;
+
 /// The choices on one triplet: which of its stimuli (by ascending id) in which order.
 type Showings = Vec<(usize, usize)>;
 
@@ -218,10 +222,17 @@ fn retest_agreement(evidence: &Evidence<'_>, groups: &[Showings]) -> Finding {
     } else {
         f64::from(u8::from(mean <= 1.0 / 3.0))
     };
-    let (severity, advice) = if p > evidence.params.alpha {
+    let interval = normal(mean, se, 0.95);
+    let (severity, advice) = if interval.high < TOO_NOISY {
         (
             Severity::Serious,
-            "the answers repeat no better than chance: check that the agent sees the stimuli, and how its replies are read",
+            "the answers hardly repeat: check that the agent sees the stimuli, and how its replies are read",
+        )
+    } else if p > evidence.params.alpha {
+        // Nothing is shown by a test that could not have rejected.
+        (
+            Severity::Untested,
+            "too few repeats to tell these answers from guessing: add repeats in the same order to the design",
         )
     } else if mean == 1.0 {
         (
@@ -232,7 +243,7 @@ fn retest_agreement(evidence: &Evidence<'_>, groups: &[Showings]) -> Finding {
     } else {
         (Severity::Fine, "")
     };
-    Finding::new(
+    let finding = Finding::new(
         name,
         severity,
         mean,
@@ -243,14 +254,46 @@ fn retest_agreement(evidence: &Evidence<'_>, groups: &[Showings]) -> Finding {
             p_text(p)
         ),
     )
-    .interval(normal(mean, se, 0.95))
-    .p(p)
-    .advise(advice)
+    .interval(interval)
+    .p(p);
+    Finding {
+        what_to_do: advice.to_owned(),
+        ..finding
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Guesses on few triplets do not show that an agent guesses, on many they do.
+    #[test]
+    fn few_repeats_of_guesses_are_untested_and_many_serious() {
+        use crate::diagnose::DiagnoseParams;
+        let params = DiagnoseParams::default();
+        let evidence = Evidence {
+            judged: &[],
+            n_stimuli: 3,
+            params: &params,
+            in_time: Vec::new(),
+            by_triplet: Vec::new(),
+            distinct: Vec::new(),
+        };
+        let severity = |triplets: usize, agreeing: usize| {
+            let group = |t: usize| vec![(0, 0), (usize::from(t >= agreeing), 0)];
+            let groups: Vec<Showings> = (0..triplets).map(group).collect();
+            let finding = retest_agreement(&evidence, &groups);
+            assert_eq!(
+                finding.what_to_do.is_empty(),
+                finding.severity == Severity::Fine
+            );
+            finding.severity
+        };
+        assert_eq!(severity(60, 22), Severity::Untested);
+        assert_eq!(severity(600, 220), Severity::Serious);
+        assert_eq!(severity(600, 360), Severity::Fine);
+        assert_eq!(severity(600, 600), Severity::Note);
+    }
 
     #[test]
     fn pair_counts_equal_those_of_a_double_loop() {
