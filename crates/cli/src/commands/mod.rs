@@ -13,6 +13,7 @@ mod import;
 mod init;
 mod journal;
 mod plan;
+mod report;
 mod simulate;
 mod tripletize;
 
@@ -41,6 +42,8 @@ pub(crate) enum Command {
     Journal(journal::JournalCommand),
     /// Fit an embedding to choices.
     Fit(Box<fit::Fit>),
+    /// Analyse choices and write a report.
+    Report(Box<report::Report>),
     /// Score an embedding on held-out choices.
     Evaluate(evaluate::Evaluate),
     /// Compare two agents, or two embeddings.
@@ -66,6 +69,7 @@ impl Command {
             Self::Collect(command) => command.run(session),
             Self::Journal(command) => command.run(session),
             Self::Fit(command) => command.run(session),
+            Self::Report(command) => command.run(session),
             Self::Evaluate(command) => command.run(session),
             Self::Compare(command) => command.run(session),
             Self::Tripletize(command) => command.run(session),
