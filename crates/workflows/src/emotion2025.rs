@@ -36,8 +36,8 @@ pub struct Emotion2025Request {
     pub list: List,
     /// Choices per agent.
     pub trials: u64,
-    /// Independent fits per agent.
-    pub seeds: usize,
+    /// How each agent is analysed.
+    pub analysis: AnalysisParams,
     /// Stimuli in the fully judged set.
     pub full_set: usize,
 }
@@ -87,10 +87,7 @@ pub fn emotion2025(
         ratings.of_kind(Kind::Dimension),
     );
     let full = full_set(&categories, &dimensions, request)?;
-    let params = AnalysisParams {
-        seeds: request.seeds,
-        ..AnalysisParams::new(request.demo.seed)
-    };
+    let params = &request.analysis;
     let (mut analyses, mut accounts) = (Vec::new(), Vec::new());
     for (agent, table, centring) in [
         ("human categories", &categories, Centring::None),
@@ -139,7 +136,7 @@ pub fn emotion2025(
             full_set: Some(&full),
             order_known: true,
         };
-        analyses.push(analyse(agent, choices, &params, run)?);
+        analyses.push(analyse(agent, choices, params, run)?);
     }
     let mut frame = frame(request, study.stimuli.len());
     frame.cautions.extend(accounts);

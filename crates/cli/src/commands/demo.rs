@@ -6,6 +6,7 @@ use crate::flags::{ForceFlag, SeedFlag};
 use crate::terminal::Session;
 use clap::{Args, Subcommand};
 use emotome_stimuli::reconciliation::List;
+use emotome_workflows::analysis::AnalysisParams;
 use emotome_workflows::demo::{DemoRequest, demo};
 use emotome_workflows::emotion2025::{Emotion2025Request, emotion2025};
 use std::path::PathBuf;
@@ -58,10 +59,11 @@ enum On {
 
 impl Demo {
     pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
+        let seed = self.seed.get();
         let request = DemoRequest {
             out: self.out,
             overwrite: self.force.get(),
-            seed: self.seed.get(),
+            seed,
             command: command_line(),
         };
         let summary = match self.on {
@@ -80,7 +82,10 @@ impl Demo {
                     captions,
                     list,
                     trials,
-                    seeds: seeds.into(),
+                    analysis: AnalysisParams {
+                        seeds: seeds.into(),
+                        ..AnalysisParams::new(seed)
+                    },
                     full_set: full_set.into(),
                 };
                 emotion2025(&request, session.run())?
