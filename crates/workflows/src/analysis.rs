@@ -20,7 +20,7 @@ use emotome_embedding::evaluate::retained::{
 use emotome_embedding::evaluate::rsm::{
     self, Coefficient, Explained, RsmCorrelation, RsmResampling, SplitHalf,
 };
-use emotome_embedding::evaluate::score::{CHANCE, Scoring, Similarity};
+use emotome_embedding::evaluate::score::{CHANCE, Scoring, Similarity, score};
 use emotome_embedding::evaluate::two_way::Resampling;
 use emotome_embedding::train::consensus::{ConsensusParams, consensus};
 use emotome_embedding::train::select::{DEFAULT_LAMBDAS, Selection, fit_seeds, select_spose};
@@ -31,6 +31,7 @@ use emotome_embedding::train::{
 };
 use emotome_stats::interval::{Interval, wilson};
 use emotome_stats::random::Seed;
+use emotome_stats::summary::standard_deviation;
 use emotome_stimuli::StimulusId;
 use emotome_stimuli::run::Run;
 use emotome_triplets::ChoiceSet;
@@ -57,10 +58,10 @@ pub struct AgentChoices<'a> {
 /// | Name | Default |
 /// |---|---|
 /// | `shares` | 10 % validation, 10 % test |
-/// | `dims` | 90 |
+/// | `dims` | 90 to start with while λ is chosen; then the fewest of `nested` that suffice |
 /// | `lambdas` | 0.001 to 0.032 in doublings |
 /// | `seeds` | 10: five for the consensus, five to test it |
-/// | `nested` | 1, 2, 3, 5, 8, 12, 20, 30, 45 dimensions |
+/// | `nested` | 1, 2, 3, 5, 8, 12, 16, 20, 25, 30, 45, 60, 90 dimensions |
 /// | `vice` | also fitted |
 /// | `baselines` | also fitted |
 #[derive(Debug, Clone, Serialize)]
@@ -133,7 +134,7 @@ impl AnalysisParams {
             dims: SposeParams::default().dims,
             lambdas: DEFAULT_LAMBDAS.to_vec(),
             seeds: 10,
-            nested: vec![1, 2, 3, 5, 8, 12, 20, 30, 45],
+            nested: vec![1, 2, 3, 5, 8, 12, 16, 20, 25, 30, 45, 60, 90],
             vice: true,
             baselines: true,
             seed,
@@ -218,6 +219,17 @@ pub struct PositionShare {
     pub ci95: Interval,
 }
 
+/// The number of dimensions that an agent's choices need, chosen on validation choices.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct DimsChoice {
+    /// The fewest dimensions whose loss is within a standard error of the lowest.
+    pub dims: usize,
+    /// The standard error of the difference between the two losses, over trials.
+    pub standard_error: f64,
+    /// The dimensions of the lowest loss.
+    pub lowest_at: usize,
+}
+
 /// What was found about one agent.
 #[derive(Debug, Clone, Serialize)]
 pub struct Analysis {
@@ -256,8 +268,10 @@ pub struct Analysis {
     pub first_seed_reproducibility: Option<Reproducibility>,
     /// Published reproducibility of the first seed, self-match included, for comparison.
     pub published_reproducibility: Option<PublishedReproducibility>,
-    /// Refits with fewer dimensions.
+    /// Refits with fewer dimensions, scored on the validation choices.
     pub nested: Vec<NestedRefit>,
+    /// The number of dimensions chosen among them, with which the seeds were fitted.
+    pub dims_choice: Option<DimsChoice>,
     /// Accuracy when each stimulus keeps its k largest weights; absent without a dimension.
     pub pruning: Option<Pruning>,
     /// Whether one dimension does all the work; absent without a dimension.
@@ -340,6 +354,27 @@ pub fn analyse(
     let lambda = selection
         .as_ref()
         .map_or_else(|| params.lambdas[0], |s| s.lambda);
+    run.progress
+        .note(&format!("{agent}: refits with fewer dimensions"));
+    let scoring = Scoring::default();
+    let mut refits = Vec::with_capacity(params.nested.len());
+    let nested = nested_refits(&params.nested, &validation, &scoring, |dims| {
+        let method = Method::Spose {
+            params: SposeParams {
+                dims,
+                ..base.clone()
+            },
+            lambdas: vec![lambda],
+        };
+        let refit = fit_choices(data, &method, 1, params.seed, None, run)?.fit;
+        refits.push(refit.embedding.clone());
+        Ok::<_, WorkflowError>(refit.embedding)
+    })?;
+    let dims_choice = choose_dims(&nested, &refits, &validation, &scoring)?;
+    let base = SposeParams {
+        dims: dims_choice.map_or(params.dims, |choice| choice.dims),
+        ..base
+    };
     let spose = SposeParams {
         lambda,
         ..base.clone()
@@ -351,7 +386,7 @@ pub fn analyse(
         let params = (ConsensusParams::default(), params.seed);
         match consensus(data, sought, &spose, params.0, params.1, options) {
             Ok(found) => Some(found.fit).filter(|fit| fit.embedding.n_dims() > 0),
-            Err(FitError::NoCandidate { .. }) => None,
+            Err(FitError::NoAgreement { .. }) => None,
             Err(error) => return Err(error.into()),
         }
     } else {
@@ -369,7 +404,6 @@ pub fn analyse(
     };
     let embedding = fit.embedding.clone();
     let seeds: Vec<Embedding> = fits.into_iter().map(|fit| fit.embedding).collect();
-    let scoring = Scoring::default();
     let held_out = |e: &Embedding, scoring: &Scoring| {
         accuracy::held_out(e, &test, scoring, Resampling::default())
     };
@@ -473,22 +507,6 @@ pub fn analyse(
     } else {
         (None, None)
     };
-    run.progress
-        .note(&format!("{agent}: refits with fewer dimensions"));
-    let nested = nested_refits(&params.nested, &validation, &scoring, |dims| {
-        let method = Method::Spose {
-            params: SposeParams {
-                dims,
-                ..base.clone()
-            },
-            lambdas: vec![lambda],
-        };
-        Ok::<_, WorkflowError>(
-            fit_choices(data, &method, 1, params.seed, None, run)?
-                .fit
-                .embedding,
-        )
-    })?;
     let pruning = some_dims
         .then(|| per_stimulus_pruning(&embedding, &test, &scoring))
         .transpose()?;
@@ -515,6 +533,7 @@ pub fn analyse(
         first_seed_reproducibility: first_seed,
         published_reproducibility: published,
         nested,
+        dims_choice,
         pruning,
         finding: dominance.as_ref().map_or(Finding::AtChance, |d| d.finding),
         dominance,
@@ -522,6 +541,36 @@ pub fn analyse(
         embedding: Some(embedding),
         seeds,
     })
+}
+
+/// The one-standard-error rule: of nested refits, the one with the fewest dimensions whose validation
+/// NLL exceeds the lowest by at most the standard error of that difference over trials.
+fn choose_dims(
+    nested: &[NestedRefit],
+    refits: &[Embedding],
+    validation: &ChoiceSet,
+    scoring: &Scoring,
+) -> Result<Option<DimsChoice>, WorkflowError> {
+    let Some(best) = (0..nested.len()).min_by(|&a, &b| nested[a].nll.total_cmp(&nested[b].nll))
+    else {
+        return Ok(None);
+    };
+    let losses = |k: usize| score(&refits[k], validation, scoring).map(|s| s.log_likelihood);
+    let lowest = losses(best)?;
+    let mut by_dims: Vec<usize> = (0..nested.len()).collect();
+    by_dims.sort_by_key(|&k| nested[k].dims);
+    for k in by_dims {
+        let excess: Vec<f64> = lowest.iter().zip(losses(k)?).map(|(a, b)| a - b).collect();
+        let standard_error = standard_deviation(&excess) / (excess.len() as f64).sqrt();
+        if nested[k].nll - nested[best].nll <= standard_error {
+            return Ok(Some(DimsChoice {
+                dims: nested[k].dims,
+                standard_error,
+                lowest_at: nested[best].dims,
+            }));
+        }
+    }
+    Ok(None)
 }
 
 /// The stimuli that appear in some choices, ascending.

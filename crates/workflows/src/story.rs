@@ -548,7 +548,12 @@ fn choosing(heading: String, a: &Analysis) -> Section {
                     .collect(),
             }],
             references: vec![("guessing".into(), CHANCE)],
-            chosen: None,
+            chosen: a.dims_choice.map(|choice| {
+                (
+                    choice.dims as f64,
+                    "chosen: fewest within a standard error".to_owned(),
+                )
+            }),
         }));
     }
     if let Some(pruning) = &a.pruning {
@@ -579,6 +584,12 @@ fn choosing(heading: String, a: &Analysis) -> Section {
                     .map_or_else(String::new, |high| format!(", {high} keep 99 %")),
             ));
         }
+    }
+    if let Some(choice) = a.dims_choice {
+        text.push(format!(
+            "{} dimensions were allowed in the fits above: the fewest whose validation loss is within one standard error ({:.4} nats) of the lowest, which {} dimensions reach.",
+            choice.dims, choice.standard_error, choice.lowest_at,
+        ));
     }
     if let Some(selection) = &a.selection {
         text.push(format!(
