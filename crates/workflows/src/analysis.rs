@@ -61,7 +61,7 @@ pub struct AgentChoices<'a> {
 /// | `dims` | 90 to start with while λ is chosen; then the fewest of `nested` that suffice |
 /// | `lambdas` | 0.001 to 0.032 in doublings |
 /// | `seeds` | 10: five for the consensus, five to test it |
-/// | `nested` | 1, 2, 3, 5, 8, 12, 16, 20, 25, 30, 45, 60, 90 dimensions |
+/// | `nested` | 1, 2, 3, 5, 8, 12, 16, 20, 25, 30, 45, 60 dimensions; `dims` is always tried too |
 /// | `vice` | also fitted |
 /// | `baselines` | also fitted |
 #[derive(Debug, Clone, Serialize)]
@@ -134,7 +134,7 @@ impl AnalysisParams {
             dims: SposeParams::default().dims,
             lambdas: DEFAULT_LAMBDAS.to_vec(),
             seeds: 10,
-            nested: vec![1, 2, 3, 5, 8, 12, 16, 20, 25, 30, 45, 60, 90],
+            nested: vec![1, 2, 3, 5, 8, 12, 16, 20, 25, 30, 45, 60],
             vice: true,
             baselines: true,
             seed,
@@ -357,8 +357,15 @@ pub fn analyse(
     run.progress
         .note(&format!("{agent}: refits with fewer dimensions"));
     let scoring = Scoring::default();
-    let mut refits = Vec::with_capacity(params.nested.len());
-    let nested = nested_refits(&params.nested, &validation, &scoring, |dims| {
+    let mut allowed: Vec<usize> = params
+        .nested
+        .iter()
+        .copied()
+        .filter(|&d| d < params.dims)
+        .collect();
+    allowed.push(params.dims);
+    let mut refits = Vec::with_capacity(allowed.len());
+    let nested = nested_refits(&allowed, &validation, &scoring, |dims| {
         let method = Method::Spose {
             params: SposeParams {
                 dims,
