@@ -55,18 +55,15 @@ impl Captions {
         let path = path.as_ref();
         let mut findings = Findings::default();
         let loaded = Self::load(Path::new(""), path, &mut findings);
-        match (loaded, findings.first_error()) {
-            (Some((captions, _)), None) => Ok(captions),
-            (_, first) => Err(CaptionsError::Unsound {
-                path: path.to_owned(),
-                n: findings.count(Error),
-                first: Box::new(
-                    first
-                        .cloned()
-                        .unwrap_or_else(|| unreachable!("no captions without an error")),
-                ),
-            }),
-        }
+        let (captions, _) =
+            findings
+                .sound(loaded)
+                .map_err(|(n, first)| CaptionsError::Unsound {
+                    path: path.to_owned(),
+                    n,
+                    first,
+                })?;
+        Ok(captions)
     }
 
     /// Reads `root/name`; also returns the line of each stimulus's first caption.

@@ -1,5 +1,6 @@
 //! What a check found: where, what, what was expected, and how to mend it.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -61,10 +62,16 @@ impl fmt::Display for Finding {
     }
 }
 
+/// Findings of one kind that are kept; more are counted. A damaged table may have one per line.
+const MAX_KEPT: usize = 1_000;
+
 /// The findings of one check, in the order found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Findings(Vec<Finding>);
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    kept: Vec<Finding>,
+    /// How many there were of each kind, in the order of the first.
+    counts: Vec<(Severity, &'static str, usize)>,
+}
 
 impl Findings {
     /// Adds a finding in a file.
@@ -76,45 +83,63 @@ impl Findings {
         expected: impl Into<String>,
         fix: impl Into<String>,
     ) {
-        self.0.push(Finding {
-            severity,
-            code,
-            file: file.to_owned(),
-            line,
-            what: what.into(),
-            expected: expected.into(),
-            fix: fix.into(),
-        });
+        let known = self
+            .counts
+            .iter_mut()
+            .find(|kind| (kind.0, kind.1) == (severity, code));
+        let count = match known {
+            Some((.., count)) => count,
+            None => &mut self.counts.push_mut((severity, code, 0)).2,
+        };
+        *count += 1;
+        if *count <= MAX_KEPT {
+            self.kept.push(Finding {
+                severity,
+                code,
+                file: file.to_owned(),
+                line,
+                what: what.into(),
+                expected: expected.into(),
+                fix: fix.into(),
+            });
+        }
     }
 
-    /// All findings.
+    /// All findings, but of each code the first thousand only.
     #[must_use]
     pub fn as_slice(&self) -> &[Finding] {
-        &self.0
+        &self.kept
     }
 
     /// The number of findings of a severity.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
-        self.0
-            .iter()
-            .filter(|finding| finding.severity == severity)
-            .count()
+        let kinds = self.counts.iter().filter(|kind| kind.0 == severity);
+        kinds.map(|(.., count)| count).sum()
     }
 
     /// The first error.
     #[must_use]
     pub fn first_error(&self) -> Option<&Finding> {
-        self.0
+        self.kept
             .iter()
             .find(|finding| finding.severity == Severity::Error)
+    }
+
+    /// What was loaded, if there is no error; else the number of errors and the first.
+    pub(crate) fn sound<T>(&self, loaded: Option<T>) -> Result<T, (usize, Box<Finding>)> {
+        match (loaded, self.first_error()) {
+            (Some(loaded), None) => Ok(loaded),
+            (_, Some(first)) => Err((self.count(Severity::Error), Box::new(first.clone()))),
+            (None, None) => unreachable!("what cannot be loaded is an error"),
+        }
     }
 
     /// The findings and their totals as one JSON object.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
-            "findings": self.0,
+            "findings": self.kept,
             "errors": self.count(Severity::Error),
             "warnings": self.count(Severity::Warning),
             "notes": self.count(Severity::Note),
@@ -125,19 +150,19 @@ impl Findings {
     #[must_use]
     pub fn render(&self, limit: usize) -> String {
         let mut text = String::new();
-        let mut codes: Vec<(&str, usize)> = Vec::new();
-        for finding in &self.0 {
-            let seen = match codes.iter_mut().find(|(code, _)| *code == finding.code) {
-                Some((_, seen)) => seen,
-                None => &mut codes.push_mut((finding.code, 0)).1,
-            };
-            *seen += 1;
-            if *seen <= limit {
+        let mut shown: HashMap<&str, usize> = HashMap::new();
+        for finding in &self.kept {
+            let shown = shown.entry(finding.code).or_default();
+            if *shown < limit {
+                *shown += 1;
                 text += &format!("{finding}\n\n");
             }
         }
-        for (code, seen) in codes.iter().filter(|(_, seen)| *seen > limit) {
-            text += &format!("… and {} more [{code}]\n", seen - limit);
+        for (_, code, count) in &self.counts {
+            let shown = shown.get_mut(code).map_or(0, std::mem::take);
+            if *count > shown {
+                text += &format!("… and {} more [{code}]\n", count - shown);
+            }
         }
         let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
         text + &format!(
@@ -146,5 +171,33 @@ impl Findings {
             plural(self.count(Severity::Warning), "warning"),
             plural(self.count(Severity::Note), "note"),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_beyond_a_thousand_of_a_kind_are_counted_and_not_kept() {
+        let mut findings = Findings::default();
+        for line in 1..=1_500 {
+            let place = (Path::new("a.tsv"), Some(line));
+            findings.add((Severity::Error, "bad-key"), place, "x", "y", "z");
+        }
+        findings.add(
+            (Severity::Note, "unused-file"),
+            (Path::new("b"), None),
+            "x",
+            "y",
+            "z",
+        );
+        assert_eq!(findings.as_slice().len(), 1_001);
+        assert_eq!(findings.count(Severity::Error), 1_500);
+        let text = findings.render(3);
+        assert!(
+            text.contains("… and 1497 more [bad-key]\n1500 errors, 0 warnings, 1 note"),
+            "{text}"
+        );
     }
 }

@@ -7,6 +7,7 @@ pub mod digest;
 pub mod fetch;
 pub mod finding;
 pub mod init;
+pub mod keys;
 pub mod output;
 pub mod provenance;
 pub mod ratings;

@@ -90,19 +90,41 @@ impl Provenance {
         Ok(())
     }
 
-    /// Writes the record beside a result: `embedding.npz` has `embedding.json`. Returns its path.
+    /// Writes the record, as a rule to the [`sidecar`] of the result.
     ///
     /// # Errors
     /// [`OutputError`] when it exists and `overwrite` forbids it, or cannot be written.
+    pub fn write(&self, path: impl Into<PathBuf>, overwrite: Overwrite) -> Result<(), OutputError> {
+        output::write_json(path, overwrite, self)
+    }
+
+    /// Writes the record of a folder's main file, `embedding.json` for `embedding.npz`; returns its path.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
     pub fn write_beside(
         &self,
         artefact: impl AsRef<Path>,
         overwrite: Overwrite,
     ) -> Result<PathBuf, OutputError> {
         let path = artefact.as_ref().with_extension("json");
-        output::write_json(&path, overwrite, self)?;
+        self.write(&path, overwrite)?;
         Ok(path)
     }
+}
+
+/// The record of a file that may have namesakes of other formats: `choices.txt` has `choices.txt.json`,
+/// `choices.csv` has `choices.csv.json`.
+///
+/// ```
+/// let path = emotome_stimuli::provenance::sidecar("out/choices.csv");
+/// assert_eq!(path.to_str(), Some("out/choices.csv.json"));
+/// ```
+#[must_use]
+pub fn sidecar(artefact: impl AsRef<Path>) -> PathBuf {
+    let mut name = artefact.as_ref().as_os_str().to_owned();
+    name.push(".json");
+    name.into()
 }
 
 /// The time to be recorded: `SOURCE_DATE_EPOCH` if it is a number, or the clock's.
@@ -119,9 +141,14 @@ fn now(source_date_epoch: Option<&str>) -> u64 {
 
 /// Seconds since 1970 as RFC 3339 in UTC.
 ///
+/// ```
+/// assert_eq!(emotome_stimuli::provenance::timestamp(951_827_696), "2000-02-29T12:34:56Z");
+/// ```
+///
 /// The date is counted in eras of 400 years from 1 March of year 0, so that leap days end a year
 /// (Hinnant 2013, <https://howardhinnant.github.io/date_algorithms.html>).
-fn timestamp(seconds: u64) -> String {
+#[must_use]
+pub fn timestamp(seconds: u64) -> String {
     // Past the year 9999 there is no RFC 3339 date; a clock there is as wrong as one at its end.
     let seconds = seconds.min(253_402_300_799);
     let (days, clock) = (seconds / 86_400 + 719_468, seconds % 86_400);

@@ -13,7 +13,6 @@ pub use ck2017::{CK2017_CATEGORIES, CK2017_DIMENSIONS};
 pub(crate) use load::check_key;
 
 use crate::array::{ArrayError, write_tsv};
-use crate::finding::Severity::Error;
 use crate::finding::{Finding, Findings};
 use crate::output::{self, OutputError, Overwrite};
 use crate::stimulus::{StimulusKey, StimulusSet};
@@ -164,18 +163,14 @@ impl RatingsTable {
         let path = path.as_ref();
         let mut findings = Findings::default();
         let table = Self::load(Path::new(""), path, &mut findings);
-        match (table, findings.first_error()) {
-            (Some((table, _)), None) => Ok(table),
-            (_, first) => Err(RatingsError::Unsound {
+        let (table, _) = findings
+            .sound(table)
+            .map_err(|(n, first)| RatingsError::Unsound {
                 path: path.to_owned(),
-                n: findings.count(Error),
-                first: Box::new(
-                    first
-                        .cloned()
-                        .unwrap_or_else(|| unreachable!("no table without an error")),
-                ),
-            }),
-        }
+                n,
+                first,
+            })?;
+        Ok(table)
     }
 
     /// The number of stimuli without a rating, for each scale.

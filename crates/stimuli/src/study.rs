@@ -114,18 +114,14 @@ impl Study {
         let root = root.as_ref();
         let mut findings = Findings::default();
         let loaded = load(root, &mut findings);
-        match (loaded, findings.first_error()) {
-            (Some(loaded), None) => Ok(loaded.study),
-            (_, first) => Err(StudyError::Unsound {
+        let loaded = findings
+            .sound(loaded)
+            .map_err(|(n, first)| StudyError::Unsound {
                 root: root.to_owned(),
-                n: findings.count(Error),
-                first: Box::new(
-                    first
-                        .cloned()
-                        .unwrap_or_else(|| unreachable!("no study without an error")),
-                ),
-            }),
-        }
+                n,
+                first,
+            })?;
+        Ok(loaded.study)
     }
 
     /// The ratings table of a name.

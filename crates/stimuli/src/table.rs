@@ -4,6 +4,7 @@ use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
 
+use crate::array::names_keys;
 use crate::finding::Findings;
 use crate::finding::Severity::Error;
 
@@ -85,6 +86,21 @@ impl Table {
             return None;
         }
         Some(table)
+    }
+
+    /// The first column whose name announces keys; that there is none becomes a finding.
+    pub(crate) fn key_column(&self, name: &Path, findings: &mut Findings) -> Option<usize> {
+        let found = self.header.iter().position(|cell| names_keys(cell));
+        if found.is_none() {
+            findings.add(
+                (Error, "no-key-column"),
+                (name, Some(1)),
+                format!("the columns are {}", self.header.join(", ")),
+                "a column key that holds the keys of the stimuli",
+                "name it key, or add the keys",
+            );
+        }
+        found
     }
 
     /// The index of the column of one of these names, in any case.

@@ -267,6 +267,10 @@ pub fn detect(imported: &Imported, reference: Reference<'_>) -> Detection {
         n_stimuli: rows.n,
         undecided: None,
     };
+    if rows.items.is_empty() {
+        detection.undecided = Some("not decidable: no row holds a choice".into());
+        return detection;
+    }
     let (low, high) = imported.id_range;
     if low == 0 {
         detection.base = Some(Base::Zero);

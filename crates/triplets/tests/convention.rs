@@ -579,3 +579,24 @@ fn detection_does_not_depend_on_the_number_of_threads() {
     };
     assert_eq!(with(1), with(3));
 }
+
+#[test]
+fn a_file_without_a_choice_decides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("refused.csv");
+    std::fs::write(&path, "a,b,c,choice\n0,1,2,NA\n").unwrap();
+    let imported = read(&path, Format::Table, &ReadOptions::new(Stimuli::Count(3))).unwrap();
+    let near = |a: StimulusId, b: StimulusId| -f64::from(a.0.abs_diff(b.0));
+    for reference in [
+        Reference::Itself,
+        Reference::Similarity(&near),
+        Reference::Choices(&imported.table.choices),
+    ] {
+        let detection = detect(&imported, reference);
+        assert_eq!((detection.odd, detection.base), (None, None));
+        assert!(
+            detection.to_string().contains("no row holds a choice"),
+            "{detection}"
+        );
+    }
+}

@@ -103,6 +103,7 @@ proptest! {
             (Format::CblearnOrder, "npy", convention(Third, Base::One)),
             (Format::CblearnOddOneOut, "txt", None),
             (Format::CblearnOddOneOut, "npy", None),
+            (Format::NmiPromptLog, "csv", None),
         ];
         for extension in ["txt", "npy", "npz"] {
             cases.push((Format::CblearnCount, extension, None));
@@ -119,7 +120,7 @@ proptest! {
             prop_assert_eq!(back.table.choices.choices(), &lost, "{} {} {:?}", format, extension, convention);
             prop_assert_eq!(back.table.presented_order, PresentedOrder::LostOddLast);
             prop_assert_eq!(back.left_out.len(), 0);
-            let one_row = matches!(format, Format::LastOdd | Format::CblearnOddOneOut);
+            let one_row = matches!(format, Format::LastOdd | Format::CblearnOddOneOut | Format::NmiPromptLog);
             let rows_per_choice = if one_row { 1 } else { 2 };
             prop_assert_eq!(back.rows, rows_per_choice * lost.len() as u64);
         }
@@ -133,8 +134,10 @@ proptest! {
         for base in [Base::Zero, Base::One] {
             for place in [Base::Zero, Base::One] {
                 let convention = convention(Choice(place), base);
-                cases.push((Format::NmiCeiling, "txt", convention));
-                cases.push((Format::NmiCeiling, "csv", convention));
+                for extension in ["txt", "csv", "npy", "npz"] {
+                    cases.push((Format::NmiCeiling, extension, convention));
+                }
+                cases.push((Format::NmiCeilingLog, "csv", convention));
                 cases.push((Format::Things, "tsv", convention));
                 cases.push((Format::Table, "csv", convention));
                 for extension in ["txt", "npy", "npz"] {
@@ -266,21 +269,6 @@ fn the_logs_of_the_collectors_are_read() {
         error.contains("line 2: 2 columns found, 3 expected"),
         "{error}"
     );
-    for format in [Format::NmiCeilingLog, Format::NmiPromptLog] {
-        let error = format
-            .write(
-                Path::new("x"),
-                &table(vec![choice([0, 1, 2], 0)]),
-                &WriteOptions::default(),
-            )
-            .unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("cannot be written: a log holds prompts"),
-            "{error}"
-        );
-    }
 }
 
 #[test]
@@ -333,6 +321,86 @@ fn anchored_rows_become_choices_only_in_pairs() {
         error.contains("line 1: choice \"0\" found, expected 1 or -1"),
         "{error}"
     );
+}
+
+/// Of 1 and 2, 3 is twice the odd one; of 0 and 3, 2 is: 0 is not nearer 2 than 3, and 3 is nearer 0 than 2.
+#[test]
+fn a_sparse_tensor_counts_comparisons() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tensor.npz");
+    let write = |coords: ndarray::Array2<i64>, data: Vec<i64>| {
+        let data = ndarray::Array1::from(data);
+        let members = [
+            ("coords", coords.view().into()),
+            ("data", data.view().into()),
+        ];
+        emotome_stimuli::array::write_npz(&path, Overwrite::Replace, &members).unwrap();
+        read(
+            &path,
+            Format::CblearnTensor,
+            &ReadOptions::new(Stimuli::Count(4)),
+        )
+    };
+    let coords = ndarray::array![[1, 2, 0, 3], [2, 1, 2, 0], [3, 3, 3, 2]];
+    let imported = write(coords.clone(), vec![2, 2, -1, 1]).unwrap();
+    assert_eq!(
+        ids(&imported),
+        [([1, 2, 3], 2), ([1, 2, 3], 2), ([0, 3, 2], 2)]
+    );
+    assert_eq!(imported.rows, 6);
+    let error = write(coords.clone(), vec![2, 1, -1, 1])
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("1 of 5 rows have no partner"), "{error}");
+    let error = write(coords.clone(), vec![i64::MIN, 1, 1, 1])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("4 entries claim 9223372036854775811 comparisons"),
+        "{error}"
+    );
+    let error = write(coords, vec![1]).unwrap_err().to_string();
+    assert!(
+        error.contains("coords of shape [3, 4] and 1 data found"),
+        "{error}"
+    );
+}
+
+#[test]
+fn tensors_keep_repeats_and_refuse_those_that_would_cancel() {
+    let rows = vec![
+        choice([4, 0, 9], 1),
+        choice([9, 0, 4], 1),
+        choice([7, 2, 3], 0),
+    ];
+    let written = table(rows);
+    let back = round_trip(Format::CblearnTensor, "npz", None, &written).unwrap();
+    let mut pairs: Vec<_> = ids(&back);
+    pairs.sort_unstable();
+    assert_eq!(pairs, [([2, 3, 7], 2), ([4, 9, 0], 2), ([4, 9, 0], 2)]);
+    let opposed = table(vec![choice([4, 0, 9], 1), choice([4, 0, 9], 2)]);
+    let error = round_trip(Format::CblearnTensor, "npz", None, &opposed).unwrap_err();
+    assert!(error.to_string().contains("would cancel"), "{error}");
+}
+
+#[test]
+fn no_file_is_written_under_a_name_that_promises_another_form() {
+    let table = table(vec![choice([0, 1, 2], 0)]);
+    for (format, name) in [
+        (Format::LastOdd, "npz"),
+        (Format::CblearnOrder, "npz"),
+        (Format::LastOdd, "parquet"),
+        (Format::Things, "npy"),
+        (Format::Table, "npz"),
+        (Format::NmiPromptLog, "npy"),
+        (Format::CblearnTensor, "txt"),
+    ] {
+        let error = round_trip(format, name, None, &table).unwrap_err();
+        assert!(
+            matches!(error, FormatError::Unsupported { .. }),
+            "{format} {name}: {error}"
+        );
+    }
 }
 
 #[test]

@@ -311,7 +311,7 @@ proptest! {
     fn nearly_right_text_never_panics_and_every_row_is_accounted_for(text in "([0-9]{1,2}[ ,\t]){0,4}[-0-9.eaT#\"\0\r]{0,5}(\n[0-9 ]{0,9}){0,6}") {
         for format in Format::ALL {
             if let Ok(imported) = read_with("file.txt", text.as_bytes(), format, |options| options.leave_out_bad_rows = true) {
-                let pairs = u64::from(matches!(format, Format::CblearnOrder | Format::CblearnCount | Format::CblearnBoolean));
+                let pairs = u64::from(matches!(format, Format::CblearnOrder | Format::CblearnCount | Format::CblearnBoolean | Format::CblearnTensor));
                 prop_assert_eq!(imported.rows, (imported.table.choices.len() as u64) * (1 + pairs) + imported.left_out.len() as u64);
             }
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ndarray::{Array2, ArrayView2, Ix2};
 
-use super::{Array, ArrayError, Place, npz_members, read_npy, read_npz, text};
+use super::{Array, ArrayError, Place, npy, npz, npz_members, read_npy, read_npz, text};
 use crate::output::{AtomicFile, Overwrite};
 use crate::stimulus::StimulusSet;
 
@@ -72,28 +72,22 @@ pub fn read_matrix(path: impl AsRef<Path>) -> Result<LabelledMatrix, ArrayError>
             columns: None,
         }),
         "npz" => {
-            let (mut candidates, mut listing) = (Vec::new(), Vec::new());
-            for member in npz_members(path)? {
-                match read_npz(path, &member) {
-                    Ok(array) => {
-                        listing.push(format!("{member}: {} {:?}", array.dtype(), array.shape()));
-                        if array.shape().len() == 2 && !matches!(array, Array::Text(_)) {
-                            candidates.push((member, array));
-                        }
-                    }
-                    // Other members may be of any kind as long as one is a matrix.
-                    Err(ArrayError::Pickled { dtype, .. } | ArrayError::DType { dtype, .. }) => {
-                        listing.push(format!("{member}: {dtype}, not read"));
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-            match <[_; 1]>::try_from(candidates) {
-                Ok([(member, array)]) => labelled(path, &member, array),
-                Err(candidates) => Err(ArrayError::AmbiguousMember {
+            let members = npz::describe(path)?;
+            let is_matrix = |(_, described): &&(String, _)| matches!(described, Ok((dtype, shape)) if *dtype != npy::TEXT && Vec::len(shape) == 2);
+            let mut candidates = members.iter().filter(is_matrix);
+            match (candidates.next(), candidates.next()) {
+                (Some((member, _)), None) => read_matrix_named(path, member),
+                _ => Err(ArrayError::AmbiguousMember {
                     place: Place::file(path),
-                    n: candidates.len(),
-                    available: listing.join(", "),
+                    n: members.iter().filter(is_matrix).count(),
+                    available: members
+                        .iter()
+                        .map(|(member, described)| match described {
+                            Ok((dtype, shape)) => format!("{member}: {dtype} {shape:?}"),
+                            Err(dtype) => format!("{member}: {dtype}, not read"),
+                        })
+                        .collect::<Vec<_>>()
+                        .join(", "),
                 }),
             }
         }

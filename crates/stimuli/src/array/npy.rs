@@ -13,6 +13,8 @@ use super::{Array, ArrayError, ArrayRef, Number, Place, open};
 use crate::output::{AtomicFile, Overwrite};
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
+/// The name of text as an element type.
+pub(super) const TEXT: &str = "U";
 /// Bytes decoded at a time: a multiple of every element size, and small enough for the cache.
 const BLOCK: usize = 1 << 16;
 
@@ -41,6 +43,16 @@ pub fn write_npy<'a>(
     let written = write_to(&mut file, &array.into());
     written.map_err(|source| file.error(source))?;
     Ok(file.commit()?)
+}
+
+/// Element type and shape of an array of `length` bytes, of which only the header is read.
+pub(super) fn describe(
+    source: &mut impl Read,
+    length: u64,
+    place: &Place,
+) -> Result<(&'static str, Vec<u64>), ArrayError> {
+    let header = Header::read(source, length, place)?;
+    Ok((Kind::parse(&header.dtype, place)?.name(), header.shape))
 }
 
 /// Reads one array of `length` bytes, header included.
@@ -219,6 +231,24 @@ impl Kind {
             },
         };
         Ok(Self { code, swap })
+    }
+
+    /// The name that [`Array::dtype`] gives it.
+    const fn name(&self) -> &'static str {
+        match self.code {
+            Code::F4 => "f4",
+            Code::F8 => "f8",
+            Code::I1 => "i1",
+            Code::I2 => "i2",
+            Code::I4 => "i4",
+            Code::I8 => "i8",
+            Code::U1 => "u1",
+            Code::U2 => "u2",
+            Code::U4 => "u4",
+            Code::U8 => "u8",
+            Code::B1 => "b1",
+            Code::Wide(_) | Code::Bytes(_) => TEXT,
+        }
     }
 
     const fn bytes(&self) -> usize {

@@ -36,14 +36,7 @@ pub fn npz_members(path: impl AsRef<Path>) -> Result<Vec<String>, ArrayError> {
 pub fn read_npz(path: impl AsRef<Path>, member: &str) -> Result<Array, ArrayError> {
     let path = path.as_ref();
     let mut archive = open(path)?;
-    let place = Place {
-        path: path.to_owned(),
-        member: Some(member.to_owned()),
-    };
-    let broken = |what: String| ArrayError::Archive {
-        place: place.clone(),
-        what,
-    };
+    let place = member_place(path, member);
     let index = [format!("{member}.npy"), member.to_owned()]
         .iter()
         .find_map(|n| archive.index_for_name(n));
@@ -53,38 +46,97 @@ pub fn read_npz(path: impl AsRef<Path>, member: &str) -> Result<Array, ArrayErro
             available: npz_members(path)?.join(", "),
         });
     };
-    let mut entry = archive
+    let (mut entry, claimed) = entry(&mut archive, index, &place)?;
+    let array = npy::read_from(&mut entry, claimed, &place).map_err(|e| within(&place, e))?;
+    // Reading past the last element makes the decoder check length and checksum.
+    match entry.read(&mut [0]) {
+        Ok(0) => Ok(array),
+        Ok(_) => Err(broken(
+            &place,
+            format!("it holds more than the {claimed} bytes it claims"),
+        )),
+        Err(error) => Err(broken(&place, error.to_string())),
+    }
+}
+
+/// What the members of an archive claim to be, by their headers alone, so that members that are not
+/// wanted cost nothing: name, and element type and shape or why it is none.
+pub(super) fn describe(path: &Path) -> Result<Vec<(String, Described)>, ArrayError> {
+    let mut archive = open(path)?;
+    let names = archive.file_names();
+    let members: Vec<Option<String>> = names.map(|name| Some(member_name(&name.ok()?))).collect();
+    let named = members.into_iter().enumerate();
+    let described = named.filter_map(|(index, member)| Some((index, member?)));
+    let described = described.map(|(index, member)| {
+        let place = member_place(path, &member);
+        let (mut entry, claimed) = entry(&mut archive, index, &place)?;
+        let described = npy::describe(&mut entry, claimed, &place);
+        match described {
+            // Other members may be of any kind as long as one is a matrix.
+            Err(ArrayError::Pickled { dtype, .. } | ArrayError::DType { dtype, .. }) => {
+                Ok((member, Err(dtype)))
+            }
+            other => Ok((member, Ok(other.map_err(|error| within(&place, error))?))),
+        }
+    });
+    described.collect()
+}
+
+/// Element type and shape, or a type that is not read.
+type Described = Result<(&'static str, Vec<u64>), String>;
+
+/// A member and the bytes it claims to hold, weighed against its compressed bytes.
+fn entry<'a>(
+    archive: &'a mut ZipArchive<BufReader<File>>,
+    index: usize,
+    place: &Place,
+) -> Result<(impl Read + use<'a>, u64), ArrayError> {
+    let entry = archive
         .by_index(index)
-        .map_err(|error| broken(error.to_string()))?;
+        .map_err(|error| broken(place, error.to_string()))?;
     let (claimed, compressed) = (entry.size(), entry.compressed_size());
     let possible = match entry.compression() {
         CompressionMethod::Stored => compressed,
         _ => compressed.saturating_mul(MAX_DEFLATE_RATIO),
     };
     if claimed > possible {
-        return Err(broken(format!(
-            "it claims {claimed} bytes, but its {compressed} compressed bytes can hold at most {possible}"
-        )));
+        return Err(broken(
+            place,
+            format!(
+                "it claims {claimed} bytes, but its {compressed} compressed bytes can hold at most {possible}"
+            ),
+        ));
     }
     if claimed > BOMB_BYTES && claimed / compressed.max(1) > PLAIN_RATIO {
         return Err(ArrayError::Bomb {
-            place,
+            place: place.clone(),
             compressed,
             claimed,
             limit: BOMB_BYTES,
         });
     }
-    let array = npy::read_from(&mut entry, claimed, &place).map_err(|error| match error {
-        ArrayError::Io { source, .. } => broken(source.to_string()),
+    Ok((entry, claimed))
+}
+
+fn member_place(path: &Path, member: &str) -> Place {
+    Place {
+        path: path.to_owned(),
+        member: Some(member.to_owned()),
+    }
+}
+
+fn broken(place: &Place, what: String) -> ArrayError {
+    ArrayError::Archive {
+        place: place.clone(),
+        what,
+    }
+}
+
+/// What fails to be read within an archive is the archive's fault.
+fn within(place: &Place, error: ArrayError) -> ArrayError {
+    match error {
+        ArrayError::Io { source, .. } => broken(place, source.to_string()),
         other => other,
-    })?;
-    // Reading past the last element makes the decoder check length and checksum.
-    match entry.read(&mut [0]) {
-        Ok(0) => Ok(array),
-        Ok(_) => Err(broken(format!(
-            "it holds more than the {claimed} bytes it claims"
-        ))),
-        Err(error) => Err(broken(error.to_string())),
     }
 }
 

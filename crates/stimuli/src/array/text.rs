@@ -41,6 +41,16 @@ pub(crate) fn number(cell: &str) -> Option<f64> {
         .or_else(|| matches!(cell, "" | "NA" | "n/a" | "N/A").then_some(f64::NAN))
 }
 
+/// At most 40 characters of a cell, for an error message: a cell may be as long as its file.
+fn quote(cell: &str) -> String {
+    let short: String = cell.chars().take(40).collect();
+    if short.len() < cell.len() {
+        short + "…"
+    } else {
+        short
+    }
+}
+
 /// Reads a table with the given separator.
 pub(super) fn read_delimited(path: &Path, separator: u8) -> Result<LabelledMatrix, ArrayError> {
     let place = Place::file(path);
@@ -102,7 +112,7 @@ pub(super) fn read_delimited(path: &Path, separator: u8) -> Result<LabelledMatri
                 path: path.to_owned(),
                 line: line_of(path, &record),
                 column: column + 1,
-                cell: cell.to_owned(),
+                cell: quote(cell),
                 hint: if column == 0 {
                     "if the first column holds the keys of the stimuli, call it \"key\" in the header"
                 } else {
@@ -151,7 +161,7 @@ pub(super) fn read_blanks(path: &Path) -> Result<LabelledMatrix, ArrayError> {
                 path: path.to_owned(),
                 line,
                 column,
-                cell: cell.to_owned(),
+                cell: quote(cell),
                 hint: "expected numbers between blanks; name a table with separators .csv or .tsv",
             })?);
         }

@@ -1,6 +1,6 @@
 //! Reading a ratings table and its sidecar so that every fault is found.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use ndarray::Array2;
@@ -227,11 +227,8 @@ fn check_columns(
             "add it under \"scales\"",
         );
     }
-    for scale in sidecar
-        .scales
-        .keys()
-        .filter(|scale| !scales.iter().any(|(name, _)| name == *scale))
-    {
+    let names: HashSet<&String> = scales.iter().map(|(name, _)| name).collect();
+    for scale in sidecar.scales.keys().filter(|scale| !names.contains(scale)) {
         findings.add(
             (Warning, "scale-absent"),
             (sidecar_name, None),
@@ -243,8 +240,9 @@ fn check_columns(
 }
 
 fn check_names(scales: &[(String, Scale)], name: &Path, findings: &mut Findings) {
+    let mut seen = HashSet::new();
     for (column, (scale, _)) in scales.iter().enumerate() {
-        if scale.is_empty() || scales[..column].iter().any(|(other, _)| other == scale) {
+        if scale.is_empty() || !seen.insert(scale) {
             findings.add(
                 (Error, "scale-name"),
                 (name, Some(1)),

@@ -1,10 +1,11 @@
-//! The in-memory forms of cblearn, as arrays or text: anchored comparisons and odd-one-out queries.
+//! The in-memory forms of cblearn, as arrays or text: anchored comparisons (as lists, or counted in
+//! a sparse tensor) and odd-one-out queries.
 //!
 //! An odd-one-out choice of `o` from `{p, q, o}` says two anchored things: `p` is nearer `q` than
 //! `o`, and `q` is nearer `p` than `o`. The way back exists only for rows that come in such pairs.
 
 use super::reader::{Ids, Reader, place};
-use super::writer::{Writer, push_row};
+use super::writer::Writer;
 use super::{Imported, PresentedOrder, has_extension, last_odd, nmi};
 use crate::convention::OddColumn;
 use crate::formats::Format;
@@ -12,8 +13,8 @@ use crate::formats::error::{FormatError, RowError};
 use crate::parse::Lines;
 use crate::trial::{Choice, Position, Triplet};
 use emotome_stimuli::StimulusId;
-use emotome_stimuli::array::write_npz;
-use ndarray::{Array1, Array2};
+use emotome_stimuli::array::{read_npz, write_npz};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Ix1, Ix2};
 use rayon::prelude::*;
 
 /// `i` is nearer `j` than `k`.
@@ -48,6 +49,56 @@ pub(super) fn read_anchored(reader: &Reader<'_>) -> Result<Imported, FormatError
             [i, k, j]
         })
     })?;
+    choices(reader, lines)
+}
+
+/// The comparisons that an entry of a tensor may stand for, on average over the file.
+const MAX_COUNT: u64 = 1024;
+
+/// A sparse n × n × n tensor as `sparse.save_npz` writes it: `coords` (3 × entries) and `data`, how
+/// often `i` was nearer `j` than `k`, less how often it was not.
+pub(super) fn read_tensor(reader: &Reader<'_>) -> Result<Imported, FormatError> {
+    let ids = Ids::of(reader)?;
+    let coords: Array2<i64> =
+        reader.shaped::<Ix2>(read_npz(reader.path, "coords"), Some("coords"))?;
+    let data: Array1<i64> = reader.shaped::<Ix1>(read_npz(reader.path, "data"), Some("data"))?;
+    if coords.dim() != (3, data.len()) {
+        return Err(reader.binary(format!(
+            "coords of shape {:?} and {} data found; expected three coordinates for each",
+            coords.shape(),
+            data.len()
+        )));
+    }
+    let total = data
+        .iter()
+        .fold(0_u64, |sum, count| sum.saturating_add(count.unsigned_abs()));
+    if total > MAX_COUNT * data.len() as u64 {
+        return Err(reader.binary(format!(
+            "{} entries claim {total} comparisons; at most {MAX_COUNT} an entry are read: is `data` something else?",
+            data.len()
+        )));
+    }
+    let mut lines = Lines::new();
+    for (row, (&count, at)) in (1..).zip(data.iter().zip(coords.columns())) {
+        match ids.triplet([at[0], at[1], at[2]]) {
+            Ok(triplet) => {
+                let [i, j, k] = triplet.items();
+                let comparison = if count > 0 { [i, j, k] } else { [i, k, j] };
+                let repeats = count.unsigned_abs() as usize;
+                lines
+                    .values
+                    .extend(std::iter::repeat_n(comparison, repeats));
+            }
+            Err(error) => lines
+                .push(row, Err(error), reader.options.leave_out_bad_rows)
+                .map_err(|error| reader.row(error))?,
+        }
+    }
+    choices(reader, lines)
+}
+
+/// The choices behind comparisons that come in pairs.
+fn choices(reader: &Reader<'_>, lines: Lines<Anchored>) -> Result<Imported, FormatError> {
     let rows = lines.rows();
     let paired = Lines {
         values: pair(&lines.values).map_err(|(unpaired, row)| FormatError::Unpaired {
@@ -100,47 +151,71 @@ fn pair(rows: &[Anchored]) -> Result<Vec<Choice>, (u64, Anchored)> {
 }
 
 pub(super) fn write_anchored(writer: &Writer<'_>) -> Result<(), FormatError> {
-    let [no, yes] = if writer.format == Format::CblearnCount {
-        [-1, 1]
-    } else {
-        [0, 1]
-    };
-    let bare = writer.format == Format::CblearnOrder;
-    // With a response, cblearn's standard form has the compared items ascending.
-    let rows = |choice: &Choice| {
-        let [p, q, odd] = choice.odd_last().map(|id| id.0 + writer.offset());
-        [[p, q, odd], [q, p, odd]].map(|[i, j, k]| match bare || j < k {
-            true => ([i, j, k], yes),
-            false => ([i, k, j], no),
+    if writer.format == Format::CblearnOrder {
+        return writer.integer_rows(|choice| comparisons(writer, choice));
+    }
+    let no = -i64::from(writer.format == Format::CblearnCount);
+    writer.integer_rows(|choice| {
+        comparisons(writer, choice).map(|comparison| {
+            let ([i, j, k], nearer) = standard(comparison);
+            [i, j, k, if nearer { 1 } else { no }]
         })
-    };
-    let flat = || writer.choices().iter().flat_map(&rows);
-    if has_extension(writer.path, "npz") && !bare {
-        let x = flat().flat_map(|(row, _)| row.map(i64::from)).collect();
-        return write_xy(writer, x, flat().map(|(_, response)| response).collect());
-    }
-    if has_extension(writer.path, "npy") {
-        let width = if bare { 3 } else { 4 };
-        let row = |([i, j, k], response): ([u32; 3], i64)| {
-            [i64::from(i), i64::from(j), i64::from(k), response]
-                .into_iter()
-                .take(width)
-        };
-        return last_odd::write_rows(writer, flat().flat_map(row).collect(), width);
-    }
-    writer.lines("", |text, _, choice| {
-        for (row, response) in rows(choice) {
-            push_row(text, &row, b' ');
-            text.extend_from_slice(match writer.format {
-                Format::CblearnCount if response == 1 => b" 1",
-                Format::CblearnCount => b" -1",
-                Format::CblearnBoolean if response == 1 => b" True",
-                Format::CblearnBoolean => b" False",
-                _ => b"",
-            });
-            text.push(b'\n');
-        }
     })
+}
+
+/// The two comparisons that a choice implies.
+fn comparisons(writer: &Writer<'_>, choice: &Choice) -> [[i64; 3]; 2] {
+    let offset = writer.convention.base.offset();
+    let [p, q, odd] = choice.odd_last().map(|id| i64::from(id.0) + offset);
+    [[p, q, odd], [q, p, odd]]
+}
+
+/// cblearn's standard form, which has the compared items ascending, and whether the first is nearer.
+const fn standard([i, j, k]: [i64; 3]) -> ([i64; 3], bool) {
+    if j < k {
+        ([i, j, k], true)
+    } else {
+        ([i, k, j], false)
+    }
+}
+
+pub(super) fn write_tensor(writer: &Writer<'_>) -> Result<(), FormatError> {
+    if !has_extension(writer.path, "npz") {
+        return Err(writer
+            .unsupported("written but as the archive that `sparse.load_npz` reads: name it .npz"));
+    }
+    let mut entries: Vec<([i64; 3], bool)> = writer
+        .choices()
+        .par_iter()
+        .flat_map_iter(|choice| comparisons(writer, choice).map(standard))
+        .collect();
+    entries.par_sort_unstable();
+    let (mut coords, mut data) = (Vec::new(), Vec::new());
+    for entry in entries.chunk_by(|a, b| a.0 == b.0) {
+        if entry[0].1 != entry[entry.len() - 1].1 {
+            return Err(writer.unsupported(
+                "written where repeats of a triplet have different odd ones: the tensor adds repeats up, and these \
+                 would cancel; write `cblearn-count`",
+            ));
+        }
+        coords.push(entry[0].0);
+        let count = entry.len() as i64;
+        data.push(if entry[0].1 { count } else { -count });
+    }
+    let n = writer.table.choices.n_stimuli() as i64 + writer.convention.base.offset();
+    let coords = ArrayView2::from(coords.as_slice());
+    let (shape, fill) = ([n; 3], ndarray::arr0(0_i64));
+    write_npz(
+        writer.path,
+        writer.options.overwrite,
+        &[
+            ("data", ArrayView1::from(&data).into()),
+            ("coords", coords.t().into()),
+            ("shape", ArrayView1::from(&shape).into()),
+            ("fill_value", fill.view().into()),
+        ],
+    )
+    .map_err(|source| FormatError::Array(Box::new(source)))
 }
 
 pub(super) fn read_odd_one_out(reader: &Reader<'_>) -> Result<Imported, FormatError> {
@@ -173,44 +248,8 @@ pub(super) fn read_odd_one_out(reader: &Reader<'_>) -> Result<Imported, FormatEr
 }
 
 pub(super) fn write_odd_one_out(writer: &Writer<'_>) -> Result<(), FormatError> {
-    let OddColumn::Choice(_) = writer.convention.odd else {
-        return last_odd::write(writer);
-    };
-    if !has_extension(writer.path, "npy") && !has_extension(writer.path, "npz") {
-        return nmi::write_ceiling(writer);
+    match writer.convention.odd {
+        OddColumn::Choice(_) => nmi::write_ceiling(writer),
+        _ => last_odd::write(writer),
     }
-    let base = nmi::choice_base(writer.convention.odd).offset();
-    let items = |choice: &Choice| {
-        choice
-            .triplet
-            .items()
-            .map(|id| i64::from(id.0 + writer.offset()))
-    };
-    let place = |choice: &Choice| choice.odd.index() as i64 + base;
-    if has_extension(writer.path, "npz") {
-        let y = writer.choices().iter().map(place).collect();
-        return write_xy(writer, writer.choices().iter().flat_map(items).collect(), y);
-    }
-    let row = |choice: &Choice| {
-        items(choice)
-            .into_iter()
-            .chain([place(choice)])
-            .collect::<Vec<_>>()
-    };
-    last_odd::write_rows(writer, writer.choices().iter().flat_map(row).collect(), 4)
-}
-
-/// Writes an `.npz` of queries `X` and responses `y`.
-fn write_xy(writer: &Writer<'_>, x: Vec<i64>, y: Vec<i64>) -> Result<(), FormatError> {
-    let x = Array2::from_shape_vec((x.len() / 3, 3), x).map_err(|error| FormatError::Binary {
-        path: writer.path.into(),
-        problem: error.to_string(),
-    })?;
-    let y = Array1::from_vec(y);
-    write_npz(
-        writer.path,
-        writer.options.overwrite,
-        &[("X", x.view().into()), ("y", y.view().into())],
-    )
-    .map_err(|source| FormatError::Array(Box::new(source)))
 }

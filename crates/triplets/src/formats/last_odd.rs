@@ -2,13 +2,11 @@
 //! and the NMI study (last), and others that put it elsewhere.
 
 use super::reader::{Ids, Reader};
-use super::writer::{Writer, push_row};
+use super::writer::Writer;
 use super::{Imported, PresentedOrder};
 use crate::convention::OddColumn;
 use crate::formats::FormatError;
 use crate::trial::{Choice, Position};
-use emotome_stimuli::array::write_npy;
-use ndarray::Array2;
 
 pub(super) fn read(reader: &Reader<'_>) -> Result<Imported, FormatError> {
     let ids = Ids::of(reader)?;
@@ -31,44 +29,16 @@ pub(super) const fn column(odd: OddColumn) -> Position {
     }
 }
 
-/// The ids of a choice with the odd one in the given column and the others in presented order.
-pub(super) fn columns(choice: &Choice, odd: OddColumn, offset: u32) -> [u32; 3] {
-    let [a, b, o] = choice.odd_last().map(|id| id.0 + offset);
-    match column(odd) {
-        Position::First => [o, a, b],
-        Position::Second => [a, o, b],
-        Position::Third => [a, b, o],
-    }
-}
-
 pub(super) fn write(writer: &Writer<'_>) -> Result<(), FormatError> {
-    let row = |choice: &Choice| columns(choice, writer.convention.odd, writer.offset());
-    if super::has_extension(writer.path, "npy") {
-        let flat: Vec<i64> = writer
-            .choices()
-            .iter()
-            .flat_map(|choice| row(choice).map(i64::from))
-            .collect();
-        return write_rows(writer, flat, 3);
-    }
-    writer.lines("", |text, _, choice| {
-        push_row(text, &row(choice), b' ');
-        text.push(b'\n');
+    let odd = column(writer.convention.odd);
+    writer.integer_rows(|choice| {
+        let [a, b, o] = choice
+            .odd_last()
+            .map(|id| i64::from(id.0 + writer.offset()));
+        [match odd {
+            Position::First => [o, a, b],
+            Position::Second => [a, o, b],
+            Position::Third => [a, b, o],
+        }]
     })
-}
-
-/// Writes whole numbers as an N × `width` array of 64-bit integers, as `numpy.save` would.
-pub(super) fn write_rows(
-    writer: &Writer<'_>,
-    flat: Vec<i64>,
-    width: usize,
-) -> Result<(), FormatError> {
-    let rows = Array2::from_shape_vec((flat.len() / width, width), flat).map_err(|error| {
-        FormatError::Binary {
-            path: writer.path.into(),
-            problem: error.to_string(),
-        }
-    })?;
-    write_npy(writer.path, writer.options.overwrite, rows.view())
-        .map_err(|source| FormatError::Array(Box::new(source)))
 }

@@ -9,8 +9,9 @@
 //! | `things` | table with `trip.1 trip.2 trip.3 choice` | `choice`, 1–3 | 1 | kept |
 //! | `cblearn-order` | N × 3: `i` nearer `j` than `k`, twice per choice | derived | 0 | lost |
 //! | `cblearn-count`, `cblearn-boolean` | the same with a response ±1 or true/false | derived | 0 | lost |
+//! | `cblearn-tensor` | the same counted in a sparse n × n × n tensor (`sparse.save_npz`) | derived | 0 | lost |
 //! | `cblearn-odd-one-out` | N × 3, first odd; or N × 4 with place 0–2 | first, or fourth column | 0 | lost, or kept |
-//! | `table` | CSV or TSV with named columns, ids or keys | named column | 1 | kept |
+//! | `table` | CSV or TSV with named columns, ids or keys | named column, 1–3 | 0 | kept |
 //! | `parquet` | the canonical trial record | `choice`, 0–2 | 0 | kept |
 
 mod cblearn;
@@ -61,6 +62,8 @@ pub enum Format {
     CblearnCount,
     /// Anchored comparisons with a response of true or false.
     CblearnBoolean,
+    /// Anchored comparisons counted in a sparse tensor.
+    CblearnTensor,
     /// Odd-one-out queries, optionally with the place of the odd one.
     CblearnOddOneOut,
     /// Any table with named columns.
@@ -71,7 +74,7 @@ pub enum Format {
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::LastOdd,
         Self::NmiCeiling,
         Self::NmiCeilingLog,
@@ -80,6 +83,7 @@ impl Format {
         Self::CblearnOrder,
         Self::CblearnCount,
         Self::CblearnBoolean,
+        Self::CblearnTensor,
         Self::CblearnOddOneOut,
         Self::Table,
         Self::Parquet,
@@ -97,6 +101,7 @@ impl Format {
             Self::CblearnOrder => "cblearn-order",
             Self::CblearnCount => "cblearn-count",
             Self::CblearnBoolean => "cblearn-boolean",
+            Self::CblearnTensor => "cblearn-tensor",
             Self::CblearnOddOneOut => "cblearn-odd-one-out",
             Self::Table => "table",
             Self::Parquet => "parquet",
@@ -119,7 +124,8 @@ impl Format {
             | Self::NmiPromptLog
             | Self::CblearnOrder
             | Self::CblearnCount
-            | Self::CblearnBoolean => (OddColumn::Third, Zero),
+            | Self::CblearnBoolean
+            | Self::CblearnTensor => (OddColumn::Third, Zero),
         };
         Convention { odd, base }
     }
@@ -130,9 +136,10 @@ impl Format {
         match self {
             Self::LastOdd | Self::CblearnOddOneOut => "the odd one in one of three columns",
             Self::NmiPromptLog => "the odd one last",
-            Self::CblearnOrder | Self::CblearnCount | Self::CblearnBoolean => {
-                "no column for the odd one: they pair rows"
-            }
+            Self::CblearnOrder
+            | Self::CblearnCount
+            | Self::CblearnBoolean
+            | Self::CblearnTensor => "no column for the odd one: they pair rows",
             Self::NmiCeiling | Self::NmiCeilingLog | Self::Things | Self::Table | Self::Parquet => {
                 "a column with the place of the odd one"
             }
@@ -150,6 +157,7 @@ impl Format {
             | Self::CblearnOrder
             | Self::CblearnCount
             | Self::CblearnBoolean
+            | Self::CblearnTensor
             | Self::Parquet => asked.odd == own.odd,
             Self::NmiCeiling | Self::NmiCeilingLog | Self::Things | Self::Table => {
                 matches!(asked.odd, OddColumn::Choice(_))
@@ -195,6 +203,7 @@ impl Format {
             Self::CblearnOrder | Self::CblearnCount | Self::CblearnBoolean => {
                 cblearn::read_anchored(&reader)
             }
+            Self::CblearnTensor => cblearn::read_tensor(&reader),
             Self::CblearnOddOneOut => cblearn::read_odd_one_out(&reader),
             Self::Table => table::read(&reader, &options.columns),
             Self::Parquet => parquet::read(&reader),
@@ -204,11 +213,12 @@ impl Format {
     /// Writes choices in this format; the file appears only when it is complete.
     ///
     /// Formats that keep no presented order write the odd one where their convention has it, and
-    /// formats that keep no extras write none: [`Format::keeps_order`], [`Format::keeps_extras`].
+    /// formats that keep no extras write none: [`Format::keeps_order`], [`Format::keeps_extras`]. The
+    /// extension chooses between text and arrays where a format has both.
     ///
     /// # Errors
-    /// [`FormatError::Unsupported`] for the two log formats, whose prompts a choice does not have;
-    /// otherwise when the file exists, or cannot be written.
+    /// [`FormatError::Unsupported`] where the format has no form for the extension, the keys or the
+    /// choices; otherwise when the file exists, or cannot be written.
     pub fn write(
         self,
         path: &Path,
@@ -226,18 +236,16 @@ impl Format {
         match self {
             Self::LastOdd => last_odd::write(&writer),
             Self::NmiCeiling => nmi::write_ceiling(&writer),
+            Self::NmiCeilingLog => nmi::write_ceiling_log(&writer),
+            Self::NmiPromptLog => nmi::write_prompt_log(&writer),
             Self::Things => things::write(&writer),
             Self::CblearnOrder | Self::CblearnCount | Self::CblearnBoolean => {
                 cblearn::write_anchored(&writer)
             }
+            Self::CblearnTensor => cblearn::write_tensor(&writer),
             Self::CblearnOddOneOut => cblearn::write_odd_one_out(&writer),
             Self::Table => table::write(&writer, &options.columns),
             Self::Parquet => parquet::write(&writer),
-            Self::NmiCeilingLog | Self::NmiPromptLog => Err(FormatError::Unsupported {
-                path: path.into(),
-                format: self,
-                what: "written: a log holds prompts and replies, choices do not; write `nmi-ceiling` or `last-odd`",
-            }),
         }
     }
 

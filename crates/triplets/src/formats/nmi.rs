@@ -35,15 +35,39 @@ pub(super) const fn choice_base(odd: OddColumn) -> Base {
     }
 }
 
+/// The ids of a choice and the place of its odd one, as the convention counts them.
+pub(super) fn placed(writer: &Writer<'_>) -> impl Fn(&Choice) -> [i64; 4] + Sync {
+    let offset = writer.convention.base.offset();
+    let base = choice_base(writer.convention.odd).offset();
+    move |choice| {
+        let [a, b, c] = choice.triplet.items().map(|id| i64::from(id.0) + offset);
+        [a, b, c, choice.odd.index() as i64 + base]
+    }
+}
+
 pub(super) fn write_ceiling(writer: &Writer<'_>) -> Result<(), FormatError> {
-    let (offset, base) = (
-        writer.offset(),
-        choice_base(writer.convention.odd).offset() as u32,
-    );
+    let placed = placed(writer);
+    writer.integer_rows(|choice| [placed(choice)])
+}
+
+/// Writes the log with empty prompts and replies, which a choice does not have.
+pub(super) fn write_ceiling_log(writer: &Writer<'_>) -> Result<(), FormatError> {
+    let placed = placed(writer);
     writer.lines("", |text, _, choice| {
-        let [a, b, c] = choice.triplet.items().map(|id| id.0 + offset);
-        push_row(text, &[a, b, c, choice.odd.index() as u32 + base], b' ');
-        text.push(b'\n');
+        push_row(text, &placed(choice), ",");
+        text.extend_from_slice(b",,\n");
+    })
+}
+
+/// Writes the log with empty prompts and replies, which a choice does not have.
+pub(super) fn write_prompt_log(writer: &Writer<'_>) -> Result<(), FormatError> {
+    writer.lines("", |text, _, choice| {
+        let row = choice
+            .odd_last()
+            .map(|id| i64::from(id.0 + writer.offset()));
+        text.extend_from_slice(b"\"[");
+        push_row(text, &row, ", ");
+        text.extend_from_slice(b"]\",,\n");
     })
 }
 

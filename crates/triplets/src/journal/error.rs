@@ -1,7 +1,9 @@
 //! What can go wrong with a journal, and what to do about it.
 
 use super::lock::Owner;
+use super::merge::Conflict;
 use crate::trial::Trial;
+use emotome_stimuli::provenance::timestamp;
 use std::path::{Path, PathBuf};
 
 /// Why a journal cannot be opened, written or read.
@@ -42,7 +44,7 @@ pub enum JournalError {
     #[error(
         "{} is being written by process {} on {} since {}; a journal has one writer: wait for it or stop it (the lock \
          ends with that process), or collect another shard into another journal",
-        path.display(), owner.pid, owner.host, owner.since_utc()
+        path.display(), owner.pid, owner.host, timestamp(owner.since)
     )]
     Locked {
         /// The journal.
@@ -133,6 +135,36 @@ pub enum JournalError {
         path: PathBuf,
         /// What was found.
         what: String,
+    },
+    /// A shard answers trials otherwise than the journal it is merged into.
+    #[error(
+        "{} and {} both hold {shared} choices, {conflicts} of them different, e.g. {}; an agent is asked each trial \
+         once, so one of the two is another agent under the same name, or was asked again: nothing of the shard was \
+         taken over; leave it out, or collect it under a name of its own",
+        journal.display(), shard.display(),
+        examples.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    )]
+    Conflicts {
+        /// The journal merged into.
+        journal: PathBuf,
+        /// The shard.
+        shard: PathBuf,
+        /// The choices that both hold.
+        shared: u64,
+        /// Of these, the different ones.
+        conflicts: u64,
+        /// The first of them.
+        examples: Vec<Conflict>,
+    },
+    /// A stop was asked for during a merge.
+    #[error("stopped on request after {done} of {total} rows of {}; run the same command to go on", shard.display())]
+    MergeStopped {
+        /// The shard being merged.
+        shard: PathBuf,
+        /// Rows that are stored.
+        done: u64,
+        /// Rows of the shard.
+        total: u64,
     },
     /// A stop was asked for.
     #[error("stopped on request; nothing was changed")]

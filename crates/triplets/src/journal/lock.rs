@@ -36,26 +36,6 @@ impl Owner {
         }
     }
 
-    /// When it began, as `2026-11-23 02:40 UTC`.
-    #[must_use]
-    pub fn since_utc(&self) -> String {
-        // Civil date from days since 1970, with years that begin in March (Hinnant).
-        let days = self.since / 86_400 + 719_468;
-        let (era, day) = (days / 146_097, days % 146_097);
-        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-        let day = day - (365 * year + year / 4 - year / 100);
-        let month = (5 * day + 2) / 153;
-        let date = day - (153 * month + 2) / 5 + 1;
-        let month = if month < 10 { month + 3 } else { month - 9 };
-        let year = era * 400 + year + u64::from(month <= 2);
-        let minutes = self.since / 60 % 1_440;
-        format!(
-            "{year}-{month:02}-{date:02} {:02}:{:02} UTC",
-            minutes / 60,
-            minutes % 60
-        )
-    }
-
     fn read(file: &mut File) -> Option<Self> {
         let mut text = String::new();
         file.rewind().ok()?;
@@ -126,25 +106,5 @@ impl Drop for Lock {
         // lock to a child process that is just being started and still shares the handle.
         let _ = self.write("");
         let _ = self.file.unlock();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn seconds_become_civil_dates() {
-        let at = |since| {
-            Owner {
-                pid: 1,
-                host: String::new(),
-                since,
-            }
-            .since_utc()
-        };
-        assert_eq!(at(0), "1970-01-01 00:00 UTC");
-        assert_eq!(at(951_827_696), "2000-02-29 12:34 UTC");
-        assert_eq!(at(1_795_401_600), "2026-11-23 02:40 UTC");
     }
 }

@@ -13,6 +13,8 @@
 //!   shared memory.)
 //! - **Choices apart from the rest.** Refusals, invalid, ambiguous, late and failed answers are
 //!   attempts in their own table; a trial stays open until it has a choice or is given up.
+//! - **Mergeable.** Shards collected into journals of their own come together by
+//!   [`JournalWriter::merge`], which keeps all of this and refuses answers that contradict each other.
 //! - **Checkable.** [`Journal::verify`] compares every row with the design, with the sums kept
 //!   beside the rows, and every reply with its checksum.
 //!
@@ -48,6 +50,7 @@
 
 mod error;
 mod lock;
+mod merge;
 mod record;
 mod reply;
 mod schema;
@@ -57,6 +60,7 @@ mod writer;
 
 pub use error::JournalError;
 pub use lock::Owner;
+pub use merge::{Conflict, Merged};
 pub use record::{Agent, AgentId, MAX_AGENTS, MAX_NUMBER, Record, Stored};
 pub use reply::{MAX_REPLY, ReplyRef};
 pub use settled::Settled;
@@ -239,6 +243,9 @@ impl Journal {
                 row.get(1).map_err(self.failed())?,
             );
             match (outcome_of(code), code as usize) {
+                _ if !(0..=MAX_NUMBER as i64).contains(&n) => {
+                    return Err(self.damaged(format!("a tally of {n} rows")));
+                }
                 (Some(Outcome::Chosen(_)), place) => standing.chosen[place] = n as u64,
                 (Some(_), code) => standing.without_choice[code - 3] = n as u64,
                 (None, _) => return Err(self.damaged(format!("a tally of outcome {code}"))),

@@ -1,5 +1,6 @@
 //! The records of a journal: agents, what goes in, and what comes out.
 
+use super::error::JournalError;
 use super::reply::ReplyRef;
 use crate::trial::{Choice, Outcome, Position, Split, Trial, Triplet};
 use emotome_stats::random::mix;
@@ -19,6 +20,27 @@ pub struct Agent {
     pub revision: String,
     /// All further settings (prompt template, temperature, seed …), as JSON or in words.
     pub settings: String,
+}
+
+impl Agent {
+    /// Checks that an agent of the same name is the same in everything.
+    pub(super) fn check_same(&self, other: &Self) -> Result<(), JournalError> {
+        for (field, recorded, found) in [
+            ("model", &self.model, &other.model),
+            ("revision", &self.revision, &other.revision),
+            ("settings", &self.settings, &other.settings),
+        ] {
+            if recorded != found {
+                return Err(JournalError::OtherAgent {
+                    name: self.name.clone(),
+                    field,
+                    recorded: recorded.clone(),
+                    found: found.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The number of an agent within a journal.
@@ -144,15 +166,7 @@ pub(super) fn outcome_of(code: i64) -> Option<Outcome> {
 
 /// The split of a number, if it has one.
 pub(super) fn split_of(code: i64) -> Option<Split> {
-    [
-        Split::Train,
-        Split::Validation,
-        Split::Test,
-        Split::Ceiling,
-        Split::FullSet,
-    ]
-    .into_iter()
-    .find(|&split| split as i64 == code)
+    Split::ALL.into_iter().find(|&split| split as i64 == code)
 }
 
 /// The triplet of three ids, if it is one.
@@ -233,7 +247,7 @@ impl Stored {
         let [a, b, c] = self.trial.triplet.items().map(|id| u64::from(id.0));
         let p = self
             .probabilities
-            .map(|p| p.map(|p| u64::from(p.to_bits())));
+            .map(|p| p.map(f32::to_bits).map(u64::from));
         let present = [
             p.is_some(),
             self.latency_ms.is_some(),

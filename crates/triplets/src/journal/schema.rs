@@ -114,7 +114,36 @@ pub(super) fn open(path: &Path, write: bool) -> Result<Connection, JournalError>
         });
     }
     configure(&db).map_err(&failed)?;
+    if let Some(changed) = changed(&db).map_err(&failed)? {
+        return Err(JournalError::NotAJournal {
+            path: path.to_owned(),
+            found: format!("{changed} is not as emotome makes it"),
+        });
+    }
     Ok(db)
+}
+
+/// The first table that is not as made, or anything that could compute instead of hold: what is
+/// read from a journal is what lies in it.
+fn changed(db: &Connection) -> rusqlite::Result<Option<String>> {
+    let mut statement = db.prepare("SELECT type, name, sql FROM sqlite_schema")?;
+    let objects: Vec<(String, String, Option<String>)> = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let foreign = objects
+        .iter()
+        .find(|(kind, name, sql)| match kind.as_str() {
+            "table" => !TABLES
+                .iter()
+                .any(|made| (made.0, Some(made.1)) == (name, sql.as_deref())),
+            kind => kind != "index",
+        });
+    let missing = TABLES
+        .iter()
+        .find(|made| !objects.iter().any(|(_, name, _)| name == made.0));
+    Ok(foreign
+        .map(|(kind, name, _)| format!("{kind} {name}"))
+        .or_else(|| missing.map(|(name, _)| format!("table {name}"))))
 }
 
 /// Makes the file of a new journal and its tables, within a transaction that the caller ends.

@@ -4,7 +4,7 @@ use super::error::JournalError;
 use super::record::{AgentId, COLUMNS, Stored, outcome_code};
 use super::reply::Opened;
 use super::settled::{SEGMENT, Segment};
-use super::{Journal, read_segment, schema};
+use super::{Journal, read_segment};
 use emotome_stimuli::run::Run;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -36,15 +36,6 @@ pub enum Problem {
     File {
         /// In SQLite's words.
         found: String,
-    },
-    /// A table is not as made.
-    #[error(
-        "table {table} was changed or is missing; a journal of format {} is expected",
-        schema::FORMAT
-    )]
-    Table {
-        /// Its name.
-        table: String,
     },
     /// Stimuli or agents do not fit the rest.
     #[error("{found}")]
@@ -124,8 +115,8 @@ struct Sums {
 }
 
 impl Journal {
-    /// Checks everything that can be checked: the file (SQLite's `integrity_check`), the tables,
-    /// stimuli and agents, every row against the design, rows against segments and tallies
+    /// Checks everything that can be checked: the file (SQLite's `integrity_check`), stimuli
+    /// and agents, every row against the design, rows against segments and tallies
     /// (counts, bits, digests), and every block of replies against its checksum.
     ///
     /// O(rows) time, about 8 s of CPU time for 10 M rows; 2 KiB of memory for 16,384 trials.
@@ -191,19 +182,6 @@ impl Journal {
                 }
             }
             Err(error) => found.add(readable(self.failed()(error))?),
-        }
-        for (table, sql) in schema::TABLES {
-            let stored = self.db.query_row(
-                "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1",
-                [table],
-                |row| row.get::<_, String>(0),
-            );
-            if stored.is_ok_and(|stored| stored == sql) {
-                continue;
-            }
-            found.add(Problem::Table {
-                table: table.to_owned(),
-            });
         }
         Ok(())
     }

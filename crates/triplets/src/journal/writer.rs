@@ -125,15 +125,26 @@ impl JournalWriter {
             }
             Err(error) => return Err(error),
         };
-        let (found, expected) = (writer.design().fingerprint(), design.fingerprint());
+        writer.check_same(design, stimuli)?;
+        writer.extend(design)?;
+        Ok(writer)
+    }
+
+    /// Checks that a design, whatever its length, and its stimuli are the journal's.
+    pub(super) fn check_same(
+        &self,
+        design: &Design,
+        stimuli: &StimulusSet,
+    ) -> Result<(), JournalError> {
+        let (found, expected) = (self.design().fingerprint(), design.fingerprint());
         if found != expected {
             return Err(JournalError::OtherDesign {
-                path: path.to_owned(),
+                path: self.path().to_owned(),
                 found,
                 expected,
             });
         }
-        let recorded = writer.stimuli()?;
+        let recorded = self.stimuli()?;
         if recorded != *stimuli {
             let key = |set: &StimulusSet, id| {
                 set.keys()
@@ -144,23 +155,24 @@ impl JournalWriter {
                 .find(|&id| key(&recorded, id) != key(stimuli, id))
                 .unwrap_or(0);
             return Err(JournalError::OtherStimuli {
-                path: path.to_owned(),
+                path: self.path().to_owned(),
                 id,
                 found: key(&recorded, id),
                 expected: key(stimuli, id),
             });
         }
-        if design.len() > writer.design().len() {
-            let failed = JournalError::of(path);
-            let update = "UPDATE design SET params = ?1";
-            writer
-                .journal
-                .db
-                .execute(update, [params_json(design)])
-                .map_err(failed)?;
-            writer.journal.design = design.clone();
+        Ok(())
+    }
+
+    /// Takes over a longer run of the same design.
+    pub(super) fn extend(&mut self, design: &Design) -> Result<(), JournalError> {
+        if design.len() > self.design().len() {
+            self.db
+                .execute("UPDATE design SET params = ?1", [params_json(design)])
+                .map_err(self.failed())?;
+            self.journal.design = design.clone();
         }
-        Ok(writer)
+        Ok(())
     }
 
     fn over(path: &Path, db: rusqlite::Connection, lock: Lock) -> Result<Self, JournalError> {
@@ -192,20 +204,7 @@ impl JournalWriter {
     pub fn register(&mut self, agent: &Agent) -> Result<AgentId, JournalError> {
         let agents = self.agents()?;
         if let Some((id, recorded)) = agents.iter().find(|(_, known)| known.name == agent.name) {
-            for (field, recorded, found) in [
-                ("model", &recorded.model, &agent.model),
-                ("revision", &recorded.revision, &agent.revision),
-                ("settings", &recorded.settings, &agent.settings),
-            ] {
-                if recorded != found {
-                    return Err(JournalError::OtherAgent {
-                        name: agent.name.clone(),
-                        field,
-                        recorded: recorded.clone(),
-                        found: found.clone(),
-                    });
-                }
-            }
+            recorded.check_same(agent)?;
             return Ok(*id);
         }
         let id = agents.len() as u32 + 1;

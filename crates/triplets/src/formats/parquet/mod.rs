@@ -19,6 +19,7 @@
 //! `emotome.stimulus_keys` (a JSON list). Of files written elsewhere only `a`, `b`, `c` and `choice`
 //! are needed; integers of any width, whole floats and, for the stimuli, keys as text are read.
 
+mod pages;
 mod read;
 mod write;
 

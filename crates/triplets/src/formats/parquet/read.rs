@@ -1,9 +1,10 @@
 //! Reading canonical records, and what other tools write like them.
 
-use super::{KEYS, LOST, N_STIMULI, ORDER, damaged};
+use super::{KEYS, LOST, N_STIMULI, ORDER, damaged, pages};
 use crate::convention::{Base, OddColumn};
 use crate::formats::error::{FormatError, RowError};
 use crate::formats::extras::{ExtrasBuilder, RowExtras};
+use crate::formats::options::MAX_INFERRED;
 use crate::formats::reader::{Ids, Reader, place};
 use crate::formats::{Imported, PresentedOrder, Stimuli};
 use crate::parse::{self, Lines};
@@ -13,8 +14,8 @@ use parquet::basic::ConvertedType;
 use parquet::column::reader::ColumnReader;
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
-use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use parquet::file::metadata::{KeyValue, RowGroupMetaData};
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::SchemaDescriptor;
 use std::fs::File;
 
@@ -146,12 +147,12 @@ fn stated(reader: &Reader<'_>, metadata: Option<&Vec<KeyValue>>) -> Result<State
         let Some(value) = &entry.value else { continue };
         match entry.key.as_str() {
             N_STIMULI => {
-                let n = value.parse().map_err(|_| {
+                let n = value.parse().ok().filter(|n| *n <= MAX_INFERRED);
+                stated.n = Some(n.ok_or_else(|| {
                     reader.binary(format!(
-                        "metadata {N_STIMULI} = {value:?} found, a whole number expected"
+                        "metadata {N_STIMULI} = {value:?} found, a whole number up to {MAX_INFERRED} expected"
                     ))
-                })?;
-                stated.n = Some(n);
+                })?);
             }
             KEYS => {
                 let labels: Vec<String> = serde_json::from_str(value).map_err(|error| {
@@ -202,7 +203,11 @@ fn decode(reader: &Reader<'_>) -> Result<Imported, FormatError> {
             path: reader.path.into(),
         });
     }
-    let parquet = SerializedFileReader::new(file).map_err(wrong)?;
+    let parquet = file
+        .try_clone()
+        .map_err(ParquetError::from)
+        .and_then(SerializedFileReader::new)
+        .map_err(wrong)?;
     check_chunks(&parquet, size).map_err(wrong)?;
     let metadata = parquet.metadata().file_metadata();
     let stated = stated(reader, metadata.key_value_metadata())?;
@@ -212,9 +217,6 @@ fn decode(reader: &Reader<'_>) -> Result<Imported, FormatError> {
         (Stimuli::Infer, Some(n)) => n,
         _ => reader.n()?,
     };
-    if u32::try_from(n).is_err() {
-        return Err(FormatError::TooManyStimuli { n });
-    }
     let ids = Ids {
         base: reader.convention.base,
         n,
@@ -242,9 +244,9 @@ fn decode(reader: &Reader<'_>) -> Result<Imported, FormatError> {
     reader.run.progress.begin("reading", Some(total));
     let mut row_number = 0;
     for group in 0..parquet.num_row_groups() {
-        let group = parquet.get_row_group(group).map_err(wrong)?;
-        let mut sources = columns.open(group.as_ref(), schema).map_err(wrong)?;
-        let mut left = u64::try_from(group.metadata().num_rows()).unwrap_or_default() as usize;
+        let group = parquet.metadata().row_group(group);
+        let mut sources = columns.open(&file, group).map_err(wrong)?;
+        let mut left = u64::try_from(group.num_rows()).unwrap_or_default() as usize;
         while left > 0 {
             let rows = left.min(BATCH);
             let cells = sources
@@ -292,9 +294,20 @@ fn decode(reader: &Reader<'_>) -> Result<Imported, FormatError> {
     Ok(imported)
 }
 
-/// Refuses a footer that places a column outside the file: the decoder takes places on trust.
+/// Rows that a byte of a file may stand for; distinct trials take several bytes each.
+const ROWS_PER_BYTE: u64 = 1_000;
+
+/// Refuses a footer that places a column outside the file, since the decoder takes places on trust,
+/// or that claims more rows than such a file can mean: runs of one value compress without bound.
 fn check_chunks(parquet: &SerializedFileReader<File>, size: u64) -> Result<(), ParquetError> {
+    let mut rows = 0_u64;
     for group in parquet.metadata().row_groups() {
+        rows = rows.saturating_add(u64::try_from(group.num_rows()).unwrap_or(u64::MAX));
+        if rows > size.saturating_mul(ROWS_PER_BYTE) {
+            return Err(ParquetError::General(format!(
+                "{rows} rows claimed by {size} bytes, more than {ROWS_PER_BYTE} a byte: refused as a decompression bomb"
+            )));
+        }
         for column in group.columns() {
             let start = column
                 .dictionary_page_offset()
@@ -349,13 +362,15 @@ impl Columns {
 
     fn open(
         &self,
-        group: &dyn RowGroupReader,
-        schema: &SchemaDescriptor,
+        file: &File,
+        group: &RowGroupMetaData,
     ) -> Result<Vec<Option<Source>>, ParquetError> {
+        let rows = usize::try_from(group.num_rows()).unwrap_or_default();
         let open = |(name, place): (&'static str, Option<usize>)| {
             place
                 .map(|at| {
-                    let column = schema.column(at);
+                    let chunk = group.column(at);
+                    let column = chunk.column_descr();
                     if column.max_rep_level() > 0 || column.max_def_level() > 1 {
                         return Err(ParquetError::General(format!(
                             "column {name} holds lists; expected one value per row"
@@ -363,7 +378,7 @@ impl Columns {
                     }
                     Ok(Source {
                         name,
-                        reader: group.get_column_reader(at)?,
+                        reader: pages::open(file, chunk, rows)?,
                         nullable: column.max_def_level() == 1,
                         unsigned: column.converted_type() == ConvertedType::UINT_32,
                     })
