@@ -1,14 +1,11 @@
 //! Weights, optimiser state and the loop over batches that every model shares.
 
-use super::deck::{Batch, Deck};
-use super::kernel::{self, InstructionSet, Likelihood, RowUpdate, Rows};
+use super::deck::Batch;
+use super::kernel::{self, InstructionSet, Likelihood, RowUpdate, Rows, Slopes};
 use super::lanes::LANES;
 use crate::Embedding;
 use ndarray::Array2;
 use rayon::prelude::*;
-
-/// Batches sorted ahead, one task each; part of no result.
-const DEAL_AHEAD: usize = 8;
 
 /// Padded rows of weights with the optimiser state that belongs to them.
 #[derive(Debug, Clone)]
@@ -20,6 +17,7 @@ pub(crate) struct Engine {
     pub(crate) weights: Vec<f32>,
     next: Vec<f32>,
     pub(crate) state: Vec<f32>,
+    slopes: Slopes,
 }
 
 impl Engine {
@@ -46,6 +44,7 @@ impl Engine {
             next: weights.clone(),
             state: vec![0.0; per_weight * weights.len()],
             weights,
+            slopes: Slopes::new(),
         }
     }
 
@@ -76,6 +75,7 @@ impl Engine {
             weights,
             next,
             state,
+            slopes: Slopes::new(),
         })
     }
 
@@ -102,41 +102,35 @@ impl Engine {
         })
     }
 
-    /// Trains on the next few batches from `from`; returns their summed loss and where they end.
-    pub(crate) fn advance<U: RowUpdate>(
+    /// Takes one step on a batch; returns the summed loss of its trials before the step.
+    pub(crate) fn step<U: RowUpdate>(
         &mut self,
-        deck: &Deck,
-        (epoch, from, of): (usize, usize, usize),
-        buffer: &mut Vec<Batch>,
+        batch: Batch<'_>,
         likelihood: Likelihood,
-        mut update: impl FnMut(usize) -> U,
-    ) -> (f64, usize) {
-        let end = (from + DEAL_AHEAD).min(of);
-        deck.deal(epoch, from..end, of, self.n_items, buffer);
-        let mut loss = 0.0;
-        for (index, batch) in (from..end).zip(buffer.iter_mut()) {
-            let rows = Rows::new(&self.weights, self.stride);
-            loss += kernel::slopes(
-                self.set,
-                rows,
-                &mut batch.records,
-                batch.targets.as_deref(),
-                likelihood,
-            );
-            kernel::update_rows(
-                self.set,
-                rows,
-                &batch.records,
-                &batch.appearances,
-                likelihood.similarity,
-                1.0 / batch.records.len() as f32,
-                &update(index),
-                &mut self.next,
-                &mut self.state,
-            );
-            std::mem::swap(&mut self.weights, &mut self.next);
-        }
-        (loss, end)
+        update: &U,
+    ) -> f64 {
+        let rows = Rows::new(&self.weights, self.stride);
+        let loss = kernel::slopes(
+            self.set,
+            rows,
+            batch.trials,
+            batch.targets,
+            likelihood,
+            &mut self.slopes,
+        );
+        kernel::update_rows(
+            self.set,
+            rows,
+            batch.appearances,
+            &self.slopes,
+            likelihood.similarity,
+            1.0 / batch.trials.len() as f32,
+            update,
+            &mut self.next,
+            &mut self.state,
+        );
+        std::mem::swap(&mut self.weights, &mut self.next);
+        loss
     }
 
     /// Drops dimensions whose weights are all zero. Their gradients are zero, so nothing changes

@@ -76,7 +76,7 @@ pub struct Fit {
     pub validation: Option<Score>,
     /// Why the fit ended.
     pub stop: Stop,
-    /// Seconds of training, without validation; of this process only after a resume.
+    /// Seconds of shuffling and training, without validation; of this process only after a resume.
     pub seconds: f64,
     /// Trials trained on in these seconds.
     pub trials: u64,
@@ -206,7 +206,18 @@ pub(crate) struct Scale {
 }
 
 /// Fits a model, going on from a checkpoint if the policy asks for it.
-pub(crate) fn fit<M: Model>(
+pub(crate) fn fit<M: Model + Sync>(
+    model: &M,
+    data: TrainingData<'_>,
+    seed: Seed,
+    options: FitOptions<'_>,
+) -> Result<Fit, FitError> {
+    // Inside the pool from the start: from outside, each of the thousands of parallel passes
+    // would wait for two threads to wake.
+    rayon::scope(|_| fit_in_pool(model, data, seed, options))
+}
+
+fn fit_in_pool<M: Model>(
     model: &M,
     data: TrainingData<'_>,
     seed: Seed,
@@ -214,15 +225,17 @@ pub(crate) fn fit<M: Model>(
 ) -> Result<Fit, FitError> {
     check(data)?;
     let n_items = data.train.n_stimuli();
-    let deck = Deck::new(data.train, data.targets, seed);
+    let plan = model.plan(data.train.len());
+    let start = Instant::now();
+    let deck = Deck::new(data.train, data.targets, plan.batch, seed);
+    let (mut seconds, mut trials) = (start.elapsed().as_secs_f64(), 0_u64);
     let validation: Option<Vec<[u32; 3]>> = data.validation.map(|v| {
         v.choices()
             .iter()
             .map(|c| c.odd_last().map(|id| id.0))
             .collect()
     });
-    let plan = model.plan(deck.len());
-    let batches = deck.batches(plan.batch);
+    let batches = deck.batches();
     let scale = Scale {
         n_items,
         trials: deck.len(),
@@ -243,8 +256,6 @@ pub(crate) fn fit<M: Model>(
             Position::default(),
         )
     });
-    let mut buffer = Vec::new();
-    let (mut seconds, mut trials) = (0.0, 0_u64);
     let mut saved = Instant::now();
     options
         .run
@@ -261,7 +272,7 @@ pub(crate) fn fit<M: Model>(
     let mut stop = at.stop;
     while stop.is_none() && at.history.len() < plan.epochs {
         let epoch = at.history.len();
-        while at.batch < batches {
+        for batch in deck.epoch(epoch).skip(at.batch) {
             if options.run.interrupt.requested() {
                 save(&engine, &at)?;
                 options.run.progress.end();
@@ -280,19 +291,13 @@ pub(crate) fn fit<M: Model>(
                 });
             }
             let start = Instant::now();
-            let (loss, end) = engine.advance(
-                &deck,
-                (epoch, at.batch, batches),
-                &mut buffer,
-                model.likelihood(),
-                |batch| model.update(&scale, seed, (epoch * batches + batch) as u64),
-            );
+            let step = (epoch * batches + at.batch) as u64;
+            let update = model.update(&scale, seed, step);
+            at.loss += engine.step(batch, model.likelihood(), &update);
+            at.batch += 1;
             seconds += start.elapsed().as_secs_f64();
-            let done: usize = buffer.iter().map(|b| b.records.len()).sum();
-            trials += done as u64;
-            options.run.progress.advance(done as u64);
-            at.loss += loss;
-            at.batch = end;
+            trials += batch.trials.len() as u64;
+            options.run.progress.advance(batch.trials.len() as u64);
             if options
                 .checkpoint
                 .is_some_and(|policy| saved.elapsed() > policy.every)

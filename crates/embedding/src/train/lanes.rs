@@ -20,6 +20,9 @@ pub(crate) const LANES: usize = 16;
 /// Every method may only run on a CPU with the instruction set of the implementation;
 /// [`super::kernel::InstructionSet`] checks this once, where it is chosen.
 pub(crate) trait Lanes: Copy {
+    /// Vectors of a row that have two accumulators each in registers at once.
+    const PANEL: usize;
+
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(source: *const f32) -> Self;
     unsafe fn store(self, target: *mut f32);
@@ -41,6 +44,10 @@ pub(crate) trait Lanes: Copy {
     unsafe fn if_positive(self, yes: Self, no: Self) -> Self;
     /// The sum of the lanes, halves added first: 16 → 8 → 4 → 2 → 1.
     unsafe fn sum(self) -> f32;
+    /// The [`sum`](Self::sum) of each of sixteen vectors, a vector a lane.
+    unsafe fn sum_each(vectors: &[[f32; LANES]; LANES]) -> Self;
+    /// Stores lane t of the four vectors as `target[t]`.
+    unsafe fn store_fours(vectors: [Self; 4], target: *mut [f32; 4]);
 
     /// e^x for x ≤ 88, relative error below 2^-22; 0 below −87.3.
     #[inline(always)]
@@ -111,6 +118,8 @@ impl Portable {
 }
 
 impl Lanes for Portable {
+    const PANEL: usize = 3;
+
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         Self([value; LANES])
@@ -193,6 +202,20 @@ impl Lanes for Portable {
         }
         v[0]
     }
+    #[inline(always)]
+    unsafe fn sum_each(vectors: &[[f32; LANES]; LANES]) -> Self {
+        let mut sums = [0.0; LANES];
+        for (sum, vector) in sums.iter_mut().zip(vectors) {
+            *sum = unsafe { Self(*vector).sum() };
+        }
+        Self(sums)
+    }
+    #[inline(always)]
+    unsafe fn store_fours(vectors: [Self; 4], target: *mut [f32; 4]) {
+        for t in 0..LANES {
+            unsafe { target.add(t).write(vectors.map(|v| v.0[t])) };
+        }
+    }
 }
 
 /// Two 256-bit registers.
@@ -202,6 +225,9 @@ pub(crate) struct Avx2(__m256, __m256);
 
 #[cfg(target_arch = "x86_64")]
 impl Lanes for Avx2 {
+    // 12 of 16 registers.
+    const PANEL: usize = 3;
+
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         unsafe { Self(_mm256_set1_ps(value), _mm256_set1_ps(value)) }
@@ -306,6 +332,69 @@ impl Lanes for Avx2 {
     unsafe fn sum(self) -> f32 {
         unsafe { sum_eight(_mm256_add_ps(self.0, self.1)) }
     }
+    #[inline(always)]
+    unsafe fn sum_each(vectors: &[[f32; LANES]; LANES]) -> Self {
+        /// Sums of the vectors `first`, `first` + 1, …, `first` + 7.
+        #[inline(always)]
+        unsafe fn eight(vectors: &[[f32; LANES]; LANES], first: usize) -> __m256 {
+            unsafe {
+                let mut halves = [_mm256_setzero_ps(); 8];
+                for (i, half) in halves.iter_mut().enumerate() {
+                    let v = Avx2::load(vectors[first + i].as_ptr());
+                    *half = _mm256_add_ps(v.0, v.1);
+                }
+                // Four sums of i in the lower 128 bits, of i + 4 in the upper.
+                let mut fours = [_mm256_setzero_ps(); 4];
+                for (i, four) in fours.iter_mut().enumerate() {
+                    let (x, y) = (halves[i], halves[i + 4]);
+                    *four = _mm256_add_ps(
+                        _mm256_permute2f128_ps::<0x20>(x, y),
+                        _mm256_permute2f128_ps::<0x31>(x, y),
+                    );
+                }
+                let mut twos = [_mm256_setzero_ps(); 2];
+                for (i, two) in twos.iter_mut().enumerate() {
+                    let (x, y) = (fours[2 * i], fours[2 * i + 1]);
+                    *two = _mm256_add_ps(
+                        _mm256_shuffle_ps::<0x44>(x, y),
+                        _mm256_shuffle_ps::<0xEE>(x, y),
+                    );
+                }
+                _mm256_add_ps(
+                    _mm256_shuffle_ps::<0x88>(twos[0], twos[1]),
+                    _mm256_shuffle_ps::<0xDD>(twos[0], twos[1]),
+                )
+            }
+        }
+        unsafe { Self(eight(vectors, 0), eight(vectors, 8)) }
+    }
+    #[inline(always)]
+    unsafe fn store_fours([a, b, c, d]: [Self; 4], target: *mut [f32; 4]) {
+        #[inline(always)]
+        unsafe fn eight(a: __m256, b: __m256, c: __m256, d: __m256, target: *mut [f32; 4]) {
+            unsafe {
+                let (ab, ab_high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+                let (cd, cd_high) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+                // Trials t and t + 4.
+                for (t, pair) in [
+                    _mm256_shuffle_ps::<0x44>(ab, cd),
+                    _mm256_shuffle_ps::<0xEE>(ab, cd),
+                    _mm256_shuffle_ps::<0x44>(ab_high, cd_high),
+                    _mm256_shuffle_ps::<0xEE>(ab_high, cd_high),
+                ]
+                .into_iter()
+                .enumerate()
+                {
+                    _mm_storeu_ps(target.add(t).cast(), _mm256_castps256_ps128(pair));
+                    _mm_storeu_ps(target.add(t + 4).cast(), _mm256_extractf128_ps::<1>(pair));
+                }
+            }
+        }
+        unsafe {
+            eight(a.0, b.0, c.0, d.0, target);
+            eight(a.1, b.1, c.1, d.1, target.add(8));
+        }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -325,6 +414,9 @@ pub(crate) struct Avx512(__m512);
 
 #[cfg(target_arch = "x86_64")]
 impl Lanes for Avx512 {
+    // 16 of 32 registers.
+    const PANEL: usize = 8;
+
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         unsafe { Self(_mm512_set1_ps(value)) }
@@ -410,6 +502,74 @@ impl Lanes for Avx512 {
             sum_eight(_mm256_add_ps(_mm512_castps512_ps256(self.0), high))
         }
     }
+    #[inline(always)]
+    unsafe fn sum_each(vectors: &[[f32; LANES]; LANES]) -> Self {
+        unsafe {
+            // Eight sums of i in the lower half, of i + 4 in the upper; i = 0..4 and 8..12.
+            let mut eights = [_mm512_setzero_ps(); 8];
+            for (i, eight) in eights.iter_mut().enumerate() {
+                let first = if i < 4 { i } else { i + 4 };
+                let x = _mm512_loadu_ps(vectors[first].as_ptr());
+                let y = _mm512_loadu_ps(vectors[first + 4].as_ptr());
+                *eight = _mm512_add_ps(
+                    _mm512_shuffle_f32x4::<0x44>(x, y),
+                    _mm512_shuffle_f32x4::<0xEE>(x, y),
+                );
+            }
+            // Four sums each of i, i + 4, i + 8, i + 12.
+            let mut fours = [_mm512_setzero_ps(); 4];
+            for (i, four) in fours.iter_mut().enumerate() {
+                let (x, y) = (eights[i], eights[i + 4]);
+                *four = _mm512_add_ps(
+                    _mm512_shuffle_f32x4::<0x88>(x, y),
+                    _mm512_shuffle_f32x4::<0xDD>(x, y),
+                );
+            }
+            let mut twos = [_mm512_setzero_ps(); 2];
+            for (i, two) in twos.iter_mut().enumerate() {
+                let (x, y) = (fours[2 * i], fours[2 * i + 1]);
+                *two = _mm512_add_ps(
+                    _mm512_shuffle_ps::<0x44>(x, y),
+                    _mm512_shuffle_ps::<0xEE>(x, y),
+                );
+            }
+            Self(_mm512_add_ps(
+                _mm512_shuffle_ps::<0x88>(twos[0], twos[1]),
+                _mm512_shuffle_ps::<0xDD>(twos[0], twos[1]),
+            ))
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_fours([a, b, c, d]: [Self; 4], target: *mut [f32; 4]) {
+        unsafe {
+            let (ab, ab_high) = (_mm512_unpacklo_ps(a.0, b.0), _mm512_unpackhi_ps(a.0, b.0));
+            let (cd, cd_high) = (_mm512_unpacklo_ps(c.0, d.0), _mm512_unpackhi_ps(c.0, d.0));
+            // Trials t, t + 4, t + 8 and t + 12.
+            let t0 = _mm512_shuffle_ps::<0x44>(ab, cd);
+            let t1 = _mm512_shuffle_ps::<0xEE>(ab, cd);
+            let t2 = _mm512_shuffle_ps::<0x44>(ab_high, cd_high);
+            let t3 = _mm512_shuffle_ps::<0xEE>(ab_high, cd_high);
+            // Two trials a half: (t0, t1, t0 + 4, t1 + 4) and so on, then whole vectors in order.
+            let low01 = _mm512_shuffle_f32x4::<0x44>(t0, t1);
+            let low23 = _mm512_shuffle_f32x4::<0x44>(t2, t3);
+            let high01 = _mm512_shuffle_f32x4::<0xEE>(t0, t1);
+            let high23 = _mm512_shuffle_f32x4::<0xEE>(t2, t3);
+            let target = target.cast::<f32>();
+            _mm512_storeu_ps(target, _mm512_shuffle_f32x4::<0x88>(low01, low23));
+            _mm512_storeu_ps(
+                target.add(LANES),
+                _mm512_shuffle_f32x4::<0xDD>(low01, low23),
+            );
+            _mm512_storeu_ps(
+                target.add(2 * LANES),
+                _mm512_shuffle_f32x4::<0x88>(high01, high23),
+            );
+            _mm512_storeu_ps(
+                target.add(3 * LANES),
+                _mm512_shuffle_f32x4::<0xDD>(high01, high23),
+            );
+        }
+    }
 }
 
 #[cfg(test)]
@@ -445,6 +605,19 @@ mod tests {
                 bits.extend(out.map(f32::to_bits));
             }
             bits.push(a.mul(b).sum().to_bits());
+            let mut vectors = [[0.0; LANES]; LANES];
+            for (i, vector) in vectors.iter_mut().enumerate() {
+                a.mul(V::splat(x[i])).add(b).store(vector.as_mut_ptr());
+            }
+            let mut sums = [0.0; LANES];
+            V::sum_each(&vectors).store(sums.as_mut_ptr());
+            let mut fours = [[0.0; 4]; LANES];
+            V::store_fours([a, b, size, exponent], fours.as_mut_ptr());
+            bits.extend(fours.as_flattened().iter().map(|v| v.to_bits()));
+            for (vector, sum) in vectors.iter().zip(sums) {
+                assert_eq!(V::load(vector.as_ptr()).sum().to_bits(), sum.to_bits());
+                bits.push(sum.to_bits());
+            }
         }
         bits
     }
