@@ -90,7 +90,14 @@ impl ChoiceRule {
             Self::MostSimilarPair { tie_tolerance } => {
                 similarities.map(|s| f64::from(u8::from(s == top || top - s <= tie_tolerance)))
             }
-            Self::Softmax { temperature } => similarities.map(|s| ((s - top) / temperature).exp()),
+            // The top itself needs no difference, which would be NaN where it is infinite.
+            Self::Softmax { temperature } => similarities.map(|s| {
+                if s == top {
+                    1.0
+                } else {
+                    ((s - top) / temperature).exp()
+                }
+            }),
         };
         let total = weights[0] + weights[1] + weights[2];
         Some(weights.map(|w| w / total))
@@ -122,6 +129,10 @@ mod tests {
             .probabilities([1e6, 0.0, -1e6])
             .unwrap();
         assert_eq!(p, [1.0, 0.0, 0.0]);
+        let infinite = ChoiceRule::Softmax { temperature: 1.0 }
+            .probabilities([f64::INFINITY, 0.0, f64::INFINITY])
+            .unwrap();
+        assert_eq!(infinite, [0.5, 0.0, 0.5]);
     }
 
     #[test]

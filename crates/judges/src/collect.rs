@@ -31,7 +31,7 @@ pub struct Collected {
     pub judged: u64,
     /// Of these, clear choices.
     pub chosen: u64,
-    /// Of these, choices among two or three equally likely answers.
+    /// Of these, choices among two or three equally likely answers, where the agent tells.
     pub tied: u64,
     /// Judged trials without an answer in the asked form.
     pub invalid: u64,
@@ -147,6 +147,7 @@ pub fn collect<J: Judge + ?Sized, S: TrialSink>(
     run.progress.begin("judging trials", total);
     let result = loop {
         asked.clear();
+        let skipped = collected.skipped;
         while asked.len() < BATCH {
             match numbers.next() {
                 Some(number) if sink.is_settled(number) => collected.skipped += 1,
@@ -154,6 +155,7 @@ pub fn collect<J: Judge + ?Sized, S: TrialSink>(
                 None => break,
             }
         }
+        run.progress.advance(collected.skipped - skipped);
         if asked.is_empty() {
             break Ok(collected);
         }
@@ -226,6 +228,13 @@ mod tests {
         })
     }
 
+    fn quiet(interrupt: &Interrupt) -> Run<'_> {
+        Run {
+            progress: &Silent,
+            interrupt,
+        }
+    }
+
     /// Asks for a stop once `after` trials are done.
     struct StopAfter(u64, Interrupt, std::sync::atomic::AtomicU64);
 
@@ -248,11 +257,8 @@ mod tests {
     #[test]
     fn an_interrupted_collection_resumes_to_the_same_trials() {
         let judge = judge(30);
-        let quiet = Interrupt::default();
-        let silent = Run {
-            progress: &Silent,
-            interrupt: &quiet,
-        };
+        let never = Interrupt::default();
+        let silent = quiet(&never);
         let mut whole = Vec::new();
         let all = collect(&judge, trial_at, 0..150_000, &mut whole, silent).unwrap();
         assert_eq!(
@@ -278,10 +284,7 @@ mod tests {
     fn the_number_of_threads_changes_nothing() {
         let judge = judge(30);
         let interrupt = Interrupt::default();
-        let run = Run {
-            progress: &Silent,
-            interrupt: &interrupt,
-        };
+        let run = quiet(&interrupt);
         let with = |threads| {
             let pool = rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
@@ -298,10 +301,7 @@ mod tests {
     #[test]
     fn a_design_for_other_stimuli_and_numbers_past_its_end_are_refused() {
         let interrupt = Interrupt::default();
-        let run = Run {
-            progress: &Silent,
-            interrupt: &interrupt,
-        };
+        let run = quiet(&interrupt);
         let error = collect(&judge(10), trial_at, 0..100, &mut Vec::new(), run).unwrap_err();
         assert!(
             matches!(error, CollectError::UnknownStimulus { n: 10, .. }),
@@ -335,10 +335,7 @@ mod tests {
             }
         }
         let interrupt = Interrupt::default();
-        let run = Run {
-            progress: &Silent,
-            interrupt: &interrupt,
-        };
+        let run = quiet(&interrupt);
         let error = collect(&judge(30), trial_at, 0..150_000, &mut Small(0), run).unwrap_err();
         assert!(
             matches!(

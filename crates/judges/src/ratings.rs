@@ -7,7 +7,7 @@
 
 use crate::choice::{ChoiceRule, ChoiceRuleError};
 use crate::judge::{Judge, JudgeDescription, Judgment, trial_stream};
-use crate::similarity::{Centring, Metric};
+use crate::similarity::{Centring, Column, Metric, MidpointError};
 use emotome_stats::random::{CounterRng, Seed, mix};
 use emotome_triplets::{Outcome, Trial};
 use ndarray::{Array2, ArrayView2};
@@ -49,7 +49,8 @@ pub enum Panel {
     /// Every trial is judged by new raters: all noise is trial noise.
     PerTrial,
     /// Trials of one replicate number share a panel: its sampling error is part of the geometry,
-    /// as in a published table, and replicates tell it apart.
+    /// as in a published table, and repeats in the same order tell it apart (other orders of a
+    /// triplet have the same replicate number, and so the same panel).
     PerReplicate,
 }
 
@@ -121,13 +122,8 @@ pub enum RatingError {
         rater_sd: f64,
     },
     /// The midpoint of the centring is not finite.
-    #[error(
-        "scale midpoint {found} is not finite; give the neutral value of the scale, e.g. 5 for 1-9"
-    )]
-    Midpoint {
-        /// The midpoint found.
-        found: f64,
-    },
+    #[error(transparent)]
+    Midpoint(#[from] MidpointError),
     /// The choice rule has an impossible parameter.
     #[error(transparent)]
     Choice(#[from] ChoiceRuleError),
@@ -135,11 +131,16 @@ pub enum RatingError {
 
 /// Judges each trial by ratings redrawn from a panel of raters.
 ///
+/// A parametric bootstrap: the published figures stand for the truth, columns are drawn
+/// independently, and a unanimous rating (0 or 1, an end of the scale) never varies. Two redrawn
+/// panels so disagree a little less than two real ones at the ends, and a redrawn panel is further
+/// from the truth than a real one, by the sampling error of the published figures.
+///
 /// O(d) random numbers per trial, at most one per rating above zero.
 #[derive(Debug, Clone)]
 pub struct RaterNoiseJudge {
     ratings: Array2<f64>,
-    affine: Vec<(f64, f64)>,
+    columns: Vec<Column>,
     params: RaterNoiseParams,
     seed: Seed,
     panels: Seed,
@@ -182,11 +183,6 @@ impl RaterNoiseJudge {
         if !(1..=1000).contains(&raters) {
             return Err(RatingError::Raters { found: raters });
         }
-        if let Centring::ScaleMidpoint(found) = params.centring
-            && !found.is_finite()
-        {
-            return Err(RatingError::Midpoint { found });
-        }
         if let Some(((row, column), &value)) = ratings
             .indexed_iter()
             .find(|(_, v)| !(low..=high).contains(*v))
@@ -208,7 +204,7 @@ impl RaterNoiseJudge {
         }
         params.choice.check()?;
         Ok(Self {
-            affine: params.centring.columns(ratings),
+            columns: params.centring.columns(ratings)?,
             ratings: ratings.as_standard_layout().into_owned(),
             params,
             seed,
@@ -227,8 +223,8 @@ impl RaterNoiseJudge {
         let ratings = self.ratings.row(stimulus as usize);
         ratings
             .iter()
-            .zip(&self.affine)
-            .map(|(&rating, (offset, factor))| {
+            .zip(&self.columns)
+            .map(|(&rating, column)| {
                 let redrawn = match self.params.ratings {
                     RatingScale::Proportions { raters } => {
                         f64::from(binomial(raters, rating, &mut rng)) / f64::from(raters)
@@ -244,7 +240,7 @@ impl RaterNoiseJudge {
                         (rating + se * rng.normal()).clamp(low, high)
                     }
                 };
-                (redrawn - offset) * factor
+                column.apply(redrawn)
             })
             .collect()
     }

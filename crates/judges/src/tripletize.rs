@@ -3,14 +3,17 @@
 use crate::collect::{CollectError, Collected, TrialSink, collect};
 use crate::judge::{Judge, Judgment};
 use emotome_stimuli::run::Run;
-use emotome_triplets::{Choice, Trial};
+use emotome_triplets::{Choice, Position, Trial};
 use std::convert::Infallible;
 
 /// The choices of an agent, in design order, with a count of what became of the other trials.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Tripletized {
     /// The clear choices.
     pub choices: Vec<Choice>,
+    /// With which probability the stimulus at each presented place was called odd, per choice;
+    /// `None` if not asked for, or if the agent does not tell.
+    pub probabilities: Option<Vec<[f32; 3]>>,
     /// Counts of ties, and of trials without a choice.
     pub counts: Collected,
 }
@@ -48,18 +51,74 @@ pub fn tripletize<J: Judge + ?Sized>(
     numbers: impl IntoIterator<Item = u64>,
     run: Run<'_>,
 ) -> Result<Tripletized, CollectError<Infallible>> {
-    let numbers = numbers.into_iter();
-    let mut sink = ChoicesOnly(Vec::new());
-    let counts = collect(judge, trial_at, numbers, &mut sink, run)?;
-    Ok(Tripletized {
-        choices: sink.0,
-        counts,
-    })
+    Kept::default().fill(judge, trial_at, numbers, run)
 }
 
-struct ChoicesOnly(Vec<Choice>);
+/// Does as [`tripletize`](fn@tripletize), and keeps the probabilities from which the choices were
+/// drawn (12 bytes a choice), to be fitted as soft labels in place of the draws.
+///
+/// # Errors
+/// [`CollectError`] if the design does not fit the agent.
+pub fn tripletize_soft<J: Judge + ?Sized>(
+    judge: &J,
+    trial_at: impl Fn(u64) -> Option<Trial> + Sync,
+    numbers: impl IntoIterator<Item = u64>,
+    run: Run<'_>,
+) -> Result<Tripletized, CollectError<Infallible>> {
+    let kept = Kept {
+        probabilities: Some(Vec::new()),
+        ..Kept::default()
+    };
+    kept.fill(judge, trial_at, numbers, run)
+}
 
-impl TrialSink for ChoicesOnly {
+/// The probabilities of the pairs of a choice, in the order in which [`Choice::odd_last`] names its
+/// stimuli: (similar, similar), (first, odd), (second, odd), from those of the presented places.
+///
+/// ```
+/// use emotome_judges::tripletize::pair_probabilities;
+/// use emotome_stimuli::StimulusId;
+/// use emotome_triplets::{Choice, Position, Triplet};
+/// let triplet = Triplet::new([4, 7, 9].map(StimulusId))?;
+/// let choice = Choice { triplet, odd: Position::First };
+/// // 4 is odd, so the pairs are (7, 9), (7, 4), which leaves out 9, and (9, 4), which leaves out 7.
+/// assert_eq!(pair_probabilities(choice, [0.6, 0.3, 0.1]), [0.6, 0.1, 0.3]);
+/// # Ok::<(), emotome_triplets::trial::TripletError>(())
+/// ```
+#[must_use]
+pub const fn pair_probabilities(choice: Choice, odd: [f32; 3]) -> [f32; 3] {
+    let [a, b, c] = odd;
+    match choice.odd {
+        Position::First => [a, c, b],
+        Position::Second => [b, c, a],
+        Position::Third => [c, b, a],
+    }
+}
+
+#[derive(Default)]
+struct Kept {
+    choices: Vec<Choice>,
+    probabilities: Option<Vec<[f32; 3]>>,
+}
+
+impl Kept {
+    fn fill<J: Judge + ?Sized>(
+        mut self,
+        judge: &J,
+        trial_at: impl Fn(u64) -> Option<Trial> + Sync,
+        numbers: impl IntoIterator<Item = u64>,
+        run: Run<'_>,
+    ) -> Result<Tripletized, CollectError<Infallible>> {
+        let counts = collect(judge, trial_at, numbers, &mut self, run)?;
+        Ok(Tripletized {
+            choices: self.choices,
+            probabilities: self.probabilities,
+            counts,
+        })
+    }
+}
+
+impl TrialSink for Kept {
     type Error = Infallible;
 
     fn is_settled(&self, _number: u64) -> bool {
@@ -67,13 +126,20 @@ impl TrialSink for ChoicesOnly {
     }
 
     fn append(&mut self, batch: &[(Trial, Judgment)]) -> Result<(), Infallible> {
-        self.0.extend(batch.iter().filter_map(|(trial, judgment)| {
-            let odd = judgment.outcome.chosen()?;
-            Some(Choice {
+        for (trial, judgment) in batch {
+            let Some(odd) = judgment.outcome.chosen() else {
+                continue;
+            };
+            self.choices.push(Choice {
                 triplet: trial.triplet,
                 odd,
-            })
-        }));
+            });
+            match (&mut self.probabilities, judgment.probabilities) {
+                (Some(kept), Some(p)) => kept.push(p.map(|q| q as f32)),
+                (_, None) => self.probabilities = None,
+                (None, _) => {}
+            }
+        }
         Ok(())
     }
 }

@@ -1,8 +1,9 @@
 //! Choices made from features are an unbiased sample, the same on any machine, and fast.
 
+use emotome_judges::ratings::{Panel, RaterNoiseJudge, RaterNoiseParams, RatingScale};
 use emotome_judges::similarity::{Metric, SimilarityParams};
-use emotome_judges::tripletize::{Tripletized, tripletize};
-use emotome_judges::{ChoiceRule, FeatureJudge, Judge, Similarities};
+use emotome_judges::tripletize::{Tripletized, tripletize, tripletize_soft};
+use emotome_judges::{Centring, ChoiceRule, FeatureJudge, Judge, Similarities};
 use emotome_stats::distribution::chi_squared_sf;
 use emotome_stats::random::{CounterRng, Seed};
 use emotome_stimuli::run::{Interrupt, Run, Silent};
@@ -36,13 +37,17 @@ fn random_design(n: usize, trials: u64, seed: u64) -> Design {
     .unwrap()
 }
 
+fn quiet(interrupt: &Interrupt) -> Run<'_> {
+    Run {
+        progress: &Silent,
+        interrupt,
+    }
+}
+
 fn ask<J: Judge>(judge: &J, design: &Design) -> Tripletized {
     let interrupt = Interrupt::default();
-    let run = Run {
-        progress: &Silent,
-        interrupt: &interrupt,
-    };
-    tripletize(judge, |t| design.trial(t), 0..design.len(), run).unwrap()
+    let trial_at = |t| design.trial(t);
+    tripletize(judge, trial_at, 0..design.len(), quiet(&interrupt)).unwrap()
 }
 
 /// The p-value of "every item is shown equally often", for a simple random sample of triplets.
@@ -101,6 +106,83 @@ fn the_sort_and_truncate_sampler_fails_the_uniformity_test() {
     }
     let p = uniformity(n as usize, rows.into_iter().take(wanted));
     assert!(p < 1e-9, "p = {p}");
+}
+
+/// Pairs and orders, not items alone: every pair of 40 stimuli, and every one of the six orders.
+#[test]
+fn pairs_and_orders_are_shown_equally_often() {
+    let judge = judge(40, 6, Metric::Cosine);
+    let (mut pairs, mut orders, mut m) = (vec![0.0_f64; 40 * 40], [0.0_f64; 6], 0.0_f64);
+    for seed in 0..20 {
+        for choice in &ask(&judge, &random_design(40, 2_000, seed)).choices {
+            let [a, b, c] = choice.triplet.unordered().items().map(|id| id.index());
+            for (low, high) in [(a, b), (a, c), (b, c)] {
+                pairs[high * 40 + low] += 1.0;
+            }
+            orders[usize::from(choice.triplet.order_code())] += 1.0;
+            m += 1.0;
+        }
+    }
+    // 780 pairs, each in 3 of 780 triplets; counts of a draw of 2,000 of 9,880 vary by (1 − m/M) less.
+    let share = 3.0 / 780.0;
+    let variance = m * share * (1.0 - share) * (1.0 - 2_000.0 / 9_880.0);
+    let chi2: f64 = (0..40)
+        .flat_map(|high| (0..high).map(move |low| high * 40 + low))
+        .map(|k: usize| (pairs[k] - m * share).powi(2) / variance)
+        .sum();
+    // Σ over pairs is not quite χ²: pairs share stimuli. Its mean is 780, its sd about √(2 · 780) = 39.5.
+    assert!(
+        (chi2 - 780.0).abs() < 5.0 * 39.5,
+        "chi2 = {chi2} of 780 pairs"
+    );
+    let chi2: f64 = orders
+        .iter()
+        .map(|c| (c - m / 6.0).powi(2) / (m / 6.0))
+        .sum();
+    assert!(chi_squared_sf(chi2, 5.0) > 0.001, "chi2(5) = {chi2}");
+}
+
+/// Each kept probability is that of its choice: drawn choices follow them, row by row.
+#[test]
+fn soft_choices_carry_the_probabilities_they_were_drawn_from() {
+    let sure = judge(60, 6, Metric::Cosine);
+    let rule = ChoiceRule::Softmax { temperature: 0.3 };
+    let judge = FeatureJudge::new(sure.similarities().clone(), rule, Seed(1)).unwrap();
+    let design = random_design(60, 30_000, 5);
+    let interrupt = Interrupt::default();
+    let run = quiet(&interrupt);
+    let trial_at = |t| design.trial(t);
+    let made = tripletize_soft(&judge, trial_at, 0..design.len(), run).unwrap();
+    let probabilities = made.probabilities.unwrap();
+    assert_eq!(probabilities.len(), made.choices.len());
+    // The surprise of the choices less the entropy of their distributions has mean 0.
+    let excess: Vec<f64> = made
+        .choices
+        .iter()
+        .zip(&probabilities)
+        .map(|(choice, p)| {
+            let expected: f64 = p.iter().map(|&q| -f64::from(q) * f64::from(q).ln()).sum();
+            -f64::from(p[choice.odd.index()]).ln() - expected
+        })
+        .collect();
+    let mean = emotome_stats::summary::mean(&excess);
+    let se = emotome_stats::summary::standard_deviation(&excess) / (excess.len() as f64).sqrt();
+    assert!(mean.abs() < 4.0 * se, "{mean} ± {se}");
+    let plain = ask(&judge, &design);
+    assert_eq!(plain.choices, made.choices);
+    assert_eq!(plain.probabilities, None);
+
+    let ratings = Array2::from_shape_fn((60, 5), |(i, f)| ((i + 2 * f) % 7) as f64 / 12.0);
+    let params = RaterNoiseParams {
+        ratings: RatingScale::Proportions { raters: 12 },
+        panel: Panel::PerTrial,
+        metric: Metric::Cosine,
+        centring: Centring::None,
+        choice: ChoiceRule::default(),
+    };
+    let raters = RaterNoiseJudge::new(ratings.view(), params, Seed(1)).unwrap();
+    let made = tripletize_soft(&raters, trial_at, 0..design.len(), run).unwrap();
+    assert_eq!((made.choices.len(), made.probabilities), (30_000, None));
 }
 
 #[test]

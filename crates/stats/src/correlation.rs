@@ -119,12 +119,6 @@ pub fn cross_correlation(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Arra
     r
 }
 
-/// Pearson's r of every pair of columns of `a` (n × p), p × p.
-#[must_use]
-pub fn correlation_matrix(a: ArrayView2<'_, f64>) -> Array2<f64> {
-    cross_correlation(a, a)
-}
-
 /// The columns, centred and of unit length; constant ones become NaN. Two passes, row by row.
 #[must_use]
 pub fn standardised(a: ArrayView2<'_, f64>) -> Array2<f64> {
@@ -194,7 +188,7 @@ mod tests {
         #[test]
         fn the_matrix_equals_the_pairs(values in proptest::collection::vec(-10.0..10.0_f64, 30)) {
             let a = Array2::from_shape_vec((10, 3), values).unwrap();
-            let r = correlation_matrix(a.view());
+            let r = cross_correlation(a.view(), a.view());
             for ((i, j), &value) in r.indexed_iter() {
                 let pair = pearson(&a.column(i).to_vec(), &a.column(j).to_vec());
                 prop_assert!((value - pair).abs() < 1e-12);

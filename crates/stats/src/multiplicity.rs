@@ -1,7 +1,5 @@
 //! False-discovery control over many tests.
 
-use crate::summary::sum;
-
 /// Benjamini–Hochberg adjusted p-values: p₍ᵢ₎ ↦ min over j ≥ i of m p₍ⱼ₎ / j, in input order.
 ///
 /// Reject where the adjusted value is ≤ α; the false-discovery rate is then ≤ α for independent
@@ -16,16 +14,15 @@ use crate::summary::sum;
 /// ```
 #[must_use]
 pub fn benjamini_hochberg(p: &[f64]) -> Vec<f64> {
-    adjusted(p, 1.0)
-}
-
-/// Benjamini–Yekutieli adjusted p-values, valid under any dependence: [`benjamini_hochberg`] × Σ 1/i.
-///
-/// Benjamini & Yekutieli (2001), doi:10.1214/aos/1013699998.
-#[must_use]
-pub fn benjamini_yekutieli(p: &[f64]) -> Vec<f64> {
-    let m = p.iter().filter(|p| !p.is_nan()).count();
-    adjusted(p, sum((1..=m).map(|i| 1.0 / i as f64)))
+    let mut order: Vec<usize> = (0..p.len()).filter(|&i| !p[i].is_nan()).collect();
+    order.sort_unstable_by(|&a, &b| p[a].total_cmp(&p[b]));
+    let mut out = vec![f64::NAN; p.len()];
+    let mut least = 1.0_f64;
+    for (rank, &i) in order.iter().enumerate().rev() {
+        least = least.min(p[i] * order.len() as f64 / (rank + 1) as f64);
+        out[i] = least;
+    }
+    out
 }
 
 /// The number of tests that [`benjamini_hochberg`] rejects at level `alpha`, without allocating
@@ -38,18 +35,6 @@ pub fn count_rejected(p: &mut [f64], alpha: f64) -> usize {
         .rev()
         .find(|&rank| p[rank - 1] * m as f64 / rank as f64 <= alpha)
         .unwrap_or(0)
-}
-
-fn adjusted(p: &[f64], factor: f64) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..p.len()).filter(|&i| !p[i].is_nan()).collect();
-    order.sort_unstable_by(|&a, &b| p[a].total_cmp(&p[b]));
-    let mut out = vec![f64::NAN; p.len()];
-    let mut least = 1.0_f64;
-    for (rank, &i) in order.iter().enumerate().rev() {
-        least = least.min(factor * p[i] * order.len() as f64 / (rank + 1) as f64);
-        out[i] = least;
-    }
-    out
 }
 
 #[cfg(test)]

@@ -43,6 +43,12 @@ pub(super) fn findings(evidence: &Evidence<'_>) -> Vec<Finding> {
             FAILED,
             "collect them again",
         ),
+        by_stimulus(
+            evidence,
+            "failures-by-stimulus",
+            "lost to failures or time limits",
+            FAILED,
+        ),
     ]
 }
 

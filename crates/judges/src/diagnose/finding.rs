@@ -96,15 +96,14 @@ impl Finding {
         Self { stimuli, ..self }
     }
 
-    /// Advice, given only where something is amiss.
+    /// Advice, given unless all is well.
     pub(super) fn advise(self, what_to_do: &str) -> Self {
-        if self.severity > Severity::Fine {
-            Self {
-                what_to_do: what_to_do.to_owned(),
-                ..self
-            }
-        } else {
-            self
+        if self.severity == Severity::Fine {
+            return self;
+        }
+        Self {
+            what_to_do: what_to_do.to_owned(),
+            ..self
         }
     }
 }

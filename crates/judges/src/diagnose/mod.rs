@@ -13,7 +13,7 @@
 //! | `serial-dependence` | answers left over from the previous trial |
 //! | `repeated-rows` | whole rows written twice in succession |
 //! | `refusals`, `unclear-answers`, `failures` | trials without a choice, by kind |
-//! | `refusals-by-stimulus`, `unclear-by-stimulus` | choices that are missing not at random |
+//! | `refusals-by-stimulus`, `unclear-by-stimulus`, `failures-by-stimulus` | choices that are missing not at random |
 
 mod declined;
 mod finding;

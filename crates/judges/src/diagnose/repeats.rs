@@ -14,8 +14,8 @@ const PERMUTED: usize = 5_000;
 /// Pairs of repeats below which nothing is tested.
 const NEEDED: f64 = 50.0;
 
-/// Agreement of repeats below which, when its whole 95 % interval is, choices are too noisy to use: (0.45 − 1/3) / (2/3), a sixth of the
-/// way from guessing to the same answer always.
+/// Agreement of repeats below which, when its whole 95 % interval is, choices are too noisy to use:
+/// (0.45 − 1/3) / (2/3), about a sixth of the way from guessing to the same answer always.
 const TOO_NOISY: f64 = 0.45;
 
 /// The choices on one triplet: which of its stimuli (by ascending id) in which order.
@@ -243,23 +243,16 @@ fn retest_agreement(evidence: &Evidence<'_>, groups: &[Showings]) -> Finding {
     } else {
         (Severity::Fine, "")
     };
-    let finding = Finding::new(
-        name,
-        severity,
-        mean,
-        format!(
-            "two answers to the same triplet in the same order agree in {} (over {m} triplets; 33.3 % by \
-             chance, {} for no better than that)",
-            percent(mean),
-            p_text(p)
-        ),
-    )
-    .interval(interval)
-    .p(p);
-    Finding {
-        what_to_do: advice.to_owned(),
-        ..finding
-    }
+    let explanation = format!(
+        "two answers to the same triplet in the same order agree in {} (over {m} triplets; 33.3 % by \
+         chance, {} for no better than that)",
+        percent(mean),
+        p_text(p)
+    );
+    Finding::new(name, severity, mean, explanation)
+        .interval(interval)
+        .p(p)
+        .advise(advice)
 }
 
 #[cfg(test)]

@@ -220,17 +220,24 @@ fn similarity_structure(evidence: &Evidence<'_>, found: &Consistency) -> Finding
         found.coincidences,
         p_text(p)
     );
-    let severity = if p <= evidence.params.alpha {
-        Severity::Fine
+    let (severity, advice) = if p <= evidence.params.alpha {
+        (Severity::Fine, "")
     } else if se <= evidence.params.small {
-        Severity::Serious
+        (
+            Severity::Serious,
+            "the answers cannot be told from random ones: check that the agent sees the stimuli, that ids match \
+             the stimuli, and how its replies are read",
+        )
     } else {
-        Severity::Note
+        (
+            Severity::Untested,
+            "too few trials to tell these answers from guessing: judge more",
+        )
     };
-    Finding::new(name, severity, found.raw, explanation).interval(normal(found.raw, se, 0.95)).p(p).advise(
-        "the answers cannot be told from random ones: check that the agent sees the stimuli, that ids match \
-         the stimuli, and how its replies are read",
-    )
+    Finding::new(name, severity, found.raw, explanation)
+        .interval(normal(found.raw, se, 0.95))
+        .p(p)
+        .advise(advice)
 }
 
 fn item_marginals(
