@@ -40,6 +40,9 @@ pub(crate) trait Lanes: Copy {
     unsafe fn exp2_integral(self) -> Self;
     /// `(mantissa in [0.5, 1), exponent)` of positive normal values.
     unsafe fn split_exponent(self) -> (Self, Self);
+    /// Numbers spread evenly over (−1, 1), symmetric around 0: (k + ½)/2^22 − 1 with the upper 23
+    /// bits k of [`hash`] of `first`, `first + 1`, … under `key`.
+    unsafe fn even(key: [u32; 2], first: u32) -> Self;
     /// Where `self > 0`: `yes`, else `no`.
     unsafe fn if_positive(self, yes: Self, no: Self) -> Self;
     /// The sum of the lanes, halves added first: 16 → 8 → 4 → 2 → 1.
@@ -104,6 +107,22 @@ pub(crate) trait Lanes: Copy {
             e.mul_add(Self::splat(0.693_359_375), m.add(y))
         }
     }
+}
+
+/// Factors of [`hash`].
+const HASH: [u32; 3] = [0xed5a_d4bb, 0xac4c_1b51, 0x3184_8bab];
+/// 2^-22.
+const EVEN: f32 = 1.0 / (1 << 22) as f32;
+
+/// A 32-bit hash with two keys: Wellons' "triple32", https://github.com/skeeto/hash-prospector,
+/// with a key before and one after its first round.
+#[inline(always)]
+fn hash(key: [u32; 2], counter: u32) -> u32 {
+    let mut x = counter ^ key[0];
+    x = (x ^ (x >> 17)).wrapping_mul(HASH[0]).wrapping_add(key[1]);
+    x = (x ^ (x >> 11)).wrapping_mul(HASH[1]);
+    x = (x ^ (x >> 15)).wrapping_mul(HASH[2]);
+    x ^ (x >> 14)
 }
 
 /// Lanes in plain Rust: correct on every CPU, and the reference for the others.
@@ -185,6 +204,13 @@ impl Lanes for Portable {
             Self(bits.map(|b| f32::from_bits((b & 0x007f_ffff) | 0x3f00_0000))),
             Self(bits.map(|b| ((b >> 23) as i32 - 126) as f32)),
         )
+    }
+    #[inline(always)]
+    unsafe fn even(key: [u32; 2], first: u32) -> Self {
+        Self(std::array::from_fn(|lane| {
+            let k = hash(key, first.wrapping_add(lane as u32)) >> 9;
+            (k as f32 + 0.5) * EVEN - 1.0
+        }))
     }
     #[inline(always)]
     unsafe fn if_positive(self, yes: Self, no: Self) -> Self {
@@ -317,6 +343,33 @@ impl Lanes for Avx2 {
         }
         let ((m0, e0), (m1, e1)) = unsafe { (half(self.0), half(self.1)) };
         (Self(m0, m1), Self(e0, e1))
+    }
+    #[inline(always)]
+    unsafe fn even(key: [u32; 2], first: u32) -> Self {
+        #[inline(always)]
+        unsafe fn half(key: [u32; 2], first: u32) -> __m256 {
+            unsafe {
+                let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+                let mut x = _mm256_xor_si256(
+                    _mm256_add_epi32(_mm256_set1_epi32(first as i32), lanes),
+                    _mm256_set1_epi32(key[0] as i32),
+                );
+                x = _mm256_xor_si256(x, _mm256_srli_epi32::<17>(x));
+                x = _mm256_add_epi32(
+                    _mm256_mullo_epi32(x, _mm256_set1_epi32(HASH[0] as i32)),
+                    _mm256_set1_epi32(key[1] as i32),
+                );
+                x = _mm256_xor_si256(x, _mm256_srli_epi32::<11>(x));
+                x = _mm256_mullo_epi32(x, _mm256_set1_epi32(HASH[1] as i32));
+                x = _mm256_xor_si256(x, _mm256_srli_epi32::<15>(x));
+                x = _mm256_mullo_epi32(x, _mm256_set1_epi32(HASH[2] as i32));
+                x = _mm256_xor_si256(x, _mm256_srli_epi32::<14>(x));
+                let k = _mm256_cvtepi32_ps(_mm256_srli_epi32::<9>(x));
+                let k = _mm256_add_ps(k, _mm256_set1_ps(0.5));
+                _mm256_sub_ps(_mm256_mul_ps(k, _mm256_set1_ps(EVEN)), _mm256_set1_ps(1.0))
+            }
+        }
+        unsafe { Self(half(key, first), half(key, first.wrapping_add(8))) }
     }
     #[inline(always)]
     unsafe fn if_positive(self, yes: Self, no: Self) -> Self {
@@ -489,6 +542,28 @@ impl Lanes for Avx512 {
         }
     }
     #[inline(always)]
+    unsafe fn even(key: [u32; 2], first: u32) -> Self {
+        unsafe {
+            let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+            let mut x = _mm512_add_epi32(_mm512_set1_epi32(first as i32), lanes);
+            x = _mm512_xor_si512(x, _mm512_set1_epi32(key[0] as i32));
+            x = _mm512_xor_si512(x, _mm512_srli_epi32::<17>(x));
+            x = _mm512_mullo_epi32(x, _mm512_set1_epi32(HASH[0] as i32));
+            x = _mm512_add_epi32(x, _mm512_set1_epi32(key[1] as i32));
+            x = _mm512_xor_si512(x, _mm512_srli_epi32::<11>(x));
+            x = _mm512_mullo_epi32(x, _mm512_set1_epi32(HASH[1] as i32));
+            x = _mm512_xor_si512(x, _mm512_srli_epi32::<15>(x));
+            x = _mm512_mullo_epi32(x, _mm512_set1_epi32(HASH[2] as i32));
+            x = _mm512_xor_si512(x, _mm512_srli_epi32::<14>(x));
+            let k = _mm512_cvtepi32_ps(_mm512_srli_epi32::<9>(x));
+            let k = _mm512_add_ps(k, _mm512_set1_ps(0.5));
+            Self(_mm512_sub_ps(
+                _mm512_mul_ps(k, _mm512_set1_ps(EVEN)),
+                _mm512_set1_ps(1.0),
+            ))
+        }
+    }
+    #[inline(always)]
     unsafe fn if_positive(self, yes: Self, no: Self) -> Self {
         unsafe {
             let mask = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, _mm512_setzero_ps());
@@ -599,6 +674,7 @@ mod tests {
                 mantissa,
                 exponent,
                 a.if_positive(b, a),
+                V::even([x[0].to_bits(), x[1].to_bits()], y[0].to_bits()),
             ] {
                 let mut out = [0.0; LANES];
                 v.store(out.as_mut_ptr());

@@ -9,7 +9,7 @@ use emotome_stats::random::mix;
 
 /// Sixteen standard normal numbers for position `block` of the sequence `key`.
 ///
-/// One 23-bit uniform number a lane from the SplitMix64 finaliser, turned normal by the
+/// One 23-bit uniform number a lane from a keyed hash of its position, turned normal by the
 /// single-precision inverse error function of Giles (2010), "Approximating the erfinv function".
 /// The tails end at ±5.1; relative error below 2e-6.
 ///
@@ -17,15 +17,11 @@ use emotome_stats::random::mix;
 /// The CPU must have the instructions of `V`.
 #[inline(always)]
 pub(crate) unsafe fn normals<V: Lanes>(key: u64, block: u64) -> V {
-    let mut x = [0.0_f32; LANES];
-    for pair in 0..LANES / 2 {
-        let word = mix(key ^ (block * (LANES as u64 / 2) + pair as u64));
-        // (k + ½) / 2^22 − 1 for k in 0..2^23: symmetric around 0, never ±1.
-        x[2 * pair] = ((word as u32 >> 9) as f32 + 0.5) * (1.0 / (1 << 22) as f32) - 1.0;
-        x[2 * pair + 1] = ((word >> 41) as f32 + 0.5) * (1.0 / (1 << 22) as f32) - 1.0;
-    }
+    let position = block * LANES as u64;
+    // Positions past 2^32, of rows that no memory holds, get another key.
+    let key = key ^ mix(position >> 32);
     unsafe {
-        let x = V::load(x.as_ptr());
+        let x = V::even([key as u32, (key >> 32) as u32], position as u32);
         let one = V::splat(1.0);
         let w = V::splat(0.0).sub(one.sub(x).mul(one.add(x)).ln());
         let c = w.sub(V::splat(2.5));
@@ -102,5 +98,23 @@ mod tests {
         }
         let r: f64 = x.iter().zip(&y).map(|(a, b)| a * b).sum::<f64>() / n;
         assert!(r.abs() < 4.0 / n.sqrt(), "keys: r = {r}");
+    }
+
+    /// What one weight sees from step to step, were keys as close as 0, 1, 2, …
+    #[test]
+    fn successive_keys_are_uncorrelated_at_one_place() {
+        let x: Vec<f64> = (0..20_000).map(|key| sample(key, 1)[5]).collect();
+        let n = x.len() as f64;
+        let mean = x.iter().sum::<f64>() / n;
+        let square = x.iter().map(|x| x * x).sum::<f64>() / n;
+        assert!(mean.abs() < 4.0 / n.sqrt(), "mean {mean}");
+        assert!(
+            (square - 1.0).abs() < 4.0 * (2.0 / n).sqrt(),
+            "variance {square}"
+        );
+        for lag in 1..9 {
+            let r: f64 = x.iter().zip(&x[lag..]).map(|(a, b)| a * b).sum::<f64>() / n;
+            assert!(r.abs() < 4.0 / n.sqrt(), "lag {lag}: r = {r}");
+        }
     }
 }
