@@ -2,6 +2,7 @@
 //! panic and in little memory. See `fuzz/README.md`.
 
 #[path = "../../../fuzz/src/lib.rs"]
+#[allow(unreachable_pub, reason = "a crate of its own elsewhere")]
 mod targets;
 
 use emotome_stimuli::StimulusSet;

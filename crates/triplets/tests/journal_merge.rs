@@ -200,7 +200,7 @@ fn what_does_not_belong_together_is_not_merged() {
     sample(&at("damaged.db"));
     sql(
         &at("damaged.db"),
-        "UPDATE choice SET outcome = 2 WHERE key % 16384 = 17",
+        "UPDATE choice SET outcome = (outcome + 1) % 3 WHERE key % 16384 = 17",
     );
     let error = refused(&mut writer, "damaged.db");
     assert!(matches!(error, JournalError::Damaged { .. }), "{error}");

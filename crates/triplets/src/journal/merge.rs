@@ -134,7 +134,7 @@ impl JournalWriter {
     /// Compares the choices that both journals hold.
     fn check_conflicts(&self, shard: &Journal, run: &Run<'_>) -> Result<(), JournalError> {
         let ours = self.agents()?;
-        let (mut shared, mut conflicts, mut examples) = (0, 0, Vec::new());
+        let (mut compared, mut shared, mut conflicts, mut examples) = (0_u64, 0, 0, Vec::new());
         run.progress.begin("comparing", None);
         for (there, agent) in shard.agents()? {
             let Some((here, known)) = ours.iter().find(|(_, known)| known.name == agent.name)
@@ -147,7 +147,8 @@ impl JournalWriter {
                 self.prepare(&format!("SELECT {COLUMNS} FROM choice WHERE key = ?1"))?;
             shard.for_each_choice(there, |theirs| -> Result<(), JournalError> {
                 let number = theirs.trial.number;
-                if number.is_multiple_of(65_536) && run.interrupt.requested() {
+                compared += 1;
+                if compared.is_multiple_of(65_536) && run.interrupt.requested() {
                     return Err(JournalError::Interrupted);
                 }
                 if !settled.contains(number) {
@@ -284,6 +285,7 @@ impl Merge<'_> {
                     there.swap_remove(known);
                     self.merged.attempts_already_there += 1;
                     self.done += 1;
+                    self.run.progress.advance(1);
                 }
                 None => self.take(row),
             }
