@@ -1,6 +1,5 @@
 //! How a command fails: one message on stderr and an exit status that scripts can tell apart.
 
-use std::fmt;
 use std::process::ExitCode;
 
 /// Why a command did not finish.
@@ -26,15 +25,6 @@ impl Failure {
                 eprintln!("emotome: {message}");
                 ExitCode::from(130)
             }
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Error(message) | Self::Interrupted(message) => f.write_str(message),
-            Self::Findings => f.write_str("see the findings above"),
         }
     }
 }

@@ -1,12 +1,16 @@
 //! Flags that several commands share, each defined once.
 
+use crate::failure::Failure;
+use crate::show::count;
 use clap::{Args, ValueEnum};
+use emotome_judges::calibrate::{Calibration, CalibrationTarget};
 use emotome_judges::{Centring, ChoiceRule, MissingValues};
 use emotome_stats::random::Seed;
 use emotome_stimuli::output::Overwrite;
 use emotome_triplets::design::{Balance, CeilingParams};
 use emotome_triplets::formats::Format;
 use emotome_workflows::choices::ChoiceFile;
+use emotome_workflows::rule::Rule;
 use std::path::PathBuf;
 
 /// Flags of every command.
@@ -51,6 +55,14 @@ impl ForceFlag {
     }
 }
 
+/// Going on with what an interrupted run left.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct ResumeFlag {
+    /// Go on with what an interrupted run left in the folder.
+    #[arg(long, global = true)]
+    pub(crate) resume: bool,
+}
+
 /// A file of choices.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TripletsFlags {
@@ -60,6 +72,10 @@ pub(crate) struct TripletsFlags {
     /// Format of the choices, where the extension does not tell it.
     #[arg(long, value_name = "NAME", value_parser = parse_format)]
     pub(crate) format: Option<Format>,
+    /// What the numbers of the choices stand for, in order: a study folder, or text with a key a line.
+    /// [default: STEM.stimuli.txt beside the choices, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stimuli: Option<PathBuf>,
 }
 
 impl TripletsFlags {
@@ -68,6 +84,7 @@ impl TripletsFlags {
             path: self.triplets.clone(),
             format: self.format,
             n_stimuli,
+            stimuli: self.stimuli.clone(),
         }
     }
 }
@@ -141,10 +158,24 @@ pub(crate) struct SimilarityFlags {
     #[arg(long, value_enum, default_value = "refuse")]
     missing: Missing,
     /// Choose with probability softmax(similarity / T) instead of always the most similar pair.
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", group = "noise")]
     temperature: Option<f64>,
+    /// As --temperature, with the T at which two answers to a triplet agree with this probability.
+    #[arg(long, value_name = "P", group = "noise")]
+    match_agreement: Option<f64>,
+    /// As --temperature, with the T at which the answer is the noise-free one with this probability.
+    #[arg(long, value_name = "P", group = "noise")]
+    match_accuracy: Option<f64>,
+    /// As --temperature, with the T at which answers have this entropy, in nats below 1.0986.
+    #[arg(long, value_name = "H", group = "noise")]
+    match_entropy: Option<f64>,
     /// Largest difference at which similarities count as equal; ties are broken by a uniform draw.
-    #[arg(long, value_name = "X", default_value_t = 0.0)]
+    #[arg(
+        long,
+        value_name = "X",
+        default_value_t = 0.0,
+        conflicts_with = "noise"
+    )]
     tie_tolerance: f64,
 }
 
@@ -173,6 +204,14 @@ impl SimilarityFlags {
         }
     }
 
+    /// Whether choices are drawn rather than determined.
+    pub(crate) const fn is_noisy(&self) -> bool {
+        self.temperature.is_some()
+            || self.match_agreement.is_some()
+            || self.match_accuracy.is_some()
+            || self.match_entropy.is_some()
+    }
+
     pub(crate) const fn missing(&self) -> MissingValues {
         match self.missing {
             Missing::Refuse => MissingValues::Refuse,
@@ -181,13 +220,21 @@ impl SimilarityFlags {
         }
     }
 
-    pub(crate) const fn rule(&self) -> ChoiceRule {
-        match self.temperature {
+    pub(crate) fn rule(&self) -> Rule {
+        let targets = [
+            self.match_agreement.map(CalibrationTarget::RetestAgreement),
+            self.match_accuracy.map(CalibrationTarget::Accuracy),
+            self.match_entropy.map(CalibrationTarget::Entropy),
+        ];
+        if let Some(target) = targets.into_iter().flatten().next() {
+            return Rule::Calibrated(target);
+        }
+        Rule::Stated(match self.temperature {
             Some(temperature) => ChoiceRule::Softmax { temperature },
             None => ChoiceRule::MostSimilarPair {
                 tie_tolerance: self.tie_tolerance,
             },
-        }
+        })
     }
 }
 
@@ -245,5 +292,30 @@ impl DesignFlags {
 
     pub(crate) const fn ceiling(&self) -> Option<CeilingParams> {
         self.ceiling
+    }
+}
+
+/// How a temperature was found, in words.
+pub(crate) fn calibration(found: &Calibration) -> String {
+    format!(
+        "temperature {:.4}: reaches {:.4} ± {:.4} on {} random triplets",
+        found.temperature,
+        found.achieved,
+        found.standard_error,
+        count(found.triplets as u64)
+    )
+}
+
+/// Refuses flags that were given and have no meaning here: nothing is dropped silently.
+pub(crate) fn refuse_idle(
+    given: &[(&str, bool)],
+    meaning: impl Fn(&str) -> bool,
+    here: &str,
+) -> Result<(), Failure> {
+    match given.iter().find(|(flag, given)| *given && !meaning(flag)) {
+        Some((flag, _)) => Err(Failure::Error(format!(
+            "{flag} has no meaning with {here}; leave it out, or see --help for what it belongs to"
+        ))),
+        None => Ok(()),
     }
 }

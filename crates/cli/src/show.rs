@@ -1,19 +1,9 @@
 //! Numbers and tables as text for people.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 
-/// `12345678` as `12,345,678`.
-pub(crate) fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
+pub(crate) use emotome_figures::scale::count;
 
 /// Bytes in binary units.
 pub(crate) fn bytes(n: u64) -> String {
@@ -43,12 +33,23 @@ pub(crate) fn rows<'a>(rows: impl IntoIterator<Item = (&'a str, String)>) -> Str
     out
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn counts_are_grouped_by_thousands() {
-        assert_eq!(super::count(0), "0");
-        assert_eq!(super::count(999), "999");
-        assert_eq!(super::count(1_724_329_860), "1,724,329,860");
-    }
+/// How many stimuli there are, and how that is known.
+pub(crate) fn stimuli(n: usize, inferred: bool) -> String {
+    let how = if inferred {
+        " (inferred from the file; state --n-items to be sure)"
+    } else {
+        ""
+    };
+    format!("{}{how}", count(n as u64))
+}
+
+/// The files beside one of choices.
+pub(crate) fn beside(
+    keys: Option<&PathBuf>,
+    probabilities: Option<&PathBuf>,
+) -> Vec<(&'static str, String)> {
+    [("keys", keys), ("probabilities", probabilities)]
+        .into_iter()
+        .filter_map(|(what, path)| Some((what, path?.display().to_string())))
+        .collect()
 }

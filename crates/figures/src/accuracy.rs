@@ -1,7 +1,7 @@
 //! Accuracy bars between chance and the noise ceiling.
 
 use crate::{
-    canvas::{Anchor, Canvas, Svg, fit, text_width},
+    canvas::{Anchor, Canvas, Svg, text_width, wrap},
     figure::Figure,
     frame::{Axis, BELOW, horizontal_axis},
     scale::{Scale, Spacing, Unit, count, percent, range},
@@ -76,14 +76,23 @@ impl Figure for AccuracyBars {
         const WIDTH: f64 = 692.0;
         const ROW: f64 = 34.0;
         const VALUES: f64 = 150.0;
-        let widest = self
+        const LABELS: f64 = 200.0;
+        let labels: Vec<Vec<String>> = self
             .bars
             .iter()
-            .map(|b| text_width(&b.label, LABEL))
-            .fold(60.0, f64::max)
-            .min(200.0);
+            .map(|bar| wrap(&bar.label, LABEL, LABELS))
+            .collect();
+        let widest = labels
+            .iter()
+            .flatten()
+            .map(|line| text_width(line, LABEL))
+            .fold(60.0, f64::max);
+        let rows: Vec<f64> = labels
+            .iter()
+            .map(|lines| ROW.max(1.2 * LABEL * lines.len() as f64 + 8.0))
+            .collect();
         let (left, right) = (widest + 16.0, WIDTH - VALUES);
-        let (top, bottom) = (40.0, 46.0 + ROW * self.bars.len() as f64);
+        let (top, bottom) = (40.0, 46.0 + rows.iter().sum::<f64>());
         let shown = self
             .bars
             .iter()
@@ -98,6 +107,8 @@ impl Figure for AccuracyBars {
             Spacing::Linear,
         );
 
+        let chance = x.clamped(self.chance);
+        let chance_label = format!("chance {}", percent(self.chance));
         let mut canvas = Canvas::new(WIDTH, bottom + BELOW);
         for tick in x.ticks(6) {
             canvas.line("grid", (x.at(tick), top), (x.at(tick), bottom));
@@ -107,22 +118,18 @@ impl Figure for AccuracyBars {
             let (a, b) = (x.clamped(ceiling.low), x.clamped(ceiling.high));
             let widen = (3.0 - (b - a)).max(0.0) / 2.0;
             canvas.rect("ceiling", (a - widen, top), (b + widen, bottom));
-            canvas.text(
-                "note",
-                ((a + b) / 2.0, top - 8.0),
-                Anchor::Middle,
-                "noise ceiling",
-            );
+            let (name, place) = ("noise ceiling", f64::midpoint(a, b));
+            let apart = (text_width(name, TICK) + text_width(&chance_label, TICK)) / 2.0;
+            let raised = (place - chance).abs() < apart;
+            let y = top - if raised { 22.0 } else { 8.0 };
+            canvas.text("note", (place, y), Anchor::Middle, name);
         }
-        for (i, bar) in self.bars.iter().enumerate() {
-            let middle = top + 3.0 + ROW * (i as f64 + 0.5);
+        let mut below = top + 3.0;
+        for ((bar, lines), row) in self.bars.iter().zip(&labels).zip(rows) {
+            let middle = below + row / 2.0;
+            below += row;
             let ci = ci_words(bar.ci95, Unit::Percent);
-            canvas.text(
-                "",
-                (left - 9.0, middle + 0.35 * LABEL),
-                Anchor::End,
-                &fit(&bar.label, LABEL, widest),
-            );
+            canvas.label("", (left - 9.0, middle), Anchor::End, LABEL, lines);
             canvas.hinted(
                 &format!(
                     "{}: {}{ci}, n = {}",
@@ -157,14 +164,8 @@ impl Figure for AccuracyBars {
                 &format!("n = {}", count(bar.n)),
             );
         }
-        let chance = x.clamped(self.chance);
         canvas.line("chance", (chance, top - 4.0), (chance, bottom));
-        canvas.text(
-            "note",
-            (chance, top - 8.0),
-            Anchor::Middle,
-            &format!("chance {}", percent(self.chance)),
-        );
+        canvas.text("note", (chance, top - 8.0), Anchor::Middle, &chance_label);
         horizontal_axis(
             &mut canvas,
             &x,

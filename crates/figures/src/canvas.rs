@@ -193,6 +193,22 @@ impl Canvas {
         }
     }
 
+    /// Lines of a label beside a mark at height `at.1`, the block centred on it.
+    pub(crate) fn label(
+        &mut self,
+        class: &str,
+        at: (f64, f64),
+        anchor: Anchor,
+        size: f64,
+        lines: &[String],
+    ) {
+        let pitch = 1.2 * size;
+        let top = at.1 + 0.35 * size - pitch * (lines.len().saturating_sub(1)) as f64 / 2.0;
+        for (k, line) in lines.iter().enumerate() {
+            self.text(class, (at.0, top + pitch * k as f64), anchor, line);
+        }
+    }
+
     /// A text turned by `degrees` (negative: reads upwards) about its point.
     pub(crate) fn turned_text(
         &mut self,
@@ -293,35 +309,56 @@ pub(crate) fn text_width(text: &str, size: f64) -> f64 {
     text.chars().map(|c| f64::from(hundredths(c))).sum::<f64>() / 100.0 * size
 }
 
-/// `text` shortened with an ellipsis to fit `width` pixels.
-pub(crate) fn fit(text: &str, size: f64, width: f64) -> String {
+/// `text` without its middle, where it is wider than `width` pixels: names tend to differ at their ends.
+pub(crate) fn shorten(text: &str, size: f64, width: f64) -> String {
     if text_width(text, size) <= width {
         return text.to_owned();
     }
-    let mut short = String::new();
-    for c in text.chars() {
-        short.push(c);
-        if text_width(&short, size) + size > width {
-            short.pop();
-            break;
+    let characters: Vec<char> = text.chars().collect();
+    let without = |kept: usize| -> String {
+        let (head, tail) = (kept.div_ceil(2), kept / 2);
+        let head = characters[..head].iter();
+        head.chain(['…'].iter())
+            .chain(&characters[characters.len() - tail..])
+            .collect()
+    };
+    // Widths add up, so the most that fits is found by halving.
+    let (mut fits, mut wide) = (0, characters.len());
+    while wide - fits > 1 {
+        let middle = usize::midpoint(fits, wide);
+        if text_width(&without(middle), size) <= width {
+            fits = middle;
+        } else {
+            wide = middle;
         }
     }
-    format!("{}…", short.trim_end())
+    without(fits)
 }
 
-/// `text` broken between words into lines of at most `width` pixels; words longer than a line are shortened.
+/// `text` broken into lines of at most `width` pixels, between words where it can be; no character is
+/// lost, except blanks at breaks.
 pub(crate) fn wrap(text: &str, size: f64, width: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line)
-                if text_width(line, size) + text_width(word, size) + text_width(" ", size)
-                    <= width =>
-            {
-                line.push(' ');
-                line.push_str(word);
+        if let Some(line) = lines.last_mut()
+            && text_width(line, size) + text_width(word, size) + text_width(" ", size) <= width
+        {
+            line.push(' ');
+            line.push_str(word);
+            continue;
+        }
+        lines.push(String::new());
+        let mut used = 0.0;
+        for c in word.chars() {
+            let advance = text_width(c.encode_utf8(&mut [0; 4]), size);
+            if used > 0.0 && used + advance > width {
+                lines.push(String::new());
+                used = 0.0;
             }
-            _ => lines.push(fit(word, size, width)),
+            used += advance;
+            if let Some(line) = lines.last_mut() {
+                line.push(c);
+            }
         }
     }
     lines
@@ -363,5 +400,22 @@ mod tests {
         let lines = wrap(text, 12.0, 120.0);
         assert!(lines.len() > 2 && lines.iter().all(|line| text_width(line, 12.0) <= 120.0));
         assert_eq!(lines.join(" "), text);
+        let key = "clips/2017/0412_a_puppy_in_a_sleeve.mp4";
+        let lines = wrap(key, 12.0, 60.0);
+        assert!(lines.len() > 2 && lines.iter().all(|line| text_width(line, 12.0) <= 60.0));
+        assert_eq!(lines.concat(), key);
+    }
+
+    #[test]
+    fn a_shortened_name_fits_and_keeps_both_ends() {
+        let key = "clips/2017/0412_a_puppy_in_a_sleeve.mp4";
+        let short = shorten(key, 10.0, 90.0);
+        assert!(
+            text_width(&short, 10.0) <= 90.0
+                && short.starts_with("clips")
+                && short.ends_with(".mp4")
+        );
+        assert_eq!(shorten("fog", 10.0, 90.0), "fog");
+        assert_eq!(shorten("fog", 10.0, 1.0), "…");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     accuracy::ci_words,
-    canvas::{Anchor, Canvas, Svg, text_width},
+    canvas::{Anchor, Canvas, Svg, text_width, wrap},
     figure::Figure,
     frame::{Axis, BELOW, BESIDE, Frame},
     scale::{Spacing, Unit, decimal, range},
@@ -103,12 +103,16 @@ impl Figure for Curves {
 
     fn svg(&self) -> Svg {
         const WIDTH: f64 = 560.0;
-        let references = self
+        let names: Vec<Vec<String>> = self
             .references
             .iter()
-            .map(|(l, _)| text_width(l, TICK))
-            .fold(0.0, f64::max)
-            .min(150.0);
+            .map(|(name, _)| wrap(name, TICK, 150.0))
+            .collect();
+        let references = names
+            .iter()
+            .flatten()
+            .map(|line| text_width(line, TICK))
+            .fold(0.0, f64::max);
         let (left, right) = (
             BESIDE,
             WIDTH
@@ -119,8 +123,16 @@ impl Figure for Curves {
                     0.0
                 },
         );
+        // As many columns of the legend as its longest name leaves room for.
+        let entry = 45.0
+            + self
+                .series
+                .iter()
+                .map(|series| text_width(&series.label, TICK))
+                .fold(0.0, f64::max);
+        let columns = (((right - left) / entry) as usize).clamp(1, 3);
         let legend_rows = if self.series.len() > 1 {
-            self.series.len().div_ceil(3)
+            self.series.len().div_ceil(columns)
         } else {
             0
         };
@@ -148,10 +160,10 @@ impl Figure for Curves {
             }),
             &Axis::linear(&self.y_label, (low - room, high + room), self.y_unit),
         );
-        for (label, value) in &self.references {
+        for ((_, value), lines) in self.references.iter().zip(&names) {
             let y = frame.y.at(*value);
             canvas.line("chance", (left, y), (right, y));
-            canvas.text("note", (right + 6.0, y + 0.35 * TICK), Anchor::Start, label);
+            canvas.label("note", (right + 6.0, y), Anchor::Start, TICK, lines);
         }
         if let Some((chosen, why)) = &self.chosen {
             let at = frame.x.at(*chosen);
@@ -198,8 +210,8 @@ impl Figure for Curves {
             }
             if legend_rows > 0 {
                 let (x, y) = (
-                    left + (right - left) / 3.0 * (i % 3) as f64,
-                    12.0 + 20.0 * (i / 3) as f64,
+                    left + (right - left) / columns as f64 * (i % columns) as f64,
+                    12.0 + 20.0 * (i / columns) as f64,
                 );
                 canvas.polyline(&format!("stroke{colour}"), &[(x, y), (x + 24.0, y)]);
                 canvas.marker(&format!("fill{colour}"), i, (x + 12.0, y), 3.5);

@@ -1,10 +1,10 @@
 //! What each dimension is about: the stimuli that weigh most on it and the ratings that follow it.
 
 use crate::{
-    canvas::{Anchor, Canvas, Svg, fit, wrap},
+    canvas::{Anchor, Canvas, Svg, wrap},
     figure::Figure,
     scale::{Scale, Spacing, decimal, range},
-    style::{LABEL, TICK},
+    style::TICK,
     table::{Cell, Table},
 };
 
@@ -47,19 +47,44 @@ const CAPTION: f64 = 372.0;
 const WEIGHTS: f64 = 272.0;
 const LINE: f64 = 15.0;
 
-/// Lines of one card and its height.
-fn layout(card: &DimensionCard) -> (Vec<Vec<String>>, f64) {
-    let lines: Vec<_> = card
-        .stimuli
-        .iter()
-        .map(|s| wrap(&s.caption, TICK, CAPTION))
-        .collect();
-    let text: f64 = lines
-        .iter()
-        .map(|l| LINE * l.len().max(1) as f64 + 6.0)
-        .sum();
-    let bars = 20.0 * card.related.len() as f64 + 18.0;
-    (lines, 40.0 + text.max(bars))
+/// Widest name of a rating.
+const NAMES: f64 = 148.0;
+
+/// The lines of one card.
+struct Layout {
+    captions: Vec<Vec<String>>,
+    /// Names of the ratings, with the height that each takes.
+    related: Vec<(Vec<String>, f64)>,
+    height: f64,
+}
+
+impl Layout {
+    fn of(card: &DimensionCard) -> Self {
+        let captions: Vec<_> = card
+            .stimuli
+            .iter()
+            .map(|s| wrap(&s.caption, TICK, CAPTION))
+            .collect();
+        let related: Vec<_> = card
+            .related
+            .iter()
+            .map(|(name, _)| {
+                let lines = wrap(name, TICK, NAMES);
+                let height = 20_f64.max(1.2 * TICK * lines.len() as f64 + 4.0);
+                (lines, height)
+            })
+            .collect();
+        let text: f64 = captions
+            .iter()
+            .map(|l| LINE * l.len().max(1) as f64 + 6.0)
+            .sum();
+        let bars = related.iter().map(|(_, height)| height).sum::<f64>() + 18.0;
+        Self {
+            height: 40.0 + text.max(bars),
+            captions,
+            related,
+        }
+    }
 }
 
 impl Figure for TopStimuli {
@@ -96,9 +121,9 @@ impl Figure for TopStimuli {
         let cards: Vec<_> = self
             .dimensions
             .iter()
-            .map(|card| (card, layout(card)))
+            .map(|card| (card, Layout::of(card)))
             .collect();
-        let height: f64 = cards.iter().map(|(_, (_, h))| h + 10.0).sum();
+        let height: f64 = cards.iter().map(|(_, layout)| layout.height + 10.0).sum();
         let mut canvas = Canvas::new(WIDTH, height.max(10.0));
         let mut top = 0.0;
         let strongest = self
@@ -107,28 +132,24 @@ impl Figure for TopStimuli {
             .flat_map(|c| &c.related)
             .map(|(_, r)| r.abs());
         let reach = range(strongest).map_or(1.0, |(_, high)| high.max(0.3));
-        for (card, (lines, height)) in cards {
+        for (card, layout) in cards {
+            let height = layout.height;
             canvas.rect("panel", (0.0, top), (WIDTH, top + height));
-            canvas.text(
-                "strong",
-                (14.0, top + 20.0),
-                Anchor::Start,
-                &fit(&card.label, LABEL, WEIGHTS - 30.0),
-            );
+            canvas.text("strong", (14.0, top + 20.0), Anchor::Start, &card.label);
             canvas.text(
                 "tick",
                 (WEIGHTS, top + 20.0),
                 Anchor::Start,
                 "weight and caption of the strongest stimuli",
             );
-            related(&mut canvas, &card.related, top + 30.0, reach);
+            related(&mut canvas, card, &layout, top + 30.0, reach);
             let largest = card
                 .stimuli
                 .iter()
                 .map(|s| s.weight)
                 .fold(f64::MIN_POSITIVE, f64::max);
             let mut y = top + 38.0;
-            for (stimulus, lines) in card.stimuli.iter().zip(lines) {
+            for (stimulus, lines) in card.stimuli.iter().zip(&layout.captions) {
                 canvas.hinted(
                     &format!("{}: weight {}", stimulus.key, decimal(stimulus.weight)),
                     |canvas| {
@@ -188,17 +209,14 @@ fn correlation(r: f64) -> String {
 }
 
 /// Bars to the right of the names for positive correlations, hollow ones for negative.
-fn related(canvas: &mut Canvas, related: &[(String, f64)], top: f64, reach: f64) {
+fn related(canvas: &mut Canvas, card: &DimensionCard, layout: &Layout, top: f64, reach: f64) {
     let scale = Scale::new(0.0, reach, (168.0, 222.0), Spacing::Linear);
-    for (k, (name, r)) in related.iter().enumerate() {
-        let y = top + 20.0 * k as f64 + 8.0;
+    let mut below = top;
+    for ((_, r), (lines, height)) in card.related.iter().zip(&layout.related) {
+        let y = below + (height - 4.0) / 2.0;
+        below += height;
         let class = if *r < 0.0 { "hollow2" } else { "fill2" };
-        canvas.text(
-            "note",
-            (162.0, y + 4.0),
-            Anchor::End,
-            &fit(name, TICK, 148.0),
-        );
+        canvas.label("note", (162.0, y), Anchor::End, TICK, lines);
         canvas.rect(
             class,
             (scale.at(0.0), y - 5.0),

@@ -1,7 +1,7 @@
 //! Similarity matrices as heat maps.
 
 use crate::{
-    canvas::{Anchor, Canvas, Svg, fit, text_width, wrap},
+    canvas::{Anchor, Canvas, Svg, shorten, text_width, wrap},
     figure::Figure,
     png::{self, CLEAR, Palette},
     scale::{decimal, range},
@@ -102,7 +102,7 @@ impl Figure for SimilarityMap {
                 .iter()
                 .map(|&i| text_width(self.label(i), NAME))
                 .fold(0.0, f64::max)
-                .min(190.0)
+                .min(260.0)
         } else {
             0.0
         };
@@ -121,12 +121,11 @@ impl Figure for SimilarityMap {
             let step = side / order.len().max(1) as f64;
             for (row, &i) in order.iter().enumerate() {
                 let y = top + step * (row as f64 + 0.5) + 3.0;
-                canvas.text(
-                    "name",
-                    (left - 5.0, y),
-                    Anchor::End,
-                    &fit(self.label(i), NAME, names),
-                );
+                let label = self.label(i);
+                canvas.hinted(label, |canvas| {
+                    let shown = shorten(label, NAME, names);
+                    canvas.text("name", (left - 5.0, y), Anchor::End, &shown);
+                });
             }
         }
         canvas.text(

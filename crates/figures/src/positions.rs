@@ -2,7 +2,7 @@
 
 use crate::{
     accuracy::ci_words,
-    canvas::{Anchor, Canvas, Svg, fit, text_width},
+    canvas::{Anchor, Canvas, Svg, text_width, wrap},
     figure::Figure,
     frame::{Axis, BELOW, horizontal_axis},
     scale::{Scale, Spacing, Unit, count, percent, range},
@@ -68,14 +68,23 @@ impl Figure for PositionShares {
     fn svg(&self) -> Svg {
         const WIDTH: f64 = 692.0;
         const GROUP: f64 = 66.0;
-        let widest = self
+        const LABELS: f64 = 180.0;
+        let labels: Vec<Vec<String>> = self
             .agents
             .iter()
-            .map(|a| text_width(&a.label, LABEL))
-            .fold(40.0, f64::max)
-            .min(180.0);
+            .map(|agent| wrap(&agent.label, LABEL, LABELS))
+            .collect();
+        let widest = labels
+            .iter()
+            .flatten()
+            .map(|line| text_width(line, LABEL))
+            .fold(40.0, f64::max);
+        let groups: Vec<f64> = labels
+            .iter()
+            .map(|lines| GROUP.max(1.2 * LABEL * lines.len() as f64 + 10.0))
+            .collect();
         let (left, right) = (widest + 80.0, WIDTH - 90.0);
-        let (top, bottom) = (30.0, 36.0 + GROUP * self.agents.len() as f64);
+        let (top, bottom) = (30.0, 36.0 + groups.iter().sum::<f64>());
         let all = self
             .agents
             .iter()
@@ -101,14 +110,11 @@ impl Figure for PositionShares {
             Anchor::Middle,
             "no bias: one third",
         );
-        for (a, agent) in self.agents.iter().enumerate() {
-            let middle = top + 3.0 + GROUP * (a as f64 + 0.5);
-            canvas.text(
-                "",
-                (widest + 6.0, middle + 4.0),
-                Anchor::End,
-                &fit(&agent.label, LABEL, widest),
-            );
+        let mut below = top + 3.0;
+        for ((agent, lines), group) in self.agents.iter().zip(&labels).zip(groups) {
+            let middle = below + group / 2.0;
+            below += group;
+            canvas.label("", (widest + 6.0, middle), Anchor::End, LABEL, lines);
             for (place, &(share, ci)) in agent.shares.iter().enumerate() {
                 let y = middle + 19.0 * (place as f64 - 1.0);
                 canvas.text("tick", (left - 10.0, y + 4.0), Anchor::End, PLACES[place]);

@@ -2,10 +2,11 @@
 
 use crate::{
     accuracy::ci_words,
-    canvas::{Anchor, Canvas, Svg},
+    canvas::{Anchor, Canvas, Svg, text_width},
     figure::Figure,
     frame::{Axis, BELOW, BESIDE, Frame},
     scale::{Unit, decimal, range},
+    style::TICK,
     table::{Cell, Table},
 };
 use emotome_stats::interval::Interval;
@@ -17,7 +18,7 @@ pub struct Reproducibility {
     pub title: String,
     /// The dimensions, in the order of the embedding.
     pub dimensions: Vec<DimensionReproducibility>,
-    /// Runs compared, e.g. seeds.
+    /// Other runs that the dimensions were looked for in, e.g. seeds.
     pub runs: usize,
 }
 
@@ -60,7 +61,7 @@ impl Figure for Reproducibility {
             "Points with error bars: for each of {} dimensions the mean correlation with its partners in {} other runs. \
              {} of them count as reproducible. Dimension and correlation: {words}.",
             self.dimensions.len(),
-            self.runs.saturating_sub(1),
+            self.runs,
             self.core()
         )
     }
@@ -79,7 +80,9 @@ impl Figure for Reproducibility {
             .iter()
             .flat_map(|d| [d.r, d.null95, d.ci95.map_or(d.r, |ci| ci.low)]);
         let lowest = range(lows).map_or(0.0, |(low, _)| low).clamp(-1.0, 0.0);
-        let mut canvas = Canvas::new(right + 8.0, bottom + BELOW);
+        const LINE_MEANS: &str = "95 % of shuffled";
+        let legend = left + 178.0 + text_width(LINE_MEANS, TICK);
+        let mut canvas = Canvas::new(legend.max(right) + 8.0, bottom + BELOW);
         let frame = Frame::draw(
             &mut canvas,
             (left, top),
@@ -130,12 +133,7 @@ impl Figure for Reproducibility {
         canvas.marker("hollow0", 0, (left + 106.0, 14.0), 5.0);
         canvas.text("note", (left + 116.0, 18.0), Anchor::Start, "not");
         canvas.line("chance", (left + 148.0, 14.0), (left + 172.0, 14.0));
-        canvas.text(
-            "note",
-            (left + 178.0, 18.0),
-            Anchor::Start,
-            "95 % of shuffled",
-        );
+        canvas.text("note", (left + 178.0, 18.0), Anchor::Start, LINE_MEANS);
         canvas.finish()
     }
 

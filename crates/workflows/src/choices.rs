@@ -1,9 +1,13 @@
-//! Choices from bare files.
+//! Choices from bare files, and the stimuli they are about.
 
 use crate::WorkflowError;
-use emotome_stimuli::StimulusSet;
 use emotome_stimuli::run::Run;
-use emotome_triplets::formats::{Format, Imported, ReadOptions, Stimuli};
+use emotome_stimuli::stimulus::KeyError;
+use emotome_stimuli::{StimulusId, StimulusSet, keys};
+use emotome_triplets::formats::{
+    Format, FormatError, Imported, ItemTokens, ReadOptions, RowError, Stimuli, TableColumns,
+};
+use emotome_triplets::{Choice, ChoiceSet, Triplet};
 use std::path::{Path, PathBuf};
 
 /// A file of choices and how to read it.
@@ -15,9 +19,12 @@ pub struct ChoiceFile {
     pub format: Option<Format>,
     /// The number of stimuli; inferred, and reported as inferred, if not given.
     pub n_stimuli: Option<usize>,
+    /// The stimuli that its numbers stand for, in order: a study folder, or text with one key a line. By
+    /// default `STEM.stimuli.txt`, if it is there.
+    pub stimuli: Option<PathBuf>,
 }
 
-/// The format that an extension stands for: `.txt` and `.npy` hold the odd one last, `.csv` and
+/// The format that an extension stands for: `.txt`, `.npy` and `.npz` hold the odd one last, `.csv` and
 /// `.tsv` a table, `.parquet` canonical records.
 ///
 /// # Errors
@@ -37,22 +44,179 @@ pub fn format_of(path: &Path) -> Result<Format, WorkflowError> {
     }
 }
 
+impl ChoiceFile {
+    /// A file whose extension and content say everything.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            format: None,
+            n_stimuli: None,
+            stimuli: None,
+        }
+    }
+
+    /// Where the keys of its stimuli are, apart from the file itself.
+    ///
+    /// # Errors
+    /// [`WorkflowError::UnknownFormat`].
+    pub fn keys(&self) -> Result<Option<PathBuf>, WorkflowError> {
+        let beside = keys::beside(&self.path);
+        // Canonical records say themselves what their numbers stand for.
+        let beside = (self.format()? != Format::Parquet && beside.is_file()).then_some(beside);
+        Ok(self.stimuli.clone().or(beside))
+    }
+
+    fn format(&self) -> Result<Format, WorkflowError> {
+        self.format.map_or_else(|| format_of(&self.path), Ok)
+    }
+}
+
 /// Reads choices; rows that cannot be read are refused by line.
 ///
-/// `stimuli`, where known, decides which ids or keys there are.
+/// The result names its stimuli where the file, or a list beside it, does. With a `target`, the file and
+/// stimuli that choices are to be about, ids are rows of the target: choices that name their stimuli
+/// are joined by key, numbers without names are taken as its rows.
 ///
 /// # Errors
-/// [`WorkflowError::UnknownFormat`] and those of [`Format::read`].
+/// [`WorkflowError::UnknownFormat`] and those of [`Format::read`]; [`WorkflowError::StimuliCount`] where the
+/// list has another length than stated; [`WorkflowError::RowsOrKeys`] for numbers of a table that may be
+/// either, [`WorkflowError::Key`] for a key that the target lacks.
 pub fn read(
     file: &ChoiceFile,
-    stimuli: Option<&StimulusSet>,
+    target: Option<(&Path, &StimulusSet)>,
     run: Run<'_>,
 ) -> Result<Imported, WorkflowError> {
-    let format = file.format.map_or_else(|| format_of(&file.path), Ok)?;
-    let stimuli = match (stimuli, file.n_stimuli) {
-        (Some(set), _) => Stimuli::Set(set),
-        (None, Some(n)) => Stimuli::Count(n),
-        (None, None) => Stimuli::Infer,
+    let own = match file.keys()? {
+        None => None,
+        Some(path) => Some((keys::read(&path)?, path)),
     };
-    Ok(format.read(&file.path, &ReadOptions::new(stimuli), run)?)
+    let known = match (&own, target) {
+        (Some((set, path)), _) => Some((path.as_path(), set)),
+        (None, target) => target,
+    };
+    if let (Some((list, set)), Some(stated)) = (known, file.n_stimuli)
+        && set.len() != stated
+    {
+        return Err(WorkflowError::StimuliCount {
+            list: list.into(),
+            found: set.len(),
+            stated,
+        });
+    }
+    let format = file.format()?;
+    let mut imported = if format == Format::Table {
+        table(file, known, run)?
+    } else {
+        let stimuli = match (known, file.n_stimuli) {
+            (Some((_, set)), _) => Stimuli::Set(set),
+            (None, Some(n)) => Stimuli::Count(n),
+            (None, None) => Stimuli::Infer,
+        };
+        format.read(&file.path, &ReadOptions::new(stimuli), run)?
+    };
+    if let Some((set, _)) = own {
+        match target {
+            Some((_, target)) if *target != set => {
+                let choices = std::mem::replace(&mut imported.table.choices, ChoiceSet::empty(0));
+                imported.table.choices = by_key(choices, &set, target)?;
+            }
+            _ => imported.stimuli = Some(set),
+        }
+    }
+    Ok(imported)
+}
+
+/// Choices among the stimuli of one set as choices among those of another, matched by key.
+///
+/// # Errors
+/// [`WorkflowError::Key`] for the first key that the other set lacks.
+pub(crate) fn by_key(
+    choices: ChoiceSet,
+    from: &StimulusSet,
+    to: &StimulusSet,
+) -> Result<ChoiceSet, WorkflowError> {
+    let places: Vec<Option<StimulusId>> =
+        from.keys().iter().map(|key| to.get(key.as_str())).collect();
+    let place =
+        |id: StimulusId| places[id.index()].map_or_else(|| to.id(from.key(id).as_str()), Ok);
+    let moved = choices.into_choices().into_iter().map(|choice| {
+        let [a, b, c] = choice.triplet.items().map(place);
+        // Distinct keys have distinct places.
+        let triplet = Triplet::new([a?, b?, c?]).unwrap_or(choice.triplet);
+        Ok(Choice { triplet, ..choice })
+    });
+    let moved = moved.collect::<Result<Vec<_>, KeyError>>()?;
+    Ok(ChoiceSet::new(to.len(), moved)?)
+}
+
+/// A table does not say whether it names stimuli by number or by key: the reading that makes sense of
+/// every row is right, and two that do must agree.
+fn table(
+    file: &ChoiceFile,
+    known: Option<(&Path, &StimulusSet)>,
+    run: Run<'_>,
+) -> Result<Imported, WorkflowError> {
+    let read = |tokens| {
+        let stimuli = match (known, file.n_stimuli) {
+            (Some((_, set)), _) => Stimuli::Set(set),
+            (None, Some(n)) => Stimuli::Count(n),
+            (None, None) => Stimuli::Infer,
+        };
+        let options = ReadOptions {
+            columns: TableColumns {
+                tokens,
+                ..TableColumns::default()
+            },
+            ..ReadOptions::new(stimuli)
+        };
+        Format::Table.read(&file.path, &options, run)
+    };
+    let by_number = read(ItemTokens::Ids);
+    let Some((list, set)) = known else {
+        // One key among numbers is a slip; a table of keys has no numbers at all.
+        let by_key = (file.n_stimuli.is_none() && by_number.as_ref().is_err_and(not_a_number))
+            .then(|| read(ItemTokens::Keys).ok())
+            .flatten()
+            .filter(|imported| imported.stimuli.as_ref().is_some_and(all_words));
+        return Ok(by_key.map_or(by_number, Ok)?);
+    };
+    if by_number.is_ok() && all_words(set) {
+        return Ok(by_number?);
+    }
+    match (by_number, read(ItemTokens::Keys)) {
+        (Ok(numbers), Ok(keys)) if numbers.table.choices != keys.table.choices => {
+            Err(WorkflowError::RowsOrKeys {
+                choices: file.path.clone(),
+                stimuli: list.into(),
+            })
+        }
+        (Ok(found), _) | (Err(_), Ok(found)) => Ok(found),
+        (Err(number), Err(key)) => Err(if not_a_number(&number) { key } else { number }.into()),
+    }
+}
+
+/// Whether a row could not be read because it has words where numbers are expected.
+pub(crate) const fn not_a_number(error: &FormatError) -> bool {
+    matches!(
+        error,
+        FormatError::Row {
+            source: RowError::NotAnInteger { .. },
+            ..
+        }
+    )
+}
+
+/// Whether no key looks like a number.
+pub(crate) fn all_words(set: &StimulusSet) -> bool {
+    !set.keys()
+        .iter()
+        .any(|key| key.as_str().parse::<i64>().is_ok())
+}
+
+/// Whether keys are the numbers of their rows, as files without names are written.
+pub(crate) fn is_numbered(set: &StimulusSet) -> bool {
+    (0..set.len())
+        .zip(set.keys())
+        .all(|(row, key)| key.as_str() == row.to_string())
 }

@@ -3,14 +3,15 @@
 use crate::WorkflowError;
 use crate::journal::Outcomes;
 use crate::plan::plan;
+use crate::rule::Rule;
+use emotome_judges::calibrate::Calibration;
 use emotome_judges::collect::{Collected, collect as ask};
 use emotome_judges::diagnose::{DiagnoseParams, Finding, Judged, diagnose};
 use emotome_judges::journal_sink::JournalSink;
 use emotome_judges::ratings::{Panel, RaterNoiseJudge, RaterNoiseParams, RatingScale};
 use emotome_judges::simulated::{PlantParams, ResponseParams, SimulatedJudge, StaleAnswers};
 use emotome_judges::{
-    Centring, ChoiceRule, FeatureJudge, Judge, Metric, MissingValues, Similarities,
-    SimilarityParams,
+    Centring, FeatureJudge, Judge, Metric, MissingValues, Similarities, SimilarityParams,
 };
 use emotome_stats::random::Seed;
 use emotome_stimuli::StimulusSet;
@@ -36,7 +37,7 @@ pub enum AgentSpec {
         /// How similar two rows are.
         similarity: SimilarityParams,
         /// How similarities become choices.
-        rule: ChoiceRule,
+        rule: Rule,
     },
     /// By ratings on scales of one kind, as published or redrawn from a panel of raters.
     Ratings(RatingsSpec),
@@ -66,7 +67,7 @@ pub struct RatingsSpec {
     /// What to do about missing ratings.
     pub missing: MissingValues,
     /// How similarities become choices.
-    pub rule: ChoiceRule,
+    pub rule: Rule,
     /// Raters to redraw; without, the ratings are taken as they are.
     pub noise: Option<Noise>,
 }
@@ -151,6 +152,8 @@ pub struct CollectSummary {
     pub counts: Collected,
     /// Where the agent stands now.
     pub standing: Outcomes,
+    /// How the temperature was found, if it was not stated.
+    pub calibration: Option<Calibration>,
     /// What is doubtful about the similarities.
     pub warnings: Vec<String>,
     /// What the answers say about the agent; `null` if they were not diagnosed.
@@ -164,6 +167,7 @@ struct Ready {
     stimuli: StimulusSet,
     /// What the agent's answers depend on beyond its description.
     revision: String,
+    calibration: Option<Calibration>,
     warnings: Vec<String>,
 }
 
@@ -189,6 +193,7 @@ pub fn collect(request: &CollectRequest, run: Run<'_>) -> Result<CollectSummary,
         design,
         stimuli,
         revision,
+        calibration,
         warnings,
     } = prepare(request)?;
     let mut writer = JournalWriter::open_or_create(&request.journal, &design, &stimuli)?;
@@ -222,6 +227,7 @@ pub fn collect(request: &CollectRequest, run: Run<'_>) -> Result<CollectSummary,
         trials: design.len(),
         counts,
         standing: Outcomes::from(&writer.standing(agent)?),
+        calibration,
         warnings,
         diagnostics,
     })
@@ -266,20 +272,22 @@ fn prepare(request: &CollectRequest) -> Result<Ready, WorkflowError> {
         } => {
             let LabelledMatrix { values, rows, .. } = read_matrix(table)?;
             let stimuli = rows.map_or_else(|| numbered(values.nrows()), Ok)?;
-            let (judge, warnings) = by_features(values.view(), *similarity, *rule, seed)?;
+            let (judge, calibration, warnings) =
+                by_features(values.view(), *similarity, *rule, seed)?;
             let revision = sha256_of_file(table)?.to_string();
             Ok(Ready {
                 judge,
                 design: design(stimuli.len())?,
                 stimuli,
                 revision,
+                calibration,
                 warnings,
             })
         }
         AgentSpec::Ratings(spec) => {
             let table = spec.read()?;
             let centring = spec.centring.unwrap_or_else(|| default_centring(&table));
-            let (judge, warnings): (Box<dyn Judge>, _) = match spec.noise {
+            let (judge, calibration, warnings): (Box<dyn Judge>, _, _) = match spec.noise {
                 None => {
                     let similarity = SimilarityParams {
                         metric: spec.metric,
@@ -289,15 +297,19 @@ fn prepare(request: &CollectRequest) -> Result<Ready, WorkflowError> {
                     by_features(table.values.view(), similarity, spec.rule, seed)?
                 }
                 Some(noise) => {
+                    let Rule::Stated(choice) = spec.rule else {
+                        return Err(WorkflowError::CalibratedRaters);
+                    };
                     let params = RaterNoiseParams {
                         ratings: spec.rating_scale(noise, &table)?,
                         panel: noise.panel,
                         metric: spec.metric,
                         centring,
-                        choice: spec.rule,
+                        choice,
                     };
                     (
                         Box::new(RaterNoiseJudge::new(table.values.view(), params, seed)?),
+                        None,
                         Vec::new(),
                     )
                 }
@@ -311,6 +323,7 @@ fn prepare(request: &CollectRequest) -> Result<Ready, WorkflowError> {
                 design: design(stimuli.len())?,
                 stimuli,
                 revision,
+                calibration,
                 warnings,
             })
         }
@@ -347,6 +360,7 @@ fn prepare(request: &CollectRequest) -> Result<Ready, WorkflowError> {
                 design,
                 stimuli: numbered(n)?,
                 revision,
+                calibration: None,
                 warnings: Vec::new(),
             })
         }
@@ -356,17 +370,19 @@ fn prepare(request: &CollectRequest) -> Result<Ready, WorkflowError> {
 fn by_features(
     values: ArrayView2<'_, f64>,
     similarity: SimilarityParams,
-    rule: ChoiceRule,
+    rule: Rule,
     seed: Seed,
-) -> Result<(Box<dyn Judge>, Vec<String>), WorkflowError> {
+) -> Result<(Box<dyn Judge>, Option<Calibration>, Vec<String>), WorkflowError> {
     let similarities = Similarities::new(values, similarity)?;
     let warnings = similarities
         .warnings()
         .iter()
         .map(ToString::to_string)
         .collect();
+    let (rule, calibration) = rule.find(&similarities, seed)?;
     Ok((
         Box::new(FeatureJudge::new(similarities, rule, seed)?),
+        calibration,
         warnings,
     ))
 }

@@ -1,19 +1,21 @@
 //! Two agents on the same triplets, two embeddings of the same stimuli.
 
 use crate::WorkflowError;
-use crate::choices::{self, ChoiceFile};
+use crate::choices::{self, ChoiceFile, by_key};
 use crate::evaluate::choices_on;
 use crate::import::same_stimuli;
 use emotome_embedding::Embedding;
 use emotome_embedding::evaluate::EvaluationError;
 use emotome_embedding::evaluate::accuracy::{self, Accuracy, Comparison};
+use emotome_embedding::evaluate::agreement::{Agreement, agreement};
 use emotome_embedding::evaluate::score::{Scoring, score};
 use emotome_embedding::evaluate::two_way::Resampling;
 use emotome_embedding::files::read_embedding;
 use emotome_stats::correlation::{cross_correlation, fisher_mean};
 use emotome_stats::matching::best_matching;
+use emotome_stimuli::StimulusSet;
 use emotome_stimuli::run::Run;
-use emotome_triplets::agreement::{Agreement, agreement};
+use emotome_stimuli::stimulus::KeyError;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -27,31 +29,55 @@ pub struct ChoicesSummary {
     pub agreement: Agreement,
 }
 
-/// Compares two files of choices over the triplets that they share.
+/// Compares two files of choices over the triplets that they share, matched by key where both name their
+/// stimuli, by number where neither does.
 ///
 /// # Errors
-/// [`WorkflowError`] of reading, [`WorkflowError::NothingShared`] if no triplet is in both.
+/// [`WorkflowError`] of reading, [`WorkflowError::OneNamed`] if only one names its stimuli,
+/// [`WorkflowError::NothingShared`] if no triplet is in both.
 pub fn compare_choices(
     a: &ChoiceFile,
     b: &ChoiceFile,
     run: Run<'_>,
 ) -> Result<ChoicesSummary, WorkflowError> {
     let [ours, theirs] = [choices::read(a, None, run)?, choices::read(b, None, run)?];
-    if let (Some(left), Some(right)) = (&ours.stimuli, &theirs.stimuli) {
-        same_stimuli((&a.path, left), (&b.path, right))?;
-    }
+    let names = [ours.stimuli, theirs.stimuli];
     let [ours, theirs] = [ours.table.choices, theirs.table.choices];
-    let agreement = agreement(&ours, &theirs);
-    if agreement.triplets == 0 {
-        return Err(WorkflowError::NothingShared {
+    let (ours, theirs) = match names {
+        [Some(left), Some(right)] => {
+            let both = union(&left, &right)?;
+            (by_key(ours, &left, &both)?, by_key(theirs, &right, &both)?)
+        }
+        [None, None] => (ours, theirs),
+        [left, _] => {
+            let (named, numbered) = if left.is_some() { (a, b) } else { (b, a) };
+            return Err(WorkflowError::OneNamed {
+                named: named.path.clone(),
+                numbered: numbered.path.clone(),
+            });
+        }
+    };
+    let nothing_shared = |error| match error {
+        EvaluationError::TooFew { .. } => WorkflowError::NothingShared {
             left: a.path.clone(),
             right: b.path.clone(),
-        });
-    }
+        },
+        error => error.into(),
+    };
+    let agreement = agreement(&ours, &theirs, Resampling::default()).map_err(nothing_shared)?;
     Ok(ChoicesSummary {
         n: [ours.len(), theirs.len()],
         agreement,
     })
+}
+
+/// The stimuli of either set.
+fn union(left: &StimulusSet, right: &StimulusSet) -> Result<StimulusSet, KeyError> {
+    let more = right
+        .keys()
+        .iter()
+        .filter(|key| left.get(key.as_str()).is_none());
+    StimulusSet::from_labels(left.keys().iter().chain(more).map(|key| key.as_str()))
 }
 
 /// Which embeddings to compare.

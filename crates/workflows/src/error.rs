@@ -16,6 +16,10 @@ pub enum WorkflowError {
     #[error(transparent)]
     Key(#[from] emotome_stimuli::stimulus::KeyError),
     #[error(transparent)]
+    Keys(#[from] emotome_stimuli::keys::KeysError),
+    #[error(transparent)]
+    Calibration(#[from] emotome_judges::calibrate::CalibrationError),
+    #[error(transparent)]
     Output(#[from] emotome_stimuli::output::OutputError),
     #[error(transparent)]
     Format(#[from] emotome_triplets::formats::FormatError),
@@ -67,14 +71,6 @@ pub enum WorkflowError {
     Diagnose(#[from] emotome_judges::diagnose::DiagnoseError),
     #[error(transparent)]
     Matching(#[from] emotome_stats::matching::MatchingError),
-    /// A list of stimuli cannot be read.
-    #[error("{path}: the list of stimuli cannot be read: {source}; give a study folder, or text with a key a line", path = path.display())]
-    Stimuli {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
     /// A column is named where columns have no names.
     #[error(
         "--odd {column:?} names a column, but the columns of {format} files have no names to choose from; say first, second or third, or read a table with --format table"
@@ -109,6 +105,26 @@ pub enum WorkflowError {
         /// What was found.
         what: String,
     },
+    /// The user asked to stop a task whose folder keeps what is done.
+    #[error("stopped at your request; {out} keeps what is done: run the same command with --resume", out = out.display())]
+    Paused {
+        /// The folder.
+        out: PathBuf,
+    },
+    /// There is nothing to go on with.
+    #[error("{out} holds no interrupted run to resume; run the command without --resume", out = out.display())]
+    NothingToResume {
+        /// The folder.
+        out: PathBuf,
+    },
+    /// A public file is not where `emotome fetch` puts it.
+    #[error("{path} is not there; get it with `emotome fetch {source_id}`, which says how, or name the file (--ratings FILE)", path = path.display())]
+    NotFetched {
+        /// Where it would be.
+        path: PathBuf,
+        /// The source that has it.
+        source_id: &'static str,
+    },
     /// The user asked to stop a task that keeps nothing.
     #[error("stopped at your request; nothing was written: run the same command again")]
     Stopped,
@@ -120,15 +136,56 @@ pub enum WorkflowError {
         /// The formats there are.
         known: String,
     },
-    /// Numbers of a table can be rows or keys of the embedding, which are not the same.
+    /// Numbers of a table can be rows or keys of the stimuli, which are not the same.
     #[error(
-        "{choices}: its numbers can be rows of {embedding} or keys of its stimuli, and these differ; import the choices into .npy for rows, or with --keys into .parquet for keys", choices = choices.display(), embedding = embedding.display()
+        "{choices}: its numbers can be rows of {stimuli} or keys of its stimuli, and these differ; import the choices into .npy for rows, or with --keys into .parquet for keys", choices = choices.display(), stimuli = stimuli.display()
     )]
     RowsOrKeys {
         /// The table of choices.
         choices: PathBuf,
-        /// The embedding.
-        embedding: PathBuf,
+        /// The file that lists the stimuli.
+        stimuli: PathBuf,
+    },
+    /// A list of stimuli has another length than stated.
+    #[error("{list} lists {found} stimuli, but {stated} are stated; correct --n-items, or name the right list (--stimuli FILE)", list = list.display())]
+    StimuliCount {
+        /// The list.
+        list: PathBuf,
+        /// Its length.
+        found: usize,
+        /// The number stated.
+        stated: usize,
+    },
+    /// Choice probabilities are asked of choices that have none.
+    #[error("{path}: has no choice probabilities for these choices; only journals of agents that give them have (features, ratings without redrawn raters, simulated)", path = path.display())]
+    NoProbabilities {
+        /// The file of choices, or the journal.
+        path: PathBuf,
+    },
+    /// Redrawn raters have a noise of their own.
+    #[error(
+        "the noise of redrawn raters (--raters) cannot be calibrated: leave out --raters, or the --match- flag"
+    )]
+    CalibratedRaters,
+    /// Soft labels do not stand beside these choices.
+    #[error("{path}: {rows} rows of {columns} columns found; soft labels of {choices} choices have a row for each and three columns, the probability that the stimulus of that column is odd (rows without a choice are left out when choices are read)", path = path.display())]
+    Targets {
+        /// The file of labels.
+        path: PathBuf,
+        /// Its rows.
+        rows: usize,
+        /// Its columns.
+        columns: usize,
+        /// The choices read.
+        choices: usize,
+    },
+    /// Of two files of choices one names its stimuli and one only numbers them.
+    #[error("{named} names its stimuli and {numbered} numbers them, so nothing says which are the same; list the keys of the numbers, one a line, in {list}", named = named.display(), numbered = numbered.display(), list = emotome_stimuli::keys::beside(numbered).display())]
+    OneNamed {
+        /// The file with keys.
+        named: PathBuf,
+        /// The file without.
+        numbered: PathBuf,
     },
     /// Two files that must name the same stimuli do not.
     #[error(
@@ -166,6 +223,7 @@ impl WorkflowError {
                 | Self::Init(InitError::Interrupted { .. })
                 | Self::Fetch(FetchError::Interrupted { .. })
                 | Self::Journal(JournalError::Interrupted)
+                | Self::Paused { .. }
                 | Self::Stopped
         )
     }

@@ -1,18 +1,14 @@
 //! How well an embedding predicts choices.
 
 use crate::WorkflowError;
-use crate::choices::{self, ChoiceFile, format_of};
+use crate::choices::{self, ChoiceFile, is_numbered};
 use emotome_embedding::EmbeddingError;
 use emotome_embedding::evaluate::accuracy::{self, Accuracy};
 use emotome_embedding::evaluate::score::Scoring;
 use emotome_embedding::evaluate::two_way::Resampling;
 use emotome_embedding::files::{EmbeddingFile, read_embedding};
-use emotome_stimuli::StimulusSet;
 use emotome_stimuli::run::Run;
 use emotome_triplets::ChoiceSet;
-use emotome_triplets::formats::{
-    Format, FormatError, ItemTokens, ReadOptions, RowError, Stimuli, TableColumns,
-};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -76,72 +72,20 @@ pub(crate) fn choices_on(
 ) -> Result<ChoiceSet, WorkflowError> {
     let n = embedding.embedding.n_stimuli();
     let named = embedding.stimuli.as_ref().filter(|set| !is_numbered(set));
-    let format = file.format.map_or_else(|| format_of(&file.path), Ok)?;
-    if let (Some(set), Format::Table) = (named, format) {
-        return by_row_or_key(&file.path, (path, set), run);
-    }
     let counted = ChoiceFile {
-        n_stimuli: Some(n),
+        n_stimuli: file.n_stimuli.or_else(|| named.is_none().then_some(n)),
         ..file.clone()
     };
-    let imported = choices::read(&counted, named, run)?;
-    // Nothing can be joined to rows without names, but their number can be checked.
-    match imported.stimuli {
-        Some(set) if set.len() != n => Err(EmbeddingError::StimulusCount {
+    let imported = choices::read(&counted, named.map(|set| (path, set)), run)?;
+    let choices = imported.table.choices;
+    if choices.n_stimuli() == n {
+        Ok(choices)
+    } else {
+        // Nothing can be joined to rows without names, but their number can be checked.
+        Err(EmbeddingError::StimulusCount {
             embedding: n,
-            choices: set.len(),
+            choices: choices.n_stimuli(),
         }
-        .into()),
-        _ => Ok(imported.table.choices),
-    }
-}
-
-/// Whether keys are the numbers of their rows, as files without names are written.
-fn is_numbered(set: &StimulusSet) -> bool {
-    (0..set.len())
-        .zip(set.keys())
-        .all(|(row, key)| key.as_str() == row.to_string())
-}
-
-/// A table does not say whether it names stimuli by row or by key: the reading that makes sense of
-/// every row is right, and two that do must agree.
-fn by_row_or_key(
-    choices: &Path,
-    (embedding, set): (&Path, &StimulusSet),
-    run: Run<'_>,
-) -> Result<ChoiceSet, WorkflowError> {
-    let read = |tokens| {
-        let options = ReadOptions {
-            columns: TableColumns {
-                tokens,
-                ..TableColumns::default()
-            },
-            ..ReadOptions::new(Stimuli::Set(set))
-        };
-        let imported = Format::Table.read(choices, &options, run)?;
-        Ok::<_, FormatError>(imported.table.choices)
-    };
-    let by_row = read(ItemTokens::Ids);
-    let numeric = set
-        .keys()
-        .iter()
-        .any(|key| key.as_str().parse::<i64>().is_ok());
-    if by_row.is_ok() && !numeric {
-        return Ok(by_row?);
-    }
-    match (by_row, read(ItemTokens::Keys)) {
-        (Ok(rows), Ok(keys)) if rows != keys => Err(WorkflowError::RowsOrKeys {
-            choices: choices.into(),
-            embedding: embedding.into(),
-        }),
-        (Ok(found), _) | (Err(_), Ok(found)) => Ok(found),
-        (
-            Err(FormatError::Row {
-                source: RowError::NotAnInteger { .. },
-                ..
-            }),
-            Err(error),
-        )
-        | (Err(error), Err(_)) => Err(error.into()),
+        .into())
     }
 }

@@ -2,18 +2,16 @@
 
 use crate::WorkflowError;
 use crate::choices::{self, ChoiceFile, format_of};
+use crate::write::{Output, losses, refuse_existing_choices};
 use emotome_stimuli::StimulusSet;
-use emotome_stimuli::output::{OutputError, Overwrite};
+use emotome_stimuli::output::Overwrite;
 use emotome_stimuli::provenance::Provenance;
 use emotome_stimuli::run::Run;
-use emotome_triplets::formats::{
-    ChoiceTable, Extras, Format, FormatError, ItemTokens, Labels, PresentedOrder, TableColumns,
-    WriteOptions,
-};
+use emotome_triplets::formats::{ChoiceTable, Extras, Format, FormatError, Labels, PresentedOrder};
 use emotome_triplets::journal::{AgentId, Journal};
 use emotome_triplets::{ChoiceSet, Split};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Where choices come from.
 #[derive(Debug, Clone)]
@@ -42,6 +40,8 @@ pub struct ExportRequest {
     pub to: Option<Format>,
     /// Whether a table names stimuli by key.
     pub keys: bool,
+    /// Whether the choice probabilities that a journal has are written beside the choices.
+    pub probabilities: bool,
     /// Whether the file may be replaced.
     pub overwrite: Overwrite,
     /// The command, for the provenance.
@@ -65,59 +65,10 @@ pub struct ExportSummary {
     pub lost: Vec<&'static str>,
     /// The file.
     pub out: PathBuf,
-}
-
-/// What a format cannot hold of these choices.
-#[must_use]
-pub fn losses(table: &ChoiceTable, to: Format) -> Vec<&'static str> {
-    let order = table.presented_order == PresentedOrder::Known && !to.keeps_order();
-    let extras = table.extras != Extras::default() && !to.keeps_extras();
-    let order = order.then_some("the presented order");
-    order
-        .into_iter()
-        .chain(extras.then_some("trial numbers, agents, raters, times, replicates and splits"))
-        .collect()
-}
-
-pub(crate) fn write_choices(
-    out: &Path,
-    to: Format,
-    table: &ChoiceTable,
-    stimuli: Option<&StimulusSet>,
-    by_key: bool,
-    overwrite: Overwrite,
-) -> Result<(), WorkflowError> {
-    let tokens = if by_key {
-        ItemTokens::Keys
-    } else {
-        ItemTokens::Ids
-    };
-    let columns = TableColumns {
-        tokens,
-        ..TableColumns::default()
-    };
-    to.write(
-        out,
-        table,
-        &WriteOptions {
-            stimuli,
-            columns,
-            overwrite,
-            ..WriteOptions::default()
-        },
-    )?;
-    Ok(())
-}
-
-/// Refuses before any work what would be refused after it.
-pub(crate) fn refuse_existing(
-    overwrite: Overwrite,
-    files: impl IntoIterator<Item = PathBuf>,
-) -> Result<(), OutputError> {
-    match files.into_iter().find(|path| path.exists()) {
-        Some(path) if overwrite == Overwrite::Refuse => Err(OutputError::Exists { path }),
-        _ => Ok(()),
-    }
+    /// The keys of its stimuli, if these have keys and the file holds numbers.
+    pub stimuli: Option<PathBuf>,
+    /// The probabilities that the stimulus of each column is odd, a row for each choice.
+    pub probabilities: Option<PathBuf>,
 }
 
 /// Writes choices of a file or of a journal into another format, with provenance.
@@ -127,20 +78,26 @@ pub(crate) fn refuse_existing(
 /// open whose choices are meant.
 pub fn export(request: &ExportRequest, run: Run<'_>) -> Result<ExportSummary, WorkflowError> {
     let to = request.to.map_or_else(|| format_of(&request.out), Ok)?;
-    refuse_existing(
-        request.overwrite,
-        [request.out.clone(), request.out.with_extension("json")],
-    )?;
-    let (input, table, stimuli, inferred, agent) = match &request.from {
+    refuse_existing_choices(&request.out, request.overwrite)?;
+    let source = match &request.from {
         ExportFrom::File(file) => {
+            if request.probabilities {
+                return Err(WorkflowError::NoProbabilities {
+                    path: file.path.clone(),
+                });
+            }
             let imported = choices::read(file, None, run)?;
-            (
-                &file.path,
-                imported.table,
-                imported.stimuli,
-                imported.n_inferred,
-                None,
-            )
+            Source {
+                inputs: [Some(file.path.clone()), file.keys()?]
+                    .into_iter()
+                    .flatten()
+                    .collect(),
+                table: imported.table,
+                stimuli: imported.stimuli,
+                n_inferred: imported.n_inferred,
+                agent: None,
+                probabilities: None,
+            }
         }
         ExportFrom::Journal {
             path,
@@ -149,37 +106,61 @@ pub fn export(request: &ExportRequest, run: Run<'_>) -> Result<ExportSummary, Wo
         } => {
             let journal = Journal::open(path)?;
             let (id, name) = one_agent(&journal, agent.as_deref())?;
-            let table = table_of(&journal, id, &name, splits, run)?;
-            (path, table, Some(journal.stimuli()?), false, Some(name))
+            let (table, probabilities) = table_of(&journal, id, &name, splits, run)?;
+            if request.probabilities && probabilities.is_none() {
+                return Err(WorkflowError::NoProbabilities { path: path.clone() });
+            }
+            Source {
+                inputs: vec![path.clone()],
+                table,
+                stimuli: Some(journal.stimuli()?),
+                n_inferred: false,
+                agent: Some(name),
+                probabilities: probabilities.filter(|_| request.probabilities),
+            }
         }
     };
-    if table.choices.is_empty() {
+    if source.table.choices.is_empty() {
         return Err(FormatError::Empty {
-            path: input.clone(),
+            path: source.inputs[0].clone(),
         }
         .into());
     }
-    write_choices(
-        &request.out,
+    let output = Output {
+        out: &request.out,
         to,
-        &table,
-        stimuli.as_ref(),
-        request.keys,
-        request.overwrite,
-    )?;
+        stimuli: source.stimuli.as_ref(),
+        by_key: request.keys,
+        overwrite: request.overwrite,
+    };
+    let beside = output.write(&source.table, source.probabilities.as_deref())?;
     let summary = ExportSummary {
-        n: table.choices.len(),
-        n_items: table.choices.n_stimuli(),
-        n_items_inferred: inferred,
+        n: source.table.choices.len(),
+        n_items: source.table.choices.n_stimuli(),
+        n_items_inferred: source.n_inferred,
         format: to.name(),
-        agent,
-        lost: losses(&table, to),
+        agent: source.agent,
+        lost: losses(&source.table, to),
         out: request.out.clone(),
+        stimuli: beside.stimuli,
+        probabilities: beside.probabilities,
     };
     let mut provenance = Provenance::new(request.command.clone(), None, serde_json::json!(summary));
-    provenance.add_input(input)?;
-    provenance.write_beside(&request.out, request.overwrite)?;
+    for input in &source.inputs {
+        provenance.add_input(input)?;
+    }
+    output.provenance(&provenance)?;
     Ok(summary)
+}
+
+/// What is exported.
+struct Source {
+    inputs: Vec<PathBuf>,
+    table: ChoiceTable,
+    stimuli: Option<StimulusSet>,
+    n_inferred: bool,
+    agent: Option<String>,
+    probabilities: Option<Vec<[f32; 3]>>,
 }
 
 /// The agent of a name, or the only one there is.
@@ -205,9 +186,10 @@ fn table_of(
     name: &str,
     splits: &[Split],
     run: Run<'_>,
-) -> Result<ChoiceTable, WorkflowError> {
+) -> Result<(ChoiceTable, Option<Vec<[f32; 3]>>), WorkflowError> {
     let (mut choices, mut numbers, mut replicates, mut kept) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut probabilities = Some(Vec::new());
     let mut read = 0_u64;
     run.progress.begin(
         "reading the journal",
@@ -227,6 +209,11 @@ fn table_of(
             numbers.push(stored.trial.number);
             replicates.push(stored.trial.replicate);
             kept.push(split);
+            match (&mut probabilities, stored.probabilities) {
+                (Some(kept), Some(p)) => kept.push(p),
+                // One choice without them, and there are none for all.
+                _ => probabilities = None,
+            }
         }
         Ok(())
     })?;
@@ -235,7 +222,7 @@ fn table_of(
         names: vec![name.to_owned()],
         codes: vec![0; choices.len()],
     };
-    Ok(ChoiceTable {
+    let table = ChoiceTable {
         choices: ChoiceSet::new(journal.design().n_stimuli(), choices)?,
         presented_order: PresentedOrder::Known,
         extras: Extras {
@@ -245,5 +232,6 @@ fn table_of(
             split: Some(kept),
             ..Extras::default()
         },
-    })
+    };
+    Ok((table, probabilities))
 }

@@ -1,15 +1,14 @@
 //! From a file of unknown convention to choices that can be trusted.
 
 use crate::WorkflowError;
-use crate::choices::format_of;
-use crate::export::{losses, refuse_existing, write_choices};
-use crate::study::read_stimuli;
+use crate::choices::{all_words, format_of, not_a_number};
+use crate::write::{Beside, Output, losses, refuse_existing, refuse_existing_choices};
 use emotome_embedding::EmbeddingError;
 use emotome_embedding::files::{EmbeddingFile, read_embedding};
 use emotome_stimuli::output::{self, Overwrite};
 use emotome_stimuli::provenance::Provenance;
 use emotome_stimuli::run::Run;
-use emotome_stimuli::{StimulusId, StimulusSet};
+use emotome_stimuli::{StimulusId, StimulusSet, keys};
 use emotome_triplets::convention::{Base, Convention, Detection, OddColumn, Reference};
 use emotome_triplets::formats::{
     self, Format, ItemTokens, LeftOut, OddBy, PresentedOrder, ReadOptions, Stimuli, TableColumns,
@@ -58,8 +57,8 @@ pub struct ImportRequest {
     pub reference: Option<PathBuf>,
     /// Whether rows that cannot be read are left out and listed.
     pub leave_out_bad_rows: bool,
-    /// The file of choices; its extension names the format.
-    pub out: PathBuf,
+    /// The file of choices; its extension names the format. Without one nothing is written.
+    pub out: Option<PathBuf>,
     /// Whether it may be replaced.
     pub overwrite: Overwrite,
     /// The command, for the provenance.
@@ -81,6 +80,8 @@ pub struct ImportSummary {
     pub format: &'static str,
     /// The convention under which it was read.
     pub convention: Convention,
+    /// Whether a table was read by key: stated, or because it has no numbers.
+    pub keys: bool,
     /// Whether the presented order is known.
     pub presented_order_known: bool,
     /// Rows that hold a trial.
@@ -103,9 +104,9 @@ pub struct ImportSummary {
     pub warnings: Vec<String>,
     /// What the data say about their convention.
     pub detection: Detection,
-    /// The file of choices.
-    pub out: PathBuf,
-    /// The keys of its stimuli, if the file read had keys and the written one holds ids.
+    /// The file of choices; `null` if none was asked for.
+    pub out: Option<PathBuf>,
+    /// The keys of its stimuli, if these have keys and the file written holds numbers.
     pub stimuli: Option<PathBuf>,
 }
 
@@ -116,21 +117,20 @@ pub struct ImportSummary {
 /// [`WorkflowError::Format`] for files that cannot be read or contradict what is stated of them;
 /// [`WorkflowError`] of reading stimuli and reference, and of writing.
 pub fn import(request: &ImportRequest, run: Run<'_>) -> Result<ImportSummary, WorkflowError> {
-    let out = &request.out;
     let format = request
         .format
         .map_or_else(|| format_of(&request.file), Ok)?;
-    let to = format_of(out)?;
-    let left_out_file = out.with_extension("left_out.tsv");
-    let files = [
-        out.clone(),
-        out.with_extension("json"),
-        left_out_file.clone(),
-        keys_file(out),
-    ];
-    refuse_existing(request.overwrite, files)?;
+    let to = request.out.as_deref().map(format_of).transpose()?;
+    let left_out_file = request
+        .out
+        .as_ref()
+        .map(|out| out.with_extension("left_out.tsv"));
+    if let Some(out) = &request.out {
+        refuse_existing_choices(out, request.overwrite)?;
+        refuse_existing(request.overwrite, left_out_file.clone())?;
+    }
     let listed = match &request.stimuli {
-        StimuliFrom::List(path) => Some(read_stimuli(path)?),
+        StimuliFrom::List(path) => Some(keys::read(path)?),
         _ => None,
     };
     let reference = request.reference.as_ref().map(read_embedding).transpose()?;
@@ -166,25 +166,46 @@ pub fn import(request: &ImportRequest, run: Run<'_>) -> Result<ImportSummary, Wo
     } else {
         Reference::Itself
     };
-    let (imported, detection) = formats::import(&request.file, format, &options, asked, run)?;
-    let keys = listed.as_ref().or(imported.stimuli.as_ref());
-    let by_key = to == Format::Table && imported.stimuli.is_some();
-    let lost = losses(&imported.table, to);
+    let read = |tokens| {
+        let mut options = options.clone();
+        options.columns.tokens = tokens;
+        formats::import(&request.file, format, &options, asked, run)
+    };
+    let stated = read(options.columns.tokens);
+    let no_numbers = match &stated {
+        Ok((imported, _)) => imported.table.choices.is_empty(),
+        Err(error) => not_a_number(error),
+    };
+    let by_key = (format == Format::Table && !request.keys && no_numbers)
+        .then(|| read(ItemTokens::Keys).ok())
+        .flatten()
+        .filter(|(imported, _)| {
+            let set = imported.stimuli.as_ref().or(listed.as_ref());
+            !imported.table.choices.is_empty() && set.is_some_and(all_words)
+        });
+    let read_by_key = format == Format::Table && (request.keys || by_key.is_some());
+    let (imported, detection) = by_key.map_or(stated, Ok)?;
     if imported.table.choices.is_empty() {
         return Err(formats::FormatError::Empty {
             path: request.file.clone(),
         }
         .into());
     }
-    write_choices(out, to, &imported.table, keys, by_key, request.overwrite)?;
-    let has_left_out = !imported.left_out.is_empty();
-    if has_left_out {
-        write_left_out(&left_out_file, &imported.left_out, request.overwrite)?;
-    }
-    let keys_file = match &imported.stimuli {
-        Some(set) if to != Format::Table => write_keys_beside(out, to, set, request.overwrite)?,
-        _ => None,
+    let output = request.out.as_deref().zip(to).map(|(out, to)| Output {
+        out,
+        to,
+        stimuli: imported.stimuli.as_ref().or(listed.as_ref()),
+        by_key: imported.stimuli.is_some(),
+        overwrite: request.overwrite,
+    });
+    let beside = match &output {
+        Some(output) => output.write(&imported.table, None)?,
+        None => Beside::default(),
     };
+    let left_out_file = left_out_file.filter(|_| !imported.left_out.is_empty());
+    if let Some(path) = &left_out_file {
+        write_left_out(path, &imported.left_out, request.overwrite)?;
+    }
     let summary = ImportSummary {
         n: imported.table.choices.len(),
         n_items: imported.table.choices.n_stimuli(),
@@ -192,6 +213,7 @@ pub fn import(request: &ImportRequest, run: Run<'_>) -> Result<ImportSummary, Wo
         n_items_seen: imported.n_seen,
         format: format.name(),
         convention: imported.convention,
+        keys: read_by_key,
         presented_order_known: imported.table.presented_order == PresentedOrder::Known,
         rows: imported.rows,
         blank_lines: imported.blank_lines,
@@ -203,42 +225,35 @@ pub fn import(request: &ImportRequest, run: Run<'_>) -> Result<ImportSummary, Wo
             .iter()
             .filter(|row| row.reason.is_no_choice())
             .count(),
-        left_out_file: has_left_out.then_some(left_out_file),
-        lost,
+        left_out_file,
+        lost: to.map_or_else(Vec::new, |to| losses(&imported.table, to)),
         warnings: warnings(request, &imported.convention, &detection),
         detection,
-        out: out.clone(),
-        stimuli: keys_file,
+        out: request.out.clone(),
+        stimuli: beside.stimuli,
     };
-    let parameters = serde_json::json!(summary);
-    let mut provenance = Provenance::new(request.command.clone(), None, parameters);
-    provenance.add_input(&request.file)?;
-    if let Some(path) = &request.reference {
-        provenance.add_input(path)?;
+    if let Some(output) = output {
+        let parameters = serde_json::json!(summary);
+        let mut provenance = Provenance::new(request.command.clone(), None, parameters);
+        provenance.add_input(&request.file)?;
+        if let Some(path) = &request.reference {
+            provenance.add_input(path)?;
+        }
+        if let StimuliFrom::List(path) = &request.stimuli
+            && path.is_file()
+        {
+            provenance.add_input(path)?;
+        }
+        output.provenance(&provenance)?;
     }
-    provenance.write_beside(out, request.overwrite)?;
     Ok(summary)
 }
 
-/// Where the keys of choices stand whose format holds ids alone.
-pub(crate) fn keys_file(choices: &Path) -> PathBuf {
-    choices.with_extension("stimuli.txt")
-}
-
-/// Writes keys, one a line, beside choices whose file does not hold them.
-pub(crate) fn write_keys_beside(
-    choices: &Path,
-    format: Format,
-    set: &StimulusSet,
-    overwrite: Overwrite,
-) -> Result<Option<PathBuf>, WorkflowError> {
-    if format == Format::Parquet {
-        return Ok(None);
-    }
-    let path = keys_file(choices);
-    let text: String = set.keys().iter().map(|key| format!("{key}\n")).collect();
-    output::write(&path, overwrite, text.as_bytes())?;
-    Ok(Some(path))
+/// Where choices stand in a study: `STUDY/choices/STEM.parquet`.
+#[must_use]
+pub fn in_study(study: &Path, file: &Path) -> PathBuf {
+    let stem = file.file_stem().unwrap_or_default();
+    study.join("choices").join(stem).with_extension("parquet")
 }
 
 fn warnings(request: &ImportRequest, read_as: &Convention, detection: &Detection) -> Vec<String> {

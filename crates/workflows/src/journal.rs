@@ -4,7 +4,7 @@ use crate::WorkflowError;
 use emotome_stimuli::run::Run;
 use emotome_triplets::Outcome;
 use emotome_triplets::design::DesignParams;
-use emotome_triplets::journal::{Agent, Journal, Standing, Verification};
+use emotome_triplets::journal::{Agent, Journal, JournalWriter, Merged, Standing, Verification};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -73,7 +73,10 @@ impl From<&Standing> for Outcomes {
 /// # Errors
 /// [`WorkflowError::Journal`].
 pub fn show(path: &Path) -> Result<JournalSummary, WorkflowError> {
-    let journal = Journal::open(path)?;
+    contents(&Journal::open(path)?)
+}
+
+fn contents(journal: &Journal) -> Result<JournalSummary, WorkflowError> {
     let agents = journal.agents()?.into_iter().map(|(id, agent)| {
         Ok(AgentSummary {
             agent,
@@ -81,10 +84,64 @@ pub fn show(path: &Path) -> Result<JournalSummary, WorkflowError> {
         })
     });
     Ok(JournalSummary {
-        journal: path.into(),
+        journal: journal.path().into(),
         design: journal.design().params().clone(),
         trials: journal.design().len(),
         agents: agents.collect::<Result<_, WorkflowError>>()?,
+    })
+}
+
+/// What came of merging shards. Field names are stable.
+#[derive(Debug, Clone, Serialize)]
+pub struct MergeSummary {
+    /// The journal merged into.
+    pub journal: PathBuf,
+    /// Its trials, for each agent.
+    pub trials: u64,
+    /// What each shard gave.
+    pub shards: Vec<Shard>,
+    /// Where the agents stand now.
+    pub agents: Vec<AgentSummary>,
+}
+
+/// What one shard gave. Field names are stable.
+#[derive(Debug, Clone, Serialize)]
+pub struct Shard {
+    /// The journal of the shard.
+    pub journal: PathBuf,
+    /// What was taken over from it.
+    #[serde(flatten)]
+    pub merged: Merged,
+}
+
+/// Merges journals of one design into `into`, which is made if it is not there.
+///
+/// Shards stay as they are. The same merge again takes nothing over twice, so one that was stopped goes on.
+///
+/// # Errors
+/// [`WorkflowError::Journal`]: other designs, stimuli or agents, damaged shards, choices that contradict each
+/// other, a writer elsewhere, a full disk.
+pub fn merge(into: &Path, shards: &[PathBuf], run: Run<'_>) -> Result<MergeSummary, WorkflowError> {
+    let mut journal = match shards.first() {
+        Some(first) if !into.exists() => {
+            let first = Journal::open(first)?;
+            JournalWriter::create(into, first.design(), &first.stimuli()?)?
+        }
+        _ => JournalWriter::open(into)?,
+    };
+    let mut given = Vec::with_capacity(shards.len());
+    for shard in shards {
+        given.push(Shard {
+            journal: shard.clone(),
+            merged: journal.merge(shard, &run)?,
+        });
+    }
+    let JournalSummary { trials, agents, .. } = contents(&journal)?;
+    Ok(MergeSummary {
+        journal: into.into(),
+        trials,
+        shards: given,
+        agents,
     })
 }
 

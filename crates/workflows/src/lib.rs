@@ -18,10 +18,13 @@ pub mod import;
 pub mod journal;
 pub mod memory;
 pub mod plan;
+pub mod publish;
 pub mod report;
+pub mod rule;
 pub mod simulate;
 pub mod story;
 pub mod study;
 pub mod tripletize;
+pub mod write;
 
 pub use error::WorkflowError;

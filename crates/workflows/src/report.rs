@@ -1,13 +1,13 @@
 //! From a user's own choices to a report: what the demo does, on files of any stimuli.
 
 use crate::WorkflowError;
-use crate::analysis::{AgentChoices, AnalysisParams, analyse};
+use crate::analysis::{AgentChoices, AnalysisParams, RatingsModel, analyse};
 use crate::choices::{self, ChoiceFile};
-use crate::demo::{DemoRequest, DemoSummary, count, finish, provenance_rows};
+use crate::publish::{Destination, Published};
 use crate::story::{Frame, Material};
+use emotome_figures::scale::count;
 use emotome_stimuli::StimulusSet;
 use emotome_stimuli::captions::Captions;
-use emotome_stimuli::output;
 use emotome_stimuli::ratings::RatingsTable;
 use emotome_stimuli::run::Run;
 use emotome_triplets::formats::{Imported, PresentedOrder};
@@ -20,7 +20,7 @@ use std::time::Instant;
 #[derive(Debug, Clone)]
 pub struct ReportRequest {
     /// Where results go.
-    pub demo: DemoRequest,
+    pub to: Destination,
     /// The choices; a column of splits marks those for the ceiling and of the full set.
     pub triplets: ChoiceFile,
     /// Repeated triplets in a file of their own.
@@ -44,24 +44,25 @@ pub struct ReportRequest {
 /// # Errors
 /// [`WorkflowError`] of reading, analysing and writing; [`WorkflowError::WhichAgent`] for a file of
 /// several agents none of which is named.
-pub fn report(request: &ReportRequest, run: Run<'_>) -> Result<DemoSummary, WorkflowError> {
+pub fn report(request: &ReportRequest, run: Run<'_>) -> Result<Published, WorkflowError> {
     let start = Instant::now();
+    let to = &request.to;
     request.params.check()?;
     let ratings = request.ratings.as_ref().map(RatingsTable::read);
     let ratings = ratings.transpose()?;
     let captions = request.captions.as_ref().map(Captions::read).transpose()?;
-    output::folder(&request.demo.out, request.demo.overwrite)?;
     let mut imported = choices::read(&request.triplets, None, run)?;
-    let rows = ratings
-        .as_ref()
-        .map(|table| &table.stimuli)
-        .or(captions.as_ref().map(|captions| &captions.stimuli));
+    let rows = match (&ratings, &captions) {
+        (Some(table), _) => request.ratings.as_deref().zip(Some(&table.stimuli)),
+        (None, Some(captions)) => request.captions.as_deref().zip(Some(&captions.stimuli)),
+        (None, None) => None,
+    };
     let by_row = imported.stimuli.is_none() && rows.is_some();
     let stimuli = match (&imported.stimuli, rows) {
         (Some(stimuli), _) => stimuli.clone(),
-        (None, Some(stimuli)) => {
+        (None, Some((path, stimuli))) => {
             // Ids are rows of the table; reading again refuses ids that it does not have.
-            imported = choices::read(&request.triplets, Some(stimuli), run)?;
+            imported = choices::read(&request.triplets, Some((path, stimuli)), run)?;
             stimuli.clone()
         }
         (None, None) => {
@@ -85,12 +86,9 @@ pub fn report(request: &ReportRequest, run: Run<'_>) -> Result<DemoSummary, Work
     let with_file = |split, path: &Option<PathBuf>| -> Result<Option<ChoiceSet>, WorkflowError> {
         let mut choices = marked(Some(split)).into_choices();
         if let Some(path) = path {
-            let file = ChoiceFile {
-                path: path.clone(),
-                format: None,
-                n_stimuli: None,
-            };
-            let more = choices::read(&file, Some(&stimuli), run)?.table.choices;
+            let file = ChoiceFile::new(path.clone());
+            let target = Some((request.triplets.path.as_path(), &stimuli));
+            let more = choices::read(&file, target, run)?.table.choices;
             choices.extend(more.into_choices());
         }
         let choices = ChoiceSet::new(stimuli.len(), choices)?;
@@ -99,28 +97,32 @@ pub fn report(request: &ReportRequest, run: Run<'_>) -> Result<DemoSummary, Work
     let main = marked(None);
     let ceiling = with_file(Split::Ceiling, &request.ceiling)?;
     let full_set = with_file(Split::FullSet, &request.full_set)?;
+    let (material, mut cautions, rated) = material(stimuli, ratings, captions, by_row)?;
     let choices = AgentChoices {
         main: &main,
         ceiling: ceiling.as_ref(),
         full_set: full_set.as_ref(),
         order_known: table.presented_order == PresentedOrder::Known,
+        ratings: &rated,
     };
-    let analysis = analyse(&agent, choices, &request.params, run)?;
-    let (material, mut cautions) = material(stimuli, ratings, captions, by_row);
+    let overwrite = to.begin()?;
+    let checkpoints = to.checkpoints(&agent);
+    let analysis = analyse(&agent, choices, &request.params, Some(&checkpoints), run)
+        .map_err(|error| to.paused(error))?;
     if imported.n_inferred {
         cautions.push(format!(
             "The number of stimuli, {}, was inferred from the file; state it (--n-items) to be sure.",
             material.stimuli.len()
         ));
     }
-    let len = |set: &Option<ChoiceSet>| count(set.as_ref().map_or(0, ChoiceSet::len));
+    let len = |set: &Option<ChoiceSet>| count(set.as_ref().map_or(0, ChoiceSet::len) as u64);
     let frame = Frame {
         title: format!("Odd-one-out choices: {agent}"),
         subtitle: "From odd-one-out choices to an embedding, and how far to trust it".into(),
         setting: vec![format!(
             "{agent} chose the odd one out of three stimuli {} times, among {} stimuli. {} further choices repeat triplets for the noise ceiling, and {} are of a few stimuli judged in full.{}",
-            count(main.len()),
-            count(material.stimuli.len()),
+            count(main.len() as u64),
+            count(material.stimuli.len() as u64),
             len(&ceiling),
             len(&full_set),
             if choices.order_known {
@@ -130,10 +132,12 @@ pub fn report(request: &ReportRequest, run: Run<'_>) -> Result<DemoSummary, Work
             },
         )],
         cautions,
-        provenance: provenance_rows(&request.demo),
+        ..Frame::default()
     };
+    let keys = request.triplets.keys()?.filter(|path| path.is_file());
     let inputs: Vec<PathBuf> = [
         Some(&request.triplets.path),
+        keys.as_ref(),
         request.ceiling.as_ref(),
         request.full_set.as_ref(),
         request.ratings.as_ref(),
@@ -143,13 +147,12 @@ pub fn report(request: &ReportRequest, run: Run<'_>) -> Result<DemoSummary, Work
     .flatten()
     .cloned()
     .collect();
-    finish(
-        &request.demo,
+    to.publish(
         frame,
         &material,
         vec![analysis],
         &inputs,
-        start,
+        (start, overwrite),
     )
 }
 
@@ -184,13 +187,13 @@ fn agent(
     }
 }
 
-/// What is known about the stimuli, and what is not known of some.
+/// What is known about the stimuli, what is not known of some, and the ratings as models.
 fn material(
     stimuli: StimulusSet,
     ratings: Option<RatingsTable>,
     captions: Option<Captions>,
     by_row: bool,
-) -> (Material, Vec<String>) {
+) -> Result<(Material, Vec<String>, Vec<RatingsModel>), WorkflowError> {
     let n = stimuli.len();
     let mut cautions = Vec::new();
     if by_row {
@@ -213,9 +216,22 @@ fn material(
             "{without} of {n} stimuli have no caption and are shown by key."
         ));
     }
-    let (mut scales, mut values, mut raters) = (Vec::new(), Array2::zeros((n, 0)), String::new());
+    let captions = texts
+        .into_iter()
+        .zip(stimuli.keys())
+        .map(|(text, key)| text.unwrap_or_else(|| key.to_string()))
+        .collect();
+    let mut material = Material {
+        captions,
+        scales: Vec::new(),
+        ratings: Array2::zeros((n, 0)),
+        raters: String::new(),
+        showable: vec![true; n],
+        stimuli,
+    };
+    let mut models = Vec::new();
     if let Some(table) = ratings {
-        let aligned = table.align(&stimuli);
+        let aligned = table.align(&material.stimuli);
         if !aligned.unrated.is_empty() || !aligned.unused.is_empty() {
             cautions.push(format!(
                 "{} of {n} stimuli have no ratings, and {} rated stimuli are not among those of the choices.",
@@ -223,22 +239,10 @@ fn material(
                 aligned.unused.len()
             ));
         }
-        raters = format!("the ratings {}", table.name);
-        scales = table.scales.into_iter().map(|(name, _)| name).collect();
-        values = aligned.table.values;
+        models = RatingsModel::of_table(&aligned.table)?;
+        material.raters = format!("the ratings {}", table.name);
+        material.scales = table.scales.into_iter().map(|(name, _)| name).collect();
+        material.ratings = aligned.table.values;
     }
-    let captions = texts
-        .into_iter()
-        .zip(stimuli.keys())
-        .map(|(text, key)| text.unwrap_or_else(|| key.to_string()))
-        .collect();
-    let material = Material {
-        captions,
-        scales,
-        ratings: values,
-        raters,
-        showable: vec![true; n],
-        stimuli,
-    };
-    (material, cautions)
+    Ok((material, cautions, models))
 }

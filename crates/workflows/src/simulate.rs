@@ -1,7 +1,7 @@
 //! A planted embedding and the choices of an agent that has it.
 
 use crate::WorkflowError;
-use crate::export::refuse_existing;
+use crate::write::refuse_existing;
 use emotome_embedding::Embedding;
 use emotome_embedding::evaluate::score::{Scoring, score};
 use emotome_embedding::files::write_embedding;
@@ -9,7 +9,7 @@ use emotome_judges::simulated::{PlantParams, ResponseParams, SimulatedJudge};
 use emotome_judges::tripletize::tripletize as judge_all;
 use emotome_stats::random::Seed;
 use emotome_stimuli::output::{self, Overwrite};
-use emotome_stimuli::provenance::Provenance;
+use emotome_stimuli::provenance::{Provenance, sidecar};
 use emotome_stimuli::run::Run;
 use emotome_triplets::ChoiceSet;
 use emotome_triplets::design::{Balance, DesignParams};
@@ -70,6 +70,7 @@ pub fn simulate(request: &SimulateRequest, run: Run<'_>) -> Result<SimulateSumma
         "embedding.tsv",
         "embedding.json",
         "triplets.npy",
+        "triplets.npy.json",
     ];
     refuse_existing(request.overwrite, files.map(|file| request.out.join(file)))?;
     let weights = request.plant.plant(request.seed)?;
@@ -101,8 +102,9 @@ pub fn simulate(request: &SimulateRequest, run: Run<'_>) -> Result<SimulateSumma
     let parameters = serde_json::json!({
         "plant": request.plant, "response": request.response, "trials": request.trials,
     });
-    Provenance::new(request.command.clone(), Some(request.seed.0), parameters)
-        .write_beside(&embedding, request.overwrite)?;
+    let provenance = Provenance::new(request.command.clone(), Some(request.seed.0), parameters);
+    provenance.write_beside(&embedding, request.overwrite)?;
+    provenance.write(sidecar(&triplets), request.overwrite)?;
     Ok(SimulateSummary {
         n_items: request.plant.n_stimuli,
         dims: request.plant.dims,

@@ -1,14 +1,14 @@
 //! Study folders and public data: what comes before any choice.
 
 use crate::WorkflowError;
-use emotome_stimuli::StimulusSet;
 use emotome_stimuli::captions::Captions;
 use emotome_stimuli::fetch::{Fetched, download, register, source};
 use emotome_stimuli::init::{InitReport, Parts, init as make};
 use emotome_stimuli::output::Overwrite;
 use emotome_stimuli::ratings::RatingsTable;
+use emotome_stimuli::reconciliation::List;
 use emotome_stimuli::run::Run;
-use emotome_stimuli::study::{Manifest, Study};
+use emotome_stimuli::study::Manifest;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,8 @@ pub struct InitRequest {
     pub ratings: Vec<PathBuf>,
     /// A table of captions.
     pub captions: Option<PathBuf>,
+    /// Which of the published lists of the Cowen & Keltner videos the study is of.
+    pub list: Option<List>,
     /// Whether a study there may be replaced.
     pub overwrite: Overwrite,
 }
@@ -38,12 +40,19 @@ pub struct InitSummary {
     pub name: String,
     /// Published tables that the ratings were recognised as.
     pub recognised: Vec<&'static str>,
+    /// The published list by which ratings, captions and stimuli were joined.
+    pub list: Option<String>,
+    /// Labels of captions that the list does not have.
+    pub captions_not_in_list: usize,
     /// Counts.
     #[serde(flatten)]
     pub report: InitReport,
 }
 
 /// Makes a study folder of clips, ratings and captions, joined by key.
+///
+/// The published ratings of Cowen & Keltner, which name files, and the published captions, which number
+/// presentations, are joined by a published list of the videos: the 2,185 files if none is named.
 ///
 /// # Errors
 /// [`WorkflowError`] of reading the parts; nothing is written unless all could be read.
@@ -59,6 +68,28 @@ pub fn init(request: &InitRequest, run: Run<'_>) -> Result<InitSummary, Workflow
         recognised.extend(known);
     }
     parts.captions = request.captions.as_ref().map(Captions::read).transpose()?;
+    // The published ratings name files, the published captions label presentations: a list joins them.
+    let published = !recognised.is_empty();
+    let list = request.list.or(published.then_some(List::Files2185));
+    let mut captions_not_in_list = 0;
+    if let Some(list) = list {
+        if request.list.is_some() || request.clips.is_none() {
+            parts.include = Some(list.stimuli()?);
+        }
+        if list == List::Presented2196 {
+            // Files shown twice are rated once.
+            for table in &mut parts.ratings {
+                *table = list.ratings(table)?;
+            }
+        }
+        if let Some(captions) = parts
+            .captions
+            .as_mut()
+            .filter(|captions| labelled(captions))
+        {
+            (*captions, captions_not_in_list) = list.captions(captions)?;
+        }
+    }
     let name = request
         .name
         .clone()
@@ -69,8 +100,16 @@ pub fn init(request: &InitRequest, run: Run<'_>) -> Result<InitSummary, Workflow
         study: request.study.clone(),
         name,
         recognised,
+        list: list.map(|list| list.to_string()),
+        captions_not_in_list,
         report,
     })
+}
+
+/// Whether captions are of labels, numbers from 1, rather than of files.
+fn labelled(captions: &Captions) -> bool {
+    let mut keys = captions.stimuli.keys().iter();
+    keys.all(|key| key.as_str().parse::<u32>().is_ok())
 }
 
 fn folder_name(folder: &Path) -> String {
@@ -79,26 +118,6 @@ fn folder_name(folder: &Path) -> String {
         || "study".to_owned(),
         |name| name.to_string_lossy().into_owned(),
     )
-}
-
-/// The stimuli that a study folder, or a text with one key a line, lists in order.
-///
-/// # Errors
-/// [`WorkflowError::Study`] and [`WorkflowError::Stimuli`] if they cannot be read,
-/// [`WorkflowError::Key`] for keys that are empty or stand twice.
-pub fn read_stimuli(path: &Path) -> Result<StimulusSet, WorkflowError> {
-    if path.is_dir() {
-        return Ok(Study::open(path)?.stimuli);
-    }
-    let text = std::fs::read_to_string(path).map_err(|source| WorkflowError::Stimuli {
-        path: path.into(),
-        source,
-    })?;
-    let keys = text
-        .lines()
-        .map(str::trim_end)
-        .filter(|line| !line.is_empty());
-    Ok(StimulusSet::from_labels(keys)?)
 }
 
 /// Which public data to get, and how.

@@ -1,12 +1,14 @@
 //! From a table of features to choices.
 
 use crate::WorkflowError;
-use crate::export::refuse_existing;
-use crate::import::{keys_file, write_keys_beside};
+use crate::choices::format_of;
+use crate::rule::Rule;
+use crate::write::{Output, refuse_existing_choices};
+use emotome_judges::calibrate::Calibration;
 use emotome_judges::collect::Collected;
 use emotome_judges::similarity::SimilarityParams;
-use emotome_judges::tripletize::tripletize as judge_all;
-use emotome_judges::{ChoiceRule, FeatureJudge, Similarities};
+use emotome_judges::tripletize::{tripletize as judge_all, tripletize_soft};
+use emotome_judges::{FeatureJudge, Similarities};
 use emotome_stats::random::Seed;
 use emotome_stimuli::array::{LabelledMatrix, read_matrix};
 use emotome_stimuli::output::Overwrite;
@@ -14,7 +16,6 @@ use emotome_stimuli::provenance::Provenance;
 use emotome_stimuli::run::Run;
 use emotome_triplets::ChoiceSet;
 use emotome_triplets::design::{Balance, DesignParams};
-use emotome_triplets::formats::WriteOptions;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -26,7 +27,9 @@ pub struct TripletizeRequest {
     /// How similar two rows are.
     pub similarity: SimilarityParams,
     /// How similarities become choices.
-    pub rule: ChoiceRule,
+    pub rule: Rule,
+    /// Whether the probabilities from which choices were drawn are written beside them.
+    pub probabilities: bool,
     /// The number of choices.
     pub trials: u64,
     /// Seed of the design and of random choices.
@@ -48,12 +51,16 @@ pub struct TripletizeSummary {
     pub n: usize,
     /// Ties, and trials without a choice.
     pub counts: Collected,
+    /// How the temperature was found, if it was not stated.
+    pub calibration: Option<Calibration>,
     /// What is doubtful about the similarities.
     pub warnings: Vec<String>,
     /// The file.
     pub out: PathBuf,
     /// The keys of its stimuli, if the table has keys and the file holds ids.
     pub stimuli: Option<PathBuf>,
+    /// The probabilities that the stimulus of each column is odd, if asked for.
+    pub probabilities: Option<PathBuf>,
 }
 
 /// Judges distinct random triplets of the stimuli of a table and writes the choices, with provenance.
@@ -66,15 +73,8 @@ pub fn tripletize(
     request: &TripletizeRequest,
     run: Run<'_>,
 ) -> Result<TripletizeSummary, WorkflowError> {
-    let format = crate::choices::format_of(&request.out)?;
-    refuse_existing(
-        request.overwrite,
-        [
-            request.out.clone(),
-            request.out.with_extension("json"),
-            keys_file(&request.out),
-        ],
-    )?;
+    let to = format_of(&request.out)?;
+    refuse_existing_choices(&request.out, request.overwrite)?;
     let LabelledMatrix { values, rows, .. } = read_matrix(&request.features)?;
     let n_items = values.nrows();
     let similarities = Similarities::new(values.view(), request.similarity)?;
@@ -83,7 +83,8 @@ pub fn tripletize(
         .iter()
         .map(ToString::to_string)
         .collect();
-    let judge = FeatureJudge::new(similarities, request.rule, request.seed)?;
+    let (rule, calibration) = request.rule.find(&similarities, request.seed)?;
+    let judge = FeatureJudge::new(similarities, rule, request.seed)?;
     let design = DesignParams {
         trials: request.trials,
         balance: Balance::None,
@@ -91,39 +92,45 @@ pub fn tripletize(
     }
     .check()?;
     run.progress.begin("judging", Some(design.len()));
-    let made = judge_all(&judge, |t| design.trial(t), 0..design.len(), run)?;
+    let (trial, numbers) = (|t| design.trial(t), 0..design.len());
+    let made = if request.probabilities {
+        tripletize_soft(&judge, trial, numbers, run)?
+    } else {
+        judge_all(&judge, trial, numbers, run)?
+    };
     run.progress.end();
     if made.counts.interrupted {
         return Err(WorkflowError::Stopped);
     }
     let n = made.choices.len();
     let table = ChoiceSet::new(n_items, made.choices)?.into();
-    let options = WriteOptions {
+    let output = Output {
+        out: &request.out,
+        to,
         stimuli: rows.as_ref(),
+        by_key: false,
         overwrite: request.overwrite,
-        ..WriteOptions::default()
     };
-    format.write(&request.out, &table, &options)?;
-    let stimuli = match &rows {
-        Some(set) => write_keys_beside(&request.out, format, set, request.overwrite)?,
-        None => None,
-    };
+    let beside = output.write(&table, made.probabilities.as_deref())?;
     let parameters = serde_json::json!({
         "similarity": request.similarity,
-        "rule": request.rule,
+        "rule": rule,
+        "calibration": calibration,
         "trials": request.trials,
         "n_items": n_items,
         "counts": made.counts,
     });
     let mut provenance = Provenance::new(request.command.clone(), Some(request.seed.0), parameters);
     provenance.add_input(&request.features)?;
-    provenance.write_beside(&request.out, request.overwrite)?;
+    output.provenance(&provenance)?;
     Ok(TripletizeSummary {
         n_items,
         n,
         counts: made.counts,
+        calibration,
         warnings,
         out: request.out.clone(),
-        stimuli,
+        stimuli: beside.stimuli,
+        probabilities: beside.probabilities,
     })
 }

@@ -2,7 +2,9 @@
 
 use super::journal::outcomes;
 use crate::failure::Failure;
-use crate::flags::{DesignFlags, SeedFlag, SimilarityFlags, parse_numbers};
+use crate::flags::{
+    DesignFlags, SeedFlag, SimilarityFlags, calibration, parse_numbers, refuse_idle,
+};
 use crate::show::{count, rows};
 use crate::terminal::Session;
 use clap::{Args, ValueEnum};
@@ -75,7 +77,7 @@ pub(crate) struct Collect {
     #[arg(long, value_enum)]
     scales: Option<ScalesName>,
     /// Ratings: redraw each from so many raters, as noisy as the published ones.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with_all = ["match_agreement", "match_accuracy", "match_entropy"])]
     raters: Option<u32>,
     /// Ratings: standard deviation between raters, for mean ratings.
     #[arg(long, value_name = "X", requires = "raters")]
@@ -86,26 +88,26 @@ pub(crate) struct Collect {
     /// Simulated: number of stimuli.
     #[arg(long, value_name = "N", required_if_eq("judge", "simulated"))]
     items: Option<usize>,
-    /// Simulated: dimensions of the planted embedding.
-    #[arg(long, value_name = "D", default_value_t = 8)]
-    dims: usize,
-    /// Simulated: share of weights that are not zero.
-    #[arg(long, value_name = "P", default_value_t = 0.25)]
-    density: f64,
-    /// Simulated: mean of a weight that is not zero.
-    #[arg(long, value_name = "X", default_value_t = 1.5)]
-    scale: f64,
-    /// Simulated: share of trials answered by guessing.
-    #[arg(long, value_name = "P", default_value_t = 0.0)]
-    lapse: f64,
-    /// Simulated: log-odds added to calling the first, second and third stimulus odd.
-    #[arg(long, value_name = "A,B,C", default_value = "0,0,0", value_parser = parse_numbers::<3>, allow_hyphen_values = true)]
-    position_bias: [f64; 3],
+    /// Simulated: dimensions of the planted embedding. [default: 8]
+    #[arg(long, value_name = "D")]
+    dims: Option<usize>,
+    /// Simulated: share of weights that are not zero. [default: 0.25]
+    #[arg(long, value_name = "P")]
+    density: Option<f64>,
+    /// Simulated: mean of a weight that is not zero. [default: 1.5]
+    #[arg(long, value_name = "X")]
+    scale: Option<f64>,
+    /// Simulated: share of trials answered by guessing. [default: 0]
+    #[arg(long, value_name = "P")]
+    lapse: Option<f64>,
+    /// Simulated: log-odds added to calling the first, second and third stimulus odd. [default: 0,0,0]
+    #[arg(long, value_name = "A,B,C", value_parser = parse_numbers::<3>, allow_hyphen_values = true)]
+    position_bias: Option<[f64; 3]>,
     /// Simulated: what is wrong with the agent.
     #[arg(long, value_enum)]
     fault: Option<FaultName>,
     /// Simulated: share of replies that cannot be parsed, for --fault stale.
-    #[arg(long, value_name = "P", default_value_t = 0.2)]
+    #[arg(long, value_name = "P", default_value_t = 0.2, requires = "fault")]
     stale_rate: f64,
     /// This part of so many of the trials, e.g. 0/4 to 3/4; every part in a journal of its own.
     #[arg(long, value_name = "I/K", value_parser = parse_shard)]
@@ -173,13 +175,13 @@ impl Collect {
                     .ok_or_else(|| Failure::Error("this judge needs --items N".to_owned()))?;
                 AgentSpec::Simulated {
                     plant: PlantParams {
-                        density: self.density,
-                        scale: self.scale,
-                        ..PlantParams::new(items, self.dims)
+                        density: self.density.unwrap_or(0.25),
+                        scale: self.scale.unwrap_or(1.5),
+                        ..PlantParams::new(items, self.dims.unwrap_or(8))
                     },
                     response: ResponseParams {
-                        lapse: self.lapse,
-                        position_bias: self.position_bias,
+                        lapse: self.lapse.unwrap_or(0.0),
+                        position_bias: self.position_bias.unwrap_or([0.0; 3]),
                         ..ResponseParams::default()
                     },
                     fault: match self.fault {
@@ -193,7 +195,43 @@ impl Collect {
         })
     }
 
+    /// Refuses flags of other judges, as far as they differ from what they are by default.
+    fn check(&self) -> Result<(), Failure> {
+        let given = [
+            ("--features", self.features.is_some()),
+            ("--scales", self.scales.is_some()),
+            ("--raters", self.raters.is_some()),
+            ("--items", self.items.is_some()),
+            ("--dims", self.dims.is_some()),
+            ("--density", self.density.is_some()),
+            ("--scale", self.scale.is_some()),
+            ("--lapse", self.lapse.is_some()),
+            ("--position-bias", self.position_bias.is_some()),
+            ("--fault", self.fault.is_some()),
+            (
+                "--midpoint, --centre, --z-score",
+                self.similarity.centring().is_some(),
+            ),
+            (
+                "--temperature, --match-agreement, --match-accuracy, --match-entropy",
+                self.similarity.is_noisy(),
+            ),
+        ];
+        let meaning = |flag: &str| match flag {
+            "--features" => self.judge != JudgeName::Simulated,
+            "--scales" | "--raters" => self.judge == JudgeName::Ratings,
+            _ if flag.starts_with("--midpoint") || flag.starts_with("--temperature") => {
+                self.judge != JudgeName::Simulated
+            }
+            _ => self.judge == JudgeName::Simulated,
+        };
+        let judge = self.judge.to_possible_value();
+        let name = judge.as_ref().map_or("", |value| value.get_name());
+        refuse_idle(&given, meaning, &format!("--judge {name}"))
+    }
+
     pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
+        self.check()?;
         let stem = self
             .features
             .as_ref()
@@ -261,6 +299,11 @@ fn text(s: &CollectSummary) -> String {
             ),
         ),
     ];
+    out.extend(
+        s.calibration
+            .iter()
+            .map(|found| ("calibrated", calibration(found))),
+    );
     for finding in s.diagnostics.iter().flatten() {
         let severity = match finding.severity {
             Severity::Untested => "untested",

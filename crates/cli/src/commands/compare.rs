@@ -33,6 +33,13 @@ pub(crate) struct Compare {
     /// Format of the other choices. [default: as --format]
     #[arg(long, value_name = "NAME", value_parser = parse_format, conflicts_with = "embedding")]
     with_format: Option<Format>,
+    /// What the numbers of the choices stand for: a study folder, or text with a key a line.
+    /// [default: STEM.stimuli.txt beside the choices, if it is there]
+    #[arg(long, value_name = "FILE")]
+    stimuli: Option<PathBuf>,
+    /// What the numbers of the other choices stand for. [default: likewise]
+    #[arg(long, value_name = "FILE", conflicts_with = "embedding")]
+    with_stimuli: Option<PathBuf>,
     /// Similarity is the negative Euclidean distance instead of the dot product.
     #[arg(long, requires = "embedding")]
     euclidean: bool,
@@ -40,10 +47,10 @@ pub(crate) struct Compare {
 
 impl Compare {
     pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
-        let file = |path, format| ChoiceFile {
-            path,
+        let file = |path, format, stimuli| ChoiceFile {
             format,
-            n_stimuli: None,
+            stimuli,
+            ..ChoiceFile::new(path)
         };
         match (self.embedding, self.triplets) {
             (Some(first), triplets) => {
@@ -55,7 +62,7 @@ impl Compare {
                 let request = EmbeddingsRequest {
                     first,
                     second: self.other,
-                    triplets: triplets.map(|path| file(path, self.format)),
+                    triplets: triplets.map(|path| file(path, self.format, self.stimuli)),
                     scoring: Scoring {
                         similarity,
                         ..Scoring::default()
@@ -65,8 +72,10 @@ impl Compare {
                 session.show(&compare_embeddings(&request, session.run())?, of_embeddings)
             }
             (None, Some(triplets)) => {
-                let other = file(self.other, self.with_format.or(self.format));
-                let summary = compare_choices(&file(triplets, self.format), &other, session.run())?;
+                let format = self.with_format.or(self.format);
+                let other = file(self.other, format, self.with_stimuli);
+                let ours = file(triplets, self.format, self.stimuli);
+                let summary = compare_choices(&ours, &other, session.run())?;
                 session.show(&summary, of_choices)
             }
             (None, None) => Err(Failure::Error(

@@ -2,13 +2,15 @@
 
 use super::command_line;
 use crate::failure::Failure;
-use crate::flags::{ForceFlag, SeedFlag};
+use crate::flags::{ForceFlag, ResumeFlag, SeedFlag};
+use crate::show::rows;
 use crate::terminal::Session;
 use clap::{Args, Subcommand};
 use emotome_stimuli::reconciliation::List;
 use emotome_workflows::analysis::AnalysisParams;
-use emotome_workflows::demo::{DemoRequest, demo};
-use emotome_workflows::emotion2025::{Emotion2025Request, emotion2025};
+use emotome_workflows::demo::demo;
+use emotome_workflows::emotion2025::{self, Emotion2025Request, emotion2025};
+use emotome_workflows::publish::{Destination, Published};
 use std::path::PathBuf;
 
 /// Runs the whole behavioural half on stimuli and choices that come with the program.
@@ -17,18 +19,15 @@ use std::path::PathBuf;
 pub(crate) struct Demo {
     #[command(subcommand)]
     on: Option<On>,
-    /// Study folder to make.
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "emotome-demo",
-        global = true
-    )]
-    out: PathBuf,
+    /// Study folder to make. [default: emotome-demo, or emotome-emotion2025]
+    #[arg(long, value_name = "DIR", global = true)]
+    out: Option<PathBuf>,
     #[command(flatten)]
     seed: SeedFlag,
     #[command(flatten)]
     force: ForceFlag,
+    #[command(flatten)]
+    resume: ResumeFlag,
 }
 
 #[derive(Debug, Subcommand)]
@@ -37,9 +36,11 @@ enum On {
     #[command(name = "emotion2025")]
     Emotion2025 {
         /// The ratings of Cowen & Keltner (2017), 34 categories and 14 dimensions.
+        /// [default: data/ck2017/ck2017_ratings48.csv, where `emotome fetch` puts them]
         #[arg(long, value_name = "FILE")]
-        ratings: PathBuf,
+        ratings: Option<PathBuf>,
         /// The public captions of the videos.
+        /// [default: data/mindcaptioning-captions/caption_ck20.csv, if it is there]
         #[arg(long, value_name = "FILE")]
         captions: Option<PathBuf>,
         /// Which videos: 2185, 2181 (without duplicates), or 2180-ID (2181 less one).
@@ -51,6 +52,9 @@ enum On {
         /// Independent fits per agent.
         #[arg(long, value_name = "K", default_value_t = 10)]
         seeds: u16,
+        /// Numbers of dimensions to fit beside the one that validation chooses; the study has 30.
+        #[arg(long, value_name = "D", value_delimiter = ',', default_values_t = [emotion2025::STUDY_DIMS])]
+        impose_dims: Vec<usize>,
         /// Videos whose triplets are all judged.
         #[arg(long, value_name = "K", default_value_t = 66)]
         full_set: u16,
@@ -60,30 +64,37 @@ enum On {
 impl Demo {
     pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
         let seed = self.seed.get();
-        let request = DemoRequest {
-            out: self.out,
+        let folder = match self.on {
+            None => "emotome-demo",
+            Some(On::Emotion2025 { .. }) => "emotome-emotion2025",
+        };
+        let to = Destination {
+            out: self.out.unwrap_or_else(|| folder.into()),
             overwrite: self.force.get(),
+            resume: self.resume.resume,
             seed,
             command: command_line(),
         };
         let summary = match self.on {
-            None => demo(&request, session.run())?,
+            None => demo(&to, session.run())?,
             Some(On::Emotion2025 {
                 ratings,
                 captions,
                 list,
                 trials,
                 seeds,
+                impose_dims,
                 full_set,
             }) => {
                 let request = Emotion2025Request {
-                    demo: request,
+                    to,
                     ratings,
                     captions,
                     list,
                     trials,
                     analysis: AnalysisParams {
                         seeds: seeds.into(),
+                        imposed: impose_dims,
                         ..AnalysisParams::new(seed)
                     },
                     full_set: full_set.into(),
@@ -91,13 +102,27 @@ impl Demo {
                 emotion2025(&request, session.run())?
             }
         };
-        session.show(&summary, |s| {
-            format!(
-                "done in {:.0} s\nstudy   {}\nreport  {} — open it in a browser",
-                s.seconds,
-                s.study.display(),
-                s.report.display()
-            )
-        })
+        session.show(&summary, text)
     }
+}
+
+pub(super) fn text(s: &Published) -> String {
+    let agents = s.analyses.iter().map(|analysis| {
+        let test = &analysis.scores[0].test;
+        let accuracy = format!(
+            "{} dimensions, {:.1} % of held-out choices predicted",
+            analysis.dims,
+            100.0 * test.accuracy
+        );
+        (analysis.agent.as_str(), accuracy)
+    });
+    let done = [("done in", format!("{:.0} s", s.seconds))];
+    let files = [
+        ("study", s.study.display().to_string()),
+        (
+            "report",
+            format!("{} — open it in a browser", s.report.display()),
+        ),
+    ];
+    rows(done.into_iter().chain(agents).chain(files))
 }

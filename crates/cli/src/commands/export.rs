@@ -3,7 +3,7 @@
 use super::command_line;
 use crate::failure::Failure;
 use crate::flags::{ForceFlag, parse_format};
-use crate::show::{count, rows};
+use crate::show::{beside, count, rows, stimuli};
 use crate::terminal::Session;
 use clap::{ArgGroup, Args};
 use emotome_triplets::Split;
@@ -25,6 +25,10 @@ pub(crate) struct Export {
     /// Number of stimuli of that file. [default: inferred from the file, and reported]
     #[arg(long, value_name = "N", requires = "triplets")]
     n_items: Option<usize>,
+    /// What the numbers of that file stand for: a study folder, or text with a key a line.
+    /// [default: STEM.stimuli.txt beside it, if it is there]
+    #[arg(long, value_name = "FILE", requires = "triplets")]
+    stimuli: Option<PathBuf>,
     /// Choices in a journal.
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
@@ -43,6 +47,9 @@ pub(crate) struct Export {
     /// Name stimuli of a table by key instead of by number.
     #[arg(long)]
     keys: bool,
+    /// Write the probabilities of the choices beside them, to be fitted as soft labels.
+    #[arg(long, requires = "journal")]
+    probabilities: bool,
     #[command(flatten)]
     force: ForceFlag,
 }
@@ -63,6 +70,7 @@ impl Export {
                 path,
                 format: self.format,
                 n_stimuli: self.n_items,
+                stimuli: self.stimuli,
             }),
             (None, Some(path)) => ExportFrom::Journal {
                 path,
@@ -80,6 +88,7 @@ impl Export {
             out: self.out,
             to: self.to_format,
             keys: self.keys,
+            probabilities: self.probabilities,
             overwrite: self.force.get(),
             command: command_line(),
         };
@@ -90,18 +99,7 @@ impl Export {
 fn text(s: &ExportSummary) -> String {
     let mut out = vec![
         ("choices", count(s.n as u64)),
-        (
-            "stimuli",
-            format!(
-                "{}{}",
-                count(s.n_items as u64),
-                if s.n_items_inferred {
-                    " (inferred from the file)"
-                } else {
-                    ""
-                }
-            ),
-        ),
+        ("stimuli", stimuli(s.n_items, s.n_items_inferred)),
     ];
     out.extend(s.agent.iter().map(|agent| ("agent", agent.clone())));
     out.extend(s.lost.iter().map(|what| {
@@ -110,6 +108,7 @@ fn text(s: &ExportSummary) -> String {
             format!("{what}; .csv, .tsv and .parquet keep it"),
         )
     }));
+    out.extend(beside(s.stimuli.as_ref(), s.probabilities.as_ref()));
     out.push(("file", format!("{} ({})", s.out.display(), s.format)));
     rows(out)
 }

@@ -2,8 +2,8 @@
 
 use super::command_line;
 use crate::failure::Failure;
-use crate::flags::{ForceFlag, SeedFlag, TripletsFlags};
-use crate::show::{bytes, count, rows};
+use crate::flags::{ForceFlag, SeedFlag, TripletsFlags, refuse_idle};
+use crate::show::{bytes, count, rows, stimuli};
 use crate::terminal::Session;
 use clap::{Args, ValueEnum};
 use emotome_embedding::evaluate::score::Similarity;
@@ -12,7 +12,7 @@ use emotome_embedding::train::select::DEFAULT_LAMBDAS;
 use emotome_embedding::train::spose::{Schedule, SposeParams};
 use emotome_embedding::train::vice::ViceParams;
 use emotome_triplets::split::Shares;
-use emotome_workflows::fit::{FitRequest, FitSummary, HeldOut, Method, fit};
+use emotome_workflows::fit::{FitPlan, FitRequest, FitSummary, HeldOut, Method, dry_run, fit};
 use std::path::PathBuf;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -39,6 +39,10 @@ pub(crate) struct Fit {
     /// Number of stimuli; ids run from 0 to N − 1. [default: inferred from the file, and reported]
     #[arg(long, value_name = "N")]
     n_items: Option<usize>,
+    /// Soft labels: .npy, .txt or .csv, a row for each choice, the probability that the stimulus of the
+    /// first, second and third column of that row is odd.
+    #[arg(long, value_name = "FILE")]
+    targets: Option<PathBuf>,
     /// Model.
     #[arg(long, value_enum, default_value = "spose")]
     method: MethodName,
@@ -76,7 +80,8 @@ pub(crate) struct Fit {
     /// VICE: epochs before the stopping rule.
     #[arg(long, value_name = "N")]
     burn_in: Option<usize>,
-    /// VICE: epochs with the same number of dimensions that end the fit.
+    /// VICE: epochs with the same number of dimensions that end the fit; published SPoSE: epochs over which
+    /// the training loss must fall.
     #[arg(long, value_name = "N")]
     window: Option<usize>,
     /// Share of the choices held out for choosing λ and the epoch, by triplet.
@@ -101,7 +106,7 @@ pub(crate) struct Fit {
     seed: SeedFlag,
     #[command(flatten)]
     force: ForceFlag,
-    /// Print what would be done, and do nothing.
+    /// Read and check everything, print what would be fitted, and fit nothing.
     #[arg(long)]
     dry_run: bool,
 }
@@ -159,7 +164,30 @@ impl Fit {
         }
     }
 
+    /// Refuses flags of other methods.
+    fn check(&self) -> Result<(), Failure> {
+        let vice = matches!(self.method, MethodName::Vice | MethodName::VicePublished);
+        let constant = self.method == MethodName::SposePublished;
+        let given = [
+            ("--lambda", !self.lambda.is_empty()),
+            ("--spike", self.spike.is_some()),
+            ("--slab", self.slab.is_some()),
+            ("--pi", self.pi.is_some()),
+            ("--burn-in", self.burn_in.is_some()),
+            ("--window", self.window.is_some()),
+        ];
+        let meaning = |flag: &str| match flag {
+            "--lambda" => !vice,
+            "--window" => vice || constant,
+            _ => vice,
+        };
+        let method = self.method.to_possible_value();
+        let name = method.as_ref().map_or("", |value| value.get_name());
+        refuse_idle(&given, meaning, &format!("--method {name}"))
+    }
+
     pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
+        self.check()?;
         let held_out = if self.validation.is_some() || self.test.is_some() {
             HeldOut::Files {
                 validation: self.validation.clone(),
@@ -173,6 +201,7 @@ impl Fit {
         };
         let request = FitRequest {
             triplets: self.triplets.file(self.n_items),
+            targets: self.targets.clone(),
             held_out,
             method: self.method(),
             seeds: usize::from(self.seeds),
@@ -183,43 +212,53 @@ impl Fit {
             command: command_line(),
         };
         if self.dry_run {
-            return session.show(&request.method, |method| {
-                format!(
-                    "would fit {} with {method:#?}\nand write to {}",
-                    request.triplets.path.display(),
-                    request.out.display()
-                )
-            });
+            return session.show(&dry_run(&request, session.run())?, planned);
         }
         session.show(&fit(&request, session.run())?, text)
     }
 }
 
+fn planned(p: &FitPlan) -> String {
+    let model = serde_json::to_value(&p.model).unwrap_or_default();
+    let parameters = model
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| {
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            format!("{name} {value}")
+        });
+    rows([
+        ("would fit", parameters.collect::<Vec<_>>().join(", ")),
+        ("seeds", p.seeds.to_string()),
+        ("stimuli", stimuli(p.n_items, p.n_items_inferred)),
+        ("choices", choices(p.trials)),
+        ("to", p.out.display().to_string()),
+    ])
+}
+
+fn choices([train, validation, test]: [usize; 3]) -> String {
+    format!(
+        "{} to fit, {} to validate, {} to test",
+        count(train as u64),
+        count(validation as u64),
+        count(test as u64)
+    )
+}
+
 fn text(s: &FitSummary) -> String {
     let mut out = vec![
-        (
-            "stimuli",
-            format!(
-                "{}{}",
-                s.n_items,
-                if s.n_items_inferred {
-                    " (inferred from the file; state --n-items to be sure)"
-                } else {
-                    ""
-                }
-            ),
-        ),
-        (
-            "choices",
-            format!(
-                "{} to fit, {} to validate, {} to test",
-                count(s.trials[0] as u64),
-                count(s.trials[1] as u64),
-                count(s.trials[2] as u64)
-            ),
-        ),
+        ("stimuli", stimuli(s.n_items, s.n_items_inferred)),
+        ("choices", choices(s.trials)),
         ("dimensions", s.dims.to_string()),
     ];
+    out.extend(
+        s.stimuli
+            .iter()
+            .map(|keys| ("keys", keys.display().to_string())),
+    );
     if let Some(selection) = &s.selection {
         let tried = selection
             .candidates

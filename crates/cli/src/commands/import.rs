@@ -3,12 +3,14 @@
 use super::command_line;
 use crate::failure::Failure;
 use crate::flags::{ForceFlag, parse_format};
-use crate::show::{count, rows};
+use crate::show::{beside, count, rows, stimuli};
 use crate::terminal::Session;
 use clap::Args;
 use emotome_triplets::convention::{Base, OddColumn};
 use emotome_triplets::formats::Format;
-use emotome_workflows::import::{ImportRequest, ImportSummary, StatedOdd, StimuliFrom, import};
+use emotome_workflows::import::{
+    ImportRequest, ImportSummary, StatedOdd, StimuliFrom, import, in_study,
+};
 use std::path::PathBuf;
 
 /// Reads choices of any convention, tests on the data which column is odd, and writes them.
@@ -39,6 +41,9 @@ pub(crate) struct Import {
     /// Stimuli: a study folder, or text with one key a line.
     #[arg(long, value_name = "FILE")]
     stimuli: Option<PathBuf>,
+    /// Study folder: its stimuli, and its folder `choices` for the result.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["stimuli", "n_items"])]
+    study: Option<PathBuf>,
     /// Embedding of these stimuli that tells how well each convention fits.
     #[arg(long, value_name = "EMBEDDING")]
     reference: Option<PathBuf>,
@@ -46,8 +51,12 @@ pub(crate) struct Import {
     #[arg(long)]
     leave_out_bad_rows: bool,
     /// File for the choices: .npy or .txt with the odd one last, .csv, .tsv or .parquet.
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    /// [default: STUDY/choices/STEM.parquet with --study]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["study", "dry_run"])]
+    out: Option<PathBuf>,
+    /// Read and test the file, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     force: ForceFlag,
 }
@@ -79,6 +88,9 @@ fn parse_items(text: &str) -> Result<[String; 3], String> {
 
 impl Import {
     pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
+        let out = self
+            .out
+            .or_else(|| Some(in_study(self.study.as_ref()?, &self.file)));
         let request = ImportRequest {
             file: self.file,
             format: self.format,
@@ -86,14 +98,14 @@ impl Import {
             base: self.base,
             items: self.columns,
             keys: self.keys,
-            stimuli: match (self.stimuli, self.n_items) {
+            stimuli: match (self.stimuli.or(self.study), self.n_items) {
                 (Some(path), _) => StimuliFrom::List(path),
                 (None, Some(n)) => StimuliFrom::Count(n),
                 (None, None) => StimuliFrom::Infer,
             },
             reference: self.reference,
             leave_out_bad_rows: self.leave_out_bad_rows,
-            out: self.out,
+            out: out.filter(|_| !self.dry_run),
             overwrite: self.force.get(),
             command: command_line(),
         };
@@ -114,17 +126,20 @@ fn text(s: &ImportSummary) -> String {
         (
             "stimuli",
             format!(
-                "{}{}, {} of them shown",
-                count(s.n_items as u64),
-                if s.n_items_inferred {
-                    " (inferred from the file; state --n-items to be sure)"
-                } else {
-                    ""
-                },
+                "{}, {} of them shown",
+                stimuli(s.n_items, s.n_items_inferred),
                 count(s.n_items_seen as u64)
             ),
         ),
-        ("read as", format!("{}, {}", s.format, s.convention)),
+        (
+            "read as",
+            format!(
+                "{}, {}{}",
+                s.format,
+                s.convention,
+                if s.keys { ", stimuli by key" } else { "" }
+            ),
+        ),
     ];
     for (k, score) in s.detection.scores.iter().enumerate() {
         let ci = score.accuracy_ci95;
@@ -152,14 +167,15 @@ fn text(s: &ImportSummary) -> String {
             "the file does not say in which order stimuli were shown".to_owned(),
         ));
     }
-    if let Some(path) = &s.left_out_file {
+    if s.left_out > 0 {
+        let list = s.left_out_file.as_ref();
         out.push((
             "left out",
             format!(
-                "{} rows, {} of them without a choice: {}",
+                "{} rows, {} of them without a choice{}",
                 count(s.left_out as u64),
                 count(s.without_choice as u64),
-                path.display()
+                list.map_or_else(String::new, |path| format!(": {}", path.display()))
             ),
         ));
     }
@@ -175,11 +191,13 @@ fn text(s: &ImportSummary) -> String {
             format!("{what}; .csv, .tsv and .parquet keep it"),
         )
     }));
-    out.extend(
-        s.stimuli
-            .iter()
-            .map(|path| ("keys", path.display().to_string())),
-    );
-    out.push(("file", s.out.display().to_string()));
+    out.extend(beside(s.stimuli.as_ref(), None));
+    out.push((
+        "file",
+        s.out.as_ref().map_or_else(
+            || "none: a dry run".to_owned(),
+            |out| out.display().to_string(),
+        ),
+    ));
     rows(out)
 }

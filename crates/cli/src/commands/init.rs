@@ -5,6 +5,7 @@ use crate::flags::ForceFlag;
 use crate::show::{count, rows};
 use crate::terminal::Session;
 use clap::Args;
+use emotome_stimuli::reconciliation::List;
 use emotome_workflows::study::{InitRequest, InitSummary, init};
 use std::path::PathBuf;
 
@@ -26,6 +27,10 @@ pub(crate) struct Init {
     /// Captions: .csv or .tsv with a column of keys and one called caption or description.
     #[arg(long, value_name = "FILE")]
     captions: Option<PathBuf>,
+    /// Published list of the Cowen & Keltner videos that joins ratings and captions, and is the study:
+    /// 2196, 2185, 2181, or 2180-ID. [default: 2185 where these ratings are recognised]
+    #[arg(long)]
+    list: Option<List>,
     #[command(flatten)]
     force: ForceFlag,
 }
@@ -38,6 +43,7 @@ impl Init {
             clips: self.clips,
             ratings: self.ratings,
             captions: self.captions,
+            list: self.list,
             overwrite: self.force.get(),
         };
         session.show(&init(&request, session.run())?, text)
@@ -65,6 +71,20 @@ fn text(s: &InitSummary) -> String {
             .iter()
             .map(|name| ("recognised", format!("the ratings of {name}"))),
     );
+    out.extend(
+        s.list
+            .iter()
+            .map(|list| ("list", format!("the published {list} videos"))),
+    );
+    if s.captions_not_in_list > 0 {
+        out.push((
+            "left out",
+            format!(
+                "{} labels of the captions, which the list does not have",
+                count(s.captions_not_in_list as u64)
+            ),
+        ));
+    }
     if r.other_files > 0 {
         out.push((
             "other files",

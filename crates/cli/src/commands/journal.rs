@@ -4,10 +4,12 @@ use crate::failure::Failure;
 use crate::show::{count, rows};
 use crate::terminal::Session;
 use clap::{Args, Subcommand};
-use emotome_workflows::journal::{JournalSummary, Outcomes, VerifySummary, show, verify};
+use emotome_workflows::journal::{
+    AgentSummary, JournalSummary, MergeSummary, Outcomes, VerifySummary, merge, show, verify,
+};
 use std::path::PathBuf;
 
-/// Looks into a journal, also while it is being written.
+/// Looks into journals, also while they are being written, and merges those of shards.
 #[derive(Debug, Args)]
 pub(crate) struct JournalCommand {
     #[command(subcommand)]
@@ -22,6 +24,15 @@ enum Action {
         #[arg(value_name = "FILE")]
         journal: PathBuf,
     },
+    /// Bring the shards of one design together.
+    Merge {
+        /// Journals of shards; they stay as they are.
+        #[arg(value_name = "SHARD", required = true)]
+        shards: Vec<PathBuf>,
+        /// Journal to merge into; made if it is not there.
+        #[arg(long, value_name = "FILE")]
+        into: PathBuf,
+    },
     /// Check every row against the design, the sums beside it, and its checksum; status 1 if anything is wrong.
     Verify {
         /// The journal.
@@ -34,6 +45,9 @@ impl JournalCommand {
     pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
         match self.action {
             Action::Show { journal } => session.show(&show(&journal)?, contents),
+            Action::Merge { shards, into } => {
+                session.show(&merge(&into, &shards, session.run())?, merged)
+            }
             Action::Verify { journal } => {
                 let summary = verify(&journal, session.run())?;
                 session.show(&summary, verdict)?;
@@ -56,18 +70,38 @@ fn contents(s: &JournalSummary) -> String {
             format!("{} of the design, for each agent", count(s.trials)),
         ),
     ];
-    for agent in &s.agents {
+    out.extend(s.agents.iter().map(agent));
+    rows(out)
+}
+
+fn merged(s: &MergeSummary) -> String {
+    let mut out = vec![("journal", s.journal.display().to_string())];
+    for shard in &s.shards {
+        let m = &shard.merged;
         out.push((
-            "agent",
+            "merged",
             format!(
-                "{} ({}): {}",
-                agent.agent.name,
-                agent.agent.model,
-                outcomes(&agent.outcomes)
+                "{}: {} choices and {} attempts without one; {} and {} were there already",
+                shard.journal.display(),
+                count(m.choices),
+                count(m.attempts),
+                count(m.already_there),
+                count(m.attempts_already_there)
             ),
         ));
     }
+    out.extend(s.agents.iter().map(agent));
     rows(out)
+}
+
+fn agent(s: &AgentSummary) -> (&'static str, String) {
+    let text = format!(
+        "{} ({}): {}",
+        s.agent.name,
+        s.agent.model,
+        outcomes(&s.outcomes)
+    );
+    ("agent", text)
 }
 
 /// Counts of outcomes in words; what did not happen is not named.

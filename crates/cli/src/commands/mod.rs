@@ -38,7 +38,7 @@ pub(crate) enum Command {
     Export(export::Export),
     /// Ask an offline agent and keep its answers in a journal.
     Collect(Box<collect::Collect>),
-    /// Look into a journal.
+    /// Look into a journal, or merge shards.
     Journal(journal::JournalCommand),
     /// Fit an embedding to choices.
     Fit(Box<fit::Fit>),
@@ -81,5 +81,7 @@ impl Command {
 
 /// The command line as given, for provenance.
 fn command_line() -> Vec<String> {
-    std::env::args().collect()
+    std::env::args_os()
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect()
 }

@@ -1,12 +1,12 @@
 //! `emotome report`
 
-use super::command_line;
+use super::{command_line, demo};
 use crate::failure::Failure;
-use crate::flags::{ForceFlag, SeedFlag, TripletsFlags};
+use crate::flags::{ForceFlag, ResumeFlag, SeedFlag, TripletsFlags};
 use crate::terminal::Session;
 use clap::Args;
 use emotome_workflows::analysis::AnalysisParams;
-use emotome_workflows::demo::DemoRequest;
+use emotome_workflows::publish::Destination;
 use emotome_workflows::report::{ReportRequest, report};
 use std::path::PathBuf;
 
@@ -40,6 +40,9 @@ pub(crate) struct Report {
     /// [default: 0.001 to 0.032 in doublings]
     #[arg(long, value_name = "L", value_delimiter = ',')]
     lambda: Vec<f64>,
+    /// Numbers of dimensions to fit beside the one that validation chooses, e.g. those of a published study.
+    #[arg(long, value_name = "D", value_delimiter = ',')]
+    impose_dims: Vec<usize>,
     /// Who chose: one of the agents in the file, or a name for the report.
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
@@ -50,6 +53,8 @@ pub(crate) struct Report {
     seed: SeedFlag,
     #[command(flatten)]
     force: ForceFlag,
+    #[command(flatten)]
+    resume: ResumeFlag,
 }
 
 impl Report {
@@ -63,12 +68,14 @@ impl Report {
             } else {
                 self.lambda
             },
+            imposed: self.impose_dims,
             ..defaults
         };
         let request = ReportRequest {
-            demo: DemoRequest {
+            to: Destination {
                 out: self.out,
                 overwrite: self.force.get(),
+                resume: self.resume.resume,
                 seed: self.seed.get(),
                 command: command_line(),
             },
@@ -80,12 +87,6 @@ impl Report {
             agent: self.agent,
             params,
         };
-        session.show(&report(&request, session.run())?, |s| {
-            format!(
-                "done in {:.0} s\nreport  {} — open it in a browser",
-                s.seconds,
-                s.report.display()
-            )
-        })
+        session.show(&report(&request, session.run())?, demo::text)
     }
 }

@@ -2,8 +2,8 @@
 
 use super::command_line;
 use crate::failure::Failure;
-use crate::flags::{ForceFlag, SeedFlag, SimilarityFlags};
-use crate::show::{count, rows};
+use crate::flags::{ForceFlag, SeedFlag, SimilarityFlags, calibration};
+use crate::show::{beside, count, rows};
 use crate::terminal::Session;
 use clap::Args;
 use emotome_judges::{Centring, SimilarityParams};
@@ -21,6 +21,9 @@ pub(crate) struct Tripletize {
     n: u64,
     #[command(flatten)]
     similarity: SimilarityFlags,
+    /// Write the probabilities from which choices were drawn beside them, to be fitted as soft labels.
+    #[arg(long, requires = "noise")]
+    probabilities: bool,
     /// File for the choices: .npy or .txt with the odd one last, .csv, .tsv or .parquet.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -40,6 +43,7 @@ impl Tripletize {
                 missing: self.similarity.missing(),
             },
             rule: self.similarity.rule(),
+            probabilities: self.probabilities,
             trials: self.n,
             seed: self.seed.get(),
             out: self.out,
@@ -59,15 +63,23 @@ fn text(s: &TripletizeSummary) -> String {
         ("stimuli", count(s.n_items as u64)),
         ("choices", count(s.n as u64)),
         (
-            "counts",
-            serde_json::to_string(&s.counts).unwrap_or_default(),
+            "ties",
+            format!("{}, each decided by a draw", count(s.counts.tied)),
+        ),
+        (
+            "left out",
+            format!(
+                "{} triplets without a choice",
+                count(s.counts.judged - s.counts.chosen)
+            ),
         ),
         ("file", s.out.display().to_string()),
     ];
     out.extend(
-        s.stimuli
-            .as_ref()
-            .map(|keys| ("keys", keys.display().to_string())),
+        s.calibration
+            .iter()
+            .map(|found| ("calibrated", calibration(found))),
     );
+    out.extend(beside(s.stimuli.as_ref(), s.probabilities.as_ref()));
     rows(out)
 }

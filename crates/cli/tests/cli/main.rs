@@ -1,0 +1,13 @@
+//! The command line as scripts see it: stable JSON, clear errors, nothing overwritten, real data.
+
+mod collect;
+mod compare;
+mod evaluate;
+mod every_command;
+mod export;
+mod fit;
+mod importing;
+mod published;
+mod scratch;
+mod study;
+mod tripletize;

@@ -1,0 +1,132 @@
+//! What a model is fitted to and scored on, read and split without leaks.
+
+use super::{FitRequest, HeldOut, Method};
+use crate::WorkflowError;
+use crate::choices::{self, ChoiceFile};
+use crate::write::refuse_existing;
+use emotome_embedding::train::{FitError, TrainingData};
+use emotome_judges::tripletize::pair_probabilities;
+use emotome_stimuli::StimulusSet;
+use emotome_stimuli::array::read_matrix;
+use emotome_stimuli::run::Run;
+use emotome_triplets::ChoiceSet;
+use emotome_triplets::split::{check_disjoint, split};
+use std::path::{Path, PathBuf};
+
+/// What a model is fitted to and scored on.
+pub(super) struct Data {
+    pub(super) train: ChoiceSet,
+    pub(super) validation: ChoiceSet,
+    pub(super) test: ChoiceSet,
+    /// Soft labels of the training choices.
+    targets: Option<Vec<[f32; 3]>>,
+    pub(super) stimuli: Option<StimulusSet>,
+    pub(super) n_inferred: bool,
+}
+
+impl Data {
+    pub(super) fn read(request: &FitRequest, run: Run<'_>) -> Result<Self, WorkflowError> {
+        let files = [
+            "embedding.npz",
+            "embedding.tsv",
+            "embedding.json",
+            "history.tsv",
+        ];
+        refuse_existing(request.overwrite, files.map(|file| request.out.join(file)))?;
+        let imported = choices::read(&request.triplets, None, run)?;
+        let all = imported.table.choices;
+        let targets = match &request.targets {
+            Some(path) => Some(soft_labels(path, &all)?),
+            None => None,
+        };
+        let stimuli = imported.stimuli;
+        let of_rows = |rows: &[usize]| {
+            let targets = targets.as_ref()?;
+            Some(rows.iter().map(|&row| targets[row]).collect())
+        };
+        let (parts, targets) = match &request.held_out {
+            HeldOut::Shares(shares) => {
+                let rows = split(&all, *shares, &[], request.seed)?;
+                let targets = of_rows(&rows.train);
+                let parts = [rows.train, rows.validation, rows.test];
+                (parts.map(|rows| all.select(rows)), targets)
+            }
+            HeldOut::Files { validation, test } => {
+                let n = all.n_stimuli();
+                let target = stimuli
+                    .as_ref()
+                    .map(|set| (request.triplets.path.as_path(), set));
+                let load = |path: &Option<PathBuf>| -> Result<ChoiceSet, WorkflowError> {
+                    let Some(path) = path else {
+                        return Ok(ChoiceSet::empty(n));
+                    };
+                    let file = ChoiceFile {
+                        format: request.triplets.format,
+                        n_stimuli: target.is_none().then_some(n),
+                        ..ChoiceFile::new(path.clone())
+                    };
+                    Ok(choices::read(&file, target, run)?.table.choices)
+                };
+                let (validation, test) = (load(validation)?, load(test)?);
+                check_disjoint(&[
+                    ("train", &all),
+                    ("validation", &validation),
+                    ("test", &test),
+                ])?;
+                ([all, validation, test], targets)
+            }
+        };
+        let [train, validation, test] = parts;
+        Ok(Self {
+            train,
+            validation,
+            test,
+            targets,
+            stimuli,
+            n_inferred: imported.n_inferred,
+        })
+    }
+
+    pub(super) fn trials(&self) -> [usize; 3] {
+        [self.train.len(), self.validation.len(), self.test.len()]
+    }
+
+    pub(super) fn for_training(&self) -> TrainingData<'_> {
+        TrainingData {
+            train: &self.train,
+            validation: (!self.validation.is_empty()).then_some(&self.validation),
+            targets: self.targets.as_deref(),
+        }
+    }
+
+    /// The model with batch size, epochs and step size as they are for these choices.
+    pub(super) fn resolved(&self, method: &Method) -> Result<Method, FitError> {
+        let (n, trials) = (self.train.n_stimuli(), self.train.len());
+        Ok(match method.clone() {
+            Method::Spose { params, lambdas } => Method::Spose {
+                params: params.check()?.resolved(n, trials),
+                lambdas,
+            },
+            Method::Vice { params } => Method::Vice {
+                params: params.check()?.resolved(trials),
+            },
+        })
+    }
+}
+
+/// Probabilities that the stimulus of each column is odd, as labels of the pairs of each choice.
+fn soft_labels(path: &Path, choices: &ChoiceSet) -> Result<Vec<[f32; 3]>, WorkflowError> {
+    let table = read_matrix(path)?.values;
+    if table.dim() != (choices.len(), 3) {
+        return Err(WorkflowError::Targets {
+            path: path.into(),
+            rows: table.nrows(),
+            columns: table.ncols(),
+            choices: choices.len(),
+        });
+    }
+    let rows = choices.choices().iter().zip(table.rows());
+    Ok(rows
+        .map(|(&choice, p)| pair_probabilities(choice, [p[0], p[1], p[2]].map(|p| p as f32)))
+        .collect())
+}
