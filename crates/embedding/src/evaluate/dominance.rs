@@ -2,11 +2,12 @@
 //!
 //! If one weight a stimulus predicts nearly everything, S_ij = a_i a_j and the odd one out is
 //! simply the stimulus with the smallest a: a scale, not a similarity space. The analyses here
-//! say so, and results should be repeated without the dominant dimension.
+//! say so, and repeat the results, accuracy and similarity matrix, without the dominant dimension.
 
 use super::{
     EvaluationError, at_least,
     item_marginal::ItemMarginal,
+    rsm::{Coefficient, RsmCorrelation, RsmResampling, correlate, matched, measured},
     score::{CHANCE, Rows, Scoring, TrialScores, score},
     within,
 };
@@ -92,13 +93,17 @@ pub struct Dominance {
     pub item_marginal_unseen: usize,
     /// Accuracy of the dominant dimension alone.
     pub dominant_alone_accuracy: f64,
+    /// Mean −ln P(choice) of the dominant dimension alone, in nats.
+    pub dominant_alone_nll: f64,
     /// Accuracy of the embedding without the dominant dimension, the others as they are.
     pub without_dominant_accuracy: f64,
+    /// Mean −ln P(choice) of the embedding without the dominant dimension, in nats.
+    pub without_dominant_nll: f64,
     /// Share of trials whose most similar pair the dominant dimension alone names as all do together.
     pub decided_by_dominant: f64,
     /// Share of trials whose most similar pair changes without the dominant dimension.
     pub changed_without_dominant: f64,
-    /// (item-marginal accuracy − ⅓) / (accuracy − ⅓).
+    /// (item-marginal accuracy − ⅓) / (accuracy − ⅓); like the two below, of no meaning at chance.
     pub item_marginal_share: f64,
     /// (dominant-alone accuracy − ⅓) / (accuracy − ⅓).
     pub dominant_alone_share: f64,
@@ -135,36 +140,20 @@ pub fn dominance(
             "a share from 0 to 1",
         )?;
     }
-    at_least(
-        1,
-        embedding.n_dims(),
-        "dimensions",
-        "the fit pruned every dimension: lower λ",
-    )?;
+    some_dimension(embedding)?;
     let dimensions = shares(embedding);
-    // The first of equal shares.
-    let dominant = dimensions
-        .iter()
-        .fold(&dimensions[0], |best, d| {
-            if d.energy_share > best.energy_share {
-                d
-            } else {
-                best
-            }
-        })
-        .dimension;
-    let others: Vec<usize> = (0..embedding.n_dims()).filter(|&d| d != dominant).collect();
-    let (alone, without) = (
-        embedding.select_dims(&[dominant]),
-        embedding.select_dims(&others),
-    );
+    let dominant = dominant_of(&dimensions);
+    let [alone, without] = apart(embedding, dominant);
     let all = score(embedding, held_out, scoring)?;
     let accuracy_of = |scores: &TrialScores| summary::mean(&scores.credit);
-    let accuracy = accuracy_of(&all);
-    let dominant_alone_accuracy = accuracy_of(&score(&alone, held_out, scoring)?);
-    let without_dominant_accuracy = accuracy_of(&score(&without, held_out, scoring)?);
+    let nll_of = |scores: &TrialScores| -summary::mean(&scores.log_likelihood);
+    let alone_scores = score(&alone, held_out, scoring)?;
+    let without_scores = score(&without, held_out, scoring)?;
     let marginal = ItemMarginal::fit(training)?;
     let marginal_scores = marginal.score(held_out, scoring)?;
+    let accuracy = accuracy_of(&all);
+    let dominant_alone_accuracy = accuracy_of(&alone_scores);
+    let without_dominant_accuracy = accuracy_of(&without_scores);
     let item_marginal_accuracy = accuracy_of(&marginal_scores);
     let above = accuracy - CHANCE;
     let of_above = |x: f64| x / above;
@@ -188,11 +177,13 @@ pub fn dominance(
         dominant,
         accuracy,
         item_marginal_accuracy,
-        nll: -summary::mean(&all.log_likelihood),
-        item_marginal_nll: -summary::mean(&marginal_scores.log_likelihood),
+        nll: nll_of(&all),
+        item_marginal_nll: nll_of(&marginal_scores),
         item_marginal_unseen: marginal.unseen,
         dominant_alone_accuracy,
+        dominant_alone_nll: nll_of(&alone_scores),
         without_dominant_accuracy,
+        without_dominant_nll: nll_of(&without_scores),
         decided_by_dominant: agreement(embedding, &alone, held_out, scoring),
         changed_without_dominant: 1.0 - agreement(embedding, &without, held_out, scoring),
         item_marginal_share,
@@ -202,6 +193,75 @@ pub fn dominance(
         params: *params,
         dimensions,
     })
+}
+
+/// The dimension with the largest share of Σ x², the first of equal ones.
+fn dominant_of(dimensions: &[DimensionShare]) -> usize {
+    dimensions
+        .iter()
+        .rev()
+        .max_by(|a, b| a.energy_share.total_cmp(&b.energy_share))
+        .map_or(0, |d| d.dimension)
+}
+
+/// One dimension alone, and the others without it.
+fn apart(embedding: &Embedding, dominant: usize) -> [Embedding; 2] {
+    let others: Vec<usize> = (0..embedding.n_dims()).filter(|&d| d != dominant).collect();
+    [&[dominant][..], &others].map(|dims| embedding.select_dims(dims))
+}
+
+/// How well the parts of an embedding predict a measured similarity matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RsmDominance {
+    /// The dimension with the largest share of Σ x².
+    pub dominant: usize,
+    /// Correlation of the measured similarities with those predicted by the embedding.
+    pub all: RsmCorrelation,
+    /// The same with the dominant dimension alone.
+    pub dominant_alone: RsmCorrelation,
+    /// The same without the dominant dimension, the others as they are; r is NaN if there are none.
+    pub without_dominant: RsmCorrelation,
+}
+
+/// Correlates measured similarities with those that an embedding, its dominant dimension and its
+/// other dimensions predict over the same trials; see [`matched`].
+///
+/// O(N d), and three times [`correlate`].
+///
+/// # Errors
+/// An embedding without a dimension, and the errors of [`matched`] and [`correlate`].
+pub fn rsm_dominance(
+    embedding: &Embedding,
+    choices: &ChoiceSet,
+    items: &[usize],
+    thirds: &[usize],
+    scoring: &Scoring,
+    coefficient: Coefficient,
+    resampling: RsmResampling,
+) -> Result<RsmDominance, EvaluationError> {
+    some_dimension(embedding)?;
+    let shown = measured(choices, items, thirds)?.similarity;
+    let predicts = |part: &Embedding| {
+        let predicted = matched(part, choices, items, thirds, scoring)?;
+        correlate(shown.view(), predicted.view(), coefficient, resampling)
+    };
+    let dominant = dominant_of(&shares(embedding));
+    let [alone, without] = apart(embedding, dominant);
+    Ok(RsmDominance {
+        dominant,
+        all: predicts(embedding)?,
+        dominant_alone: predicts(&alone)?,
+        without_dominant: predicts(&without)?,
+    })
+}
+
+fn some_dimension(embedding: &Embedding) -> Result<(), EvaluationError> {
+    at_least(
+        1,
+        embedding.n_dims(),
+        "dimensions",
+        "the fit pruned every dimension: lower λ",
+    )
 }
 
 fn shares(embedding: &Embedding) -> Vec<DimensionShare> {
@@ -253,10 +313,9 @@ fn agreement(a: &Embedding, b: &Embedding, choices: &ChoiceSet, scoring: &Scorin
             choices
                 .iter()
                 .map(|choice| {
-                    let ids = choice.odd_last();
+                    let ids = choice.odd_last().map(|id| id.index());
                     let [p, q] = rows.map(|rows| {
-                        let [i, j, k] = ids.map(|id| rows.row(id.index()));
-                        let s = [(i, j), (i, k), (j, k)].map(|(x, y)| scoring.similarity.of(x, y));
+                        let s = rows.similarities(scoring.similarity, ids);
                         let top = s[0].max(s[1]).max(s[2]);
                         let tied = s.map(|s| f64::from(u8::from(s == top)));
                         tied.map(|t| t / tied.iter().sum::<f64>())

@@ -5,9 +5,11 @@
 //! comparison; the default of each parameter is the unbiased one.
 
 pub mod accuracy;
+pub mod agreement;
 pub mod ceiling;
 pub mod dominance;
 pub mod item_marginal;
+pub mod questions;
 pub mod reproducibility;
 pub mod retained;
 pub mod rsm;
@@ -82,7 +84,7 @@ pub enum EvaluationError {
     Interrupted,
 }
 
-pub(crate) fn within(
+fn within(
     name: &'static str,
     value: f64,
     allowed: bool,
@@ -99,7 +101,7 @@ pub(crate) fn within(
     }
 }
 
-pub(crate) fn at_least(
+fn at_least(
     needed: usize,
     found: usize,
     what: &'static str,

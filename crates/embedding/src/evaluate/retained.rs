@@ -2,13 +2,13 @@
 //!
 //! * [`first_columns`] predicts a similarity matrix from the first d columns, in stored order.
 //! * [`per_stimulus_pruning`] keeps the k largest weights of every stimulus, different dimensions
-//!   for different stimuli, and scores choices.
+//!   for different stimuli, and scores choices; [`pruned_similarity`] predicts similarities with them.
 //! * [`nested_refits`] fits a new embedding at every d: the only one that says what d dimensions can do.
 
 use super::{
     EvaluationError, at_least,
-    rsm::{Coefficient, Measured, RsmCorrelation, RsmResampling, correlate, predicted},
-    score::{CHANCE, Scoring, Similarity, TrialScores, rows_for, score},
+    rsm::{Coefficient, Measured, Pairs, RsmCorrelation, RsmResampling, correlate, predicted},
+    score::{CHANCE, Scoring, Similarity, TrialScores, rows_for, score, some_choices},
     within,
 };
 use crate::Embedding;
@@ -100,34 +100,11 @@ pub fn per_stimulus_pruning(
     scoring: &Scoring,
 ) -> Result<Pruning, EvaluationError> {
     scoring.check()?;
-    if scoring.similarity != Similarity::Dot {
-        return Err(EvaluationError::NotDotProduct {
-            analysis: "per-stimulus pruning",
-        });
-    }
-    at_least(
-        1,
-        choices.len(),
-        "choices",
-        "give a file of held-out trials",
-    )?;
+    some_choices(choices)?;
+    dot_products(scoring, "per-stimulus pruning")?;
     let rows = rows_for(embedding, choices)?;
     let dims = embedding.n_dims();
-    // rank[i, f]: how many weights of stimulus i come before weight f.
-    let rank: Vec<Vec<u32>> = (0..embedding.n_stimuli())
-        .into_par_iter()
-        .map(|i| {
-            let row = rows.row(i);
-            let mut order: Vec<usize> = (0..dims).collect();
-            order.sort_by(|&a, &b| row[b].total_cmp(&row[a]));
-            let mut rank = vec![0; dims];
-            order
-                .iter()
-                .enumerate()
-                .for_each(|(place, &f)| rank[f] = place as u32);
-            rank
-        })
-        .collect();
+    let rank = ranks(embedding);
     const CHUNK: usize = 4096;
     let partial: Vec<Vec<f64>> = choices
         .choices()
@@ -172,6 +149,62 @@ pub fn per_stimulus_pruning(
         },
         accuracy,
     })
+}
+
+/// r² between the similarities predicted with the k largest weights of each stimulus and those
+/// predicted with all, for k = 0..=d, over pairs of `items`; NaN where k weights predict one
+/// similarity for all pairs, as none do. d times [`predicted`].
+///
+/// # Errors
+/// Those of [`predicted`], fewer than three pairs of items, or a similarity other than the dot product.
+pub fn pruned_similarity(
+    embedding: &Embedding,
+    items: &[usize],
+    thirds: &[usize],
+    scoring: &Scoring,
+    run: Run<'_>,
+) -> Result<Vec<f64>, EvaluationError> {
+    dot_products(scoring, "per-stimulus pruning")?;
+    at_least(3, items.len(), "items", "give three items or more")?;
+    let full = predicted(embedding, items, thirds, scoring, run)?;
+    let rank = ranks(embedding);
+    (0..=embedding.n_dims())
+        .map(|kept| {
+            let mut values = embedding.values().clone();
+            for ((i, f), value) in values.indexed_iter_mut() {
+                if rank[i][f] as usize >= kept {
+                    *value = 0.0;
+                }
+            }
+            let pruned = predicted(&Embedding::new(values)?, items, thirds, scoring, run)?;
+            let pairs = Pairs::new(items.len(), |a, b| [full[[a, b]], pruned[[a, b]]]);
+            Ok(pairs.correlation(Coefficient::Pearson, |_| 1.0).powi(2))
+        })
+        .collect()
+}
+
+/// How many weights of stimulus i come before weight f, by size and then by column: `rank[i][f]`.
+fn ranks(embedding: &Embedding) -> Vec<Vec<u32>> {
+    let rows: Vec<_> = embedding.values().rows().into_iter().collect();
+    rows.into_par_iter()
+        .map(|row| {
+            let mut order: Vec<usize> = (0..row.len()).collect();
+            order.sort_by(|&a, &b| row[b].total_cmp(&row[a]));
+            let mut rank = vec![0; row.len()];
+            for (place, f) in order.into_iter().enumerate() {
+                rank[f] = place as u32;
+            }
+            rank
+        })
+        .collect()
+}
+
+fn dot_products(scoring: &Scoring, analysis: &'static str) -> Result<(), EvaluationError> {
+    if scoring.similarity == Similarity::Dot {
+        Ok(())
+    } else {
+        Err(EvaluationError::NotDotProduct { analysis })
+    }
 }
 
 /// Held-out performance of an embedding fitted anew with a given number of dimensions.

@@ -134,9 +134,25 @@ impl Scoring {
         )
     }
 
+    /// (1 − ε) p + ε/3.
+    #[inline]
+    pub(super) fn with_lapse(&self, p: f64) -> f64 {
+        (1.0 - self.lapse) * p + self.lapse / 3.0
+    }
+
+    /// The probabilities of three pairs to be chosen as the similar one.
+    #[inline]
+    pub(super) fn probabilities(&self, similarities: [f64; 3]) -> [f64; 3] {
+        let [s, t, u] = similarities;
+        let top = s.max(t).max(u);
+        let odds = similarities.map(|x| ((x - top) / self.temperature).exp());
+        let total: f64 = odds.iter().sum();
+        odds.map(|x| self.with_lapse(x / total))
+    }
+
     /// Scores three similarities of which the first belongs to the pair chosen as similar.
     #[inline]
-    pub(crate) fn judge(&self, similarities: [f64; 3], trial: u64) -> Judged {
+    pub(super) fn judge(&self, similarities: [f64; 3], trial: u64) -> Judged {
         let [s, t, u] = similarities;
         let top = s.max(t).max(u);
         let tied = similarities.iter().filter(|&&x| x == top).count() as u8;
@@ -147,7 +163,7 @@ impl Scoring {
         let log_likelihood = if self.lapse == 0.0 {
             log_p
         } else {
-            ((1.0 - self.lapse) * log_p.exp() + self.lapse / 3.0).ln()
+            self.with_lapse(log_p.exp()).ln()
         };
         let credit = match (self.ties, s == top) {
             (_, false) => 0.0,
@@ -177,11 +193,11 @@ impl Scoring {
 
 /// The score of one trial.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Judged {
-    pub(crate) credit: f64,
-    pub(crate) log_likelihood: f64,
+pub(super) struct Judged {
+    pub(super) credit: f64,
+    pub(super) log_likelihood: f64,
     /// How many pairs share the highest similarity: 1, 2 or 3.
-    pub(crate) tied: u8,
+    pub(super) tied: u8,
 }
 
 /// How often the most similar pair was not unique.
@@ -213,14 +229,17 @@ pub struct TrialScores {
 }
 
 impl TrialScores {
-    /// Scores `n` trials given the three similarities of each, that of the chosen pair first.
+    /// Scores choices given the similarities of pairs ij, ik and jk of each, k being the odd one.
     ///
     /// Parallel over fixed chunks; every trial is independent of every other.
-    pub(crate) fn from_similarities(
-        n: usize,
+    pub(super) fn of(
+        choices: &ChoiceSet,
         scoring: &Scoring,
-        similarities: impl Fn(usize) -> [f64; 3] + Sync,
-    ) -> Self {
+        similarities: impl Fn([usize; 3]) -> [f64; 3] + Sync,
+    ) -> Result<Self, EvaluationError> {
+        scoring.check()?;
+        some_choices(choices)?;
+        let n = choices.len();
         let (mut credit, mut log_likelihood) = (vec![0.0; n], vec![0.0; n]);
         const CHUNK: usize = 4096;
         let ties = credit
@@ -233,7 +252,8 @@ impl TrialScores {
                     credit.iter_mut().zip(log_likelihood).enumerate()
                 {
                     let trial = chunk * CHUNK + place;
-                    let judged = scoring.judge(similarities(trial), trial as u64);
+                    let ids = choices.choices()[trial].odd_last().map(|id| id.index());
+                    let judged = scoring.judge(similarities(ids), trial as u64);
                     (*credit, *log_likelihood) = (judged.credit, judged.log_likelihood);
                     ties.two_way += usize::from(judged.tied == 2);
                     ties.three_way += usize::from(judged.tied == 3);
@@ -244,11 +264,11 @@ impl TrialScores {
                 two_way: a.two_way + b.two_way,
                 three_way: a.three_way + b.three_way,
             });
-        Self {
+        Ok(Self {
             credit,
             log_likelihood,
             ties,
-        }
+        })
     }
 
     /// The number of trials.
@@ -290,36 +310,31 @@ pub fn score(
     choices: &ChoiceSet,
     scoring: &Scoring,
 ) -> Result<TrialScores, EvaluationError> {
-    scoring.check()?;
+    let rows = rows_for(embedding, choices)?;
+    TrialScores::of(choices, scoring, |ids| {
+        rows.similarities(scoring.similarity, ids)
+    })
+}
+
+/// Refuses to evaluate nothing.
+pub(super) fn some_choices(choices: &ChoiceSet) -> Result<(), EvaluationError> {
     at_least(
         1,
         choices.len(),
         "choices",
         "give a file of held-out trials",
-    )?;
-    let rows = rows_for(embedding, choices)?;
-    Ok(TrialScores::from_similarities(
-        choices.len(),
-        scoring,
-        |trial| {
-            let [i, j, k] = choices.choices()[trial]
-                .odd_last()
-                .map(|id| rows.row(id.index()));
-            let s = scoring.similarity;
-            [s.of(i, j), s.of(i, k), s.of(j, k)]
-        },
-    ))
+    )
 }
 
 /// The rows of an embedding as slices.
 #[derive(Clone, Copy)]
-pub(crate) struct Rows<'a> {
+pub(super) struct Rows<'a> {
     values: &'a [f32],
     dims: usize,
 }
 
 impl<'a> Rows<'a> {
-    pub(crate) fn new(embedding: &'a Embedding) -> Self {
+    pub(super) fn new(embedding: &'a Embedding) -> Self {
         // An embedding is row-major by construction; without dimensions there is nothing to slice.
         Self {
             values: embedding.values().as_slice().unwrap_or(&[]),
@@ -328,13 +343,20 @@ impl<'a> Rows<'a> {
     }
 
     #[inline]
-    pub(crate) fn row(self, item: usize) -> &'a [f32] {
+    pub(super) fn row(self, item: usize) -> &'a [f32] {
         &self.values[item * self.dims..(item + 1) * self.dims]
+    }
+
+    /// The similarities of pairs ij, ik and jk.
+    #[inline]
+    pub(super) fn similarities(self, of: Similarity, ids: [usize; 3]) -> [f64; 3] {
+        let [i, j, k] = ids.map(|id| self.row(id));
+        [of.of(i, j), of.of(i, k), of.of(j, k)]
     }
 }
 
 /// The rows of an embedding of the stimuli of these choices.
-pub(crate) fn rows_for<'a>(
+pub(super) fn rows_for<'a>(
     embedding: &'a Embedding,
     choices: &ChoiceSet,
 ) -> Result<Rows<'a>, EvaluationError> {

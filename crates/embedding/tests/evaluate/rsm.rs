@@ -1,13 +1,13 @@
 //! Similarity matrices against exhaustive enumeration, and their uncertainty.
 
+use crate::support::{choice, every_triplet, nothing, planted, with_run};
 use emotome_embedding::{
     Embedding,
     evaluate::{
         EvaluationError,
-        retained::first_columns,
         rsm::{
-            Coefficient, RsmResampling, SplitHalf, correlate, explained, matched, measured,
-            predicted, split_half,
+            Coefficient, RsmResampling, SplitHalf, agent_agreement, correlate, explained, matched,
+            measured, predicted, split_half,
         },
         score::{Scoring, Similarity},
     },
@@ -16,31 +16,9 @@ use emotome_stats::{
     correlation::{pearson, spearman},
     random::{CounterRng, Seed},
 };
-use emotome_stimuli::{
-    StimulusId,
-    run::{Interrupt, Run, Silent},
-};
-use emotome_triplets::{Choice, ChoiceSet, Position, Triplet};
+use emotome_stimuli::run::{Interrupt, Run, Silent};
+use emotome_triplets::{ChoiceSet, Position};
 use ndarray::Array2;
-
-fn with_run<T>(work: impl FnOnce(Run<'_>) -> T) -> T {
-    work(Run {
-        progress: &Silent,
-        interrupt: &Interrupt::default(),
-    })
-}
-
-fn planted(n: usize, d: usize, scale: f32, seed: u64) -> Embedding {
-    let mut rng = CounterRng::new(Seed(seed), 0);
-    let sparse = |rng: &mut CounterRng| {
-        if rng.uniform() < 0.4 {
-            rng.uniform() as f32 * scale
-        } else {
-            0.0
-        }
-    };
-    Embedding::new(Array2::from_shape_simple_fn((n, d), || sparse(&mut rng))).unwrap()
-}
 
 /// P(pair ij | i, j, k) by the formula.
 fn probability(x: &Embedding, similarity: Similarity, [i, j, k]: [usize; 3]) -> f64 {
@@ -83,32 +61,6 @@ fn close(a: &Array2<f64>, b: &Array2<f64>, tolerance: f64) -> bool {
     a.iter()
         .zip(b)
         .all(|(a, b)| (a.is_nan() && b.is_nan()) || (a - b).abs() < tolerance)
-}
-
-/// Each triple of `n` once or more, answered at random by an embedding.
-fn simulate(x: &Embedding, repeats: usize, seed: u64) -> ChoiceSet {
-    let (n, mut choices) = (x.n_stimuli(), vec![]);
-    let mut rng = CounterRng::new(Seed(seed), 7);
-    for i in 0..n {
-        for j in i + 1..n {
-            for k in j + 1..n {
-                for _ in 0..repeats {
-                    let u = rng.uniform();
-                    let p = [[j, k, i], [i, k, j]].map(|t| probability(x, Similarity::Dot, t));
-                    let odd = if u < p[0] {
-                        Position::First
-                    } else if u < p[0] + p[1] {
-                        Position::Second
-                    } else {
-                        Position::Third
-                    };
-                    let triplet = Triplet::new([i, j, k].map(|v| StimulusId(v as u32))).unwrap();
-                    choices.push(Choice { triplet, odd });
-                }
-            }
-        }
-    }
-    ChoiceSet::new(n, choices).unwrap()
 }
 
 #[test]
@@ -190,10 +142,6 @@ fn bad_item_lists_are_refused() {
 
 #[test]
 fn measurement_counts_choices_and_leaves_unsampled_pairs_unknown() {
-    let choice = |items: [u32; 3], odd| Choice {
-        triplet: Triplet::new(items.map(StimulusId)).unwrap(),
-        odd,
-    };
     let trials = vec![
         choice([0, 1, 2], Position::Third),
         choice([1, 0, 2], Position::First),
@@ -215,7 +163,7 @@ fn measurement_counts_choices_and_leaves_unsampled_pairs_unknown() {
 #[test]
 fn matched_predictions_average_over_the_trials_shown() {
     let x = planted(8, 3, 2.0, 4);
-    let choices = simulate(&x, 1, 4);
+    let choices = every_triplet(&x, 1, 4);
     let all: Vec<usize> = (0..8).collect();
     // Every triple once: the trials shown are all thirds.
     let found = matched(&x, &choices, &all, &all, &Scoring::default()).unwrap();
@@ -342,7 +290,7 @@ fn bootstrapping_items_covers_where_bootstrapping_pairs_does_not() {
 /// The correlation of the true similarities with a measurement of `repeats` passes, and its ceiling.
 fn perfect_prediction(repeats: usize) -> (f64, SplitHalf) {
     let x = planted(40, 5, 2.0, 9);
-    let choices = simulate(&x, repeats, 9);
+    let choices = every_triplet(&x, repeats, 9);
     let all: Vec<usize> = (0..40).collect();
     let shown = measured(&choices, &all, &all).unwrap();
     let perfect = with_run(|run| predicted(&x, &all, &all, &Scoring::default(), run)).unwrap();
@@ -379,12 +327,11 @@ fn single_passes_understate_the_ceiling_by_no_more_than_documented() {
 
 #[test]
 fn a_noise_measurement_has_no_ceiling_to_divide_by() {
-    let nothing = Embedding::new(Array2::zeros((12, 1))).unwrap();
     let all: Vec<usize> = (0..12).collect();
     let found: Vec<f64> = (0..20)
         .map(|seed| {
             split_half(
-                &simulate(&nothing, 1, seed),
+                &every_triplet(&nothing(12), 1, seed),
                 &all,
                 &all,
                 Coefficient::Pearson,
@@ -401,48 +348,93 @@ fn a_noise_measurement_has_no_ceiling_to_divide_by() {
     );
 }
 
+/// Two agents whose true similarities correlate less than perfectly, each measured with noise.
 #[test]
-fn the_first_columns_jump_where_the_judgements_are() {
-    // Columns 0 and 1 carry nothing of the judgements, column 2 everything.
-    let signal = planted(30, 1, 2.5, 10);
-    let noise = planted(30, 2, 0.3, 11);
-    let values = ndarray::concatenate(
-        ndarray::Axis(1),
-        &[noise.values().view(), signal.values().view()],
-    )
-    .unwrap();
-    let x = Embedding::new(values).unwrap();
+fn correcting_for_noise_gives_the_correlation_of_the_true_similarities() {
+    let (first, own) = (planted(30, 6, 2.0, 20), planted(30, 6, 2.0, 21));
+    let mut values = first.values().clone();
+    values
+        .slice_mut(ndarray::s![.., 3..])
+        .assign(&own.values().slice(ndarray::s![.., 3..]));
+    let second = Embedding::new(values).unwrap();
     let all: Vec<usize> = (0..30).collect();
-    let shown = measured(&simulate(&signal, 2, 12), &all, &all).unwrap();
-    let curve = with_run(|run| {
-        first_columns(
-            &x,
-            &shown,
-            &all,
-            &[1, 2, 3],
-            &Scoring::default(),
-            RsmResampling::Items {
-                replicates: 50,
-                seed: 0,
-            },
-            run,
-        )
-    })
-    .unwrap();
+    let correlation = |x: &Array2<f64>, y: &Array2<f64>| {
+        let resampling = RsmResampling::default();
+        correlate(x.view(), y.view(), Coefficient::Pearson, resampling).unwrap()
+    };
+    let [a, b] = [&first, &second]
+        .map(|x| with_run(|run| predicted(x, &all, &all, &Scoring::default(), run)).unwrap());
+    let truth = correlation(&a, &b).r;
+    let agents = [(&first, 22), (&second, 23)].map(|(x, seed)| every_triplet(x, 2, seed));
+    let [a, b] = agents
+        .each_ref()
+        .map(|choices| measured(choices, &all, &all).unwrap().similarity);
+    let [first, second] = agents
+        .each_ref()
+        .map(|choices| split_half(choices, &all, &all, Coefficient::Pearson, 40, 1).unwrap());
+    let found = agent_agreement(correlation(&a, &b), &first, &second).unwrap();
     assert!(
-        curve[1].correlation.r < 0.4 && curve[2].correlation.r > 0.9,
-        "{curve:?}"
+        found.measured.r < truth - 0.02,
+        "no noise to correct: {found:?}"
     );
-    assert!(
-        with_run(|run| first_columns(
-            &x,
-            &shown,
-            &all,
-            &[4],
-            &Scoring::default(),
+    assert!((found.corrected - truth).abs() < 0.02, "{truth} {found:?}");
+    assert!(found.corrected_ci95.contains(truth) && found.published > truth + 0.02);
+    let width = |ci: emotome_stats::interval::Interval| ci.high - ci.low;
+    assert!(width(found.published_ci95) < width(found.corrected_ci95));
+    let noise = SplitHalf {
+        reliability: -0.1,
+        ..first
+    };
+    assert!(agent_agreement(found.measured, &noise, &second).is_err());
+}
+
+#[test]
+fn a_handful_of_items_has_no_interval() {
+    let mut rng = CounterRng::new(Seed(13), 0);
+    for (n, known) in [(3, false), (5, false), (6, true)] {
+        let [x, y] = [0; 2].map(|_| Array2::from_shape_simple_fn((n, n), || rng.uniform()));
+        let resampling = RsmResampling::default();
+        let found = correlate(x.view(), y.view(), Coefficient::Pearson, resampling).unwrap();
+        assert!(found.r.is_finite());
+        assert_eq!(found.ci95.low.is_finite(), known, "{n} items: {found:?}");
+    }
+}
+
+/// Thirds averaged over 63 and over 64 trials differ in the last bit, which must not correlate.
+#[test]
+fn equal_similarities_do_not_correlate_with_anything() {
+    let x = planted(20, 4, 2.0, 5);
+    let all: Vec<usize> = (0..20).collect();
+    let choices = every_triplet(&x, 1, 5);
+    let choices = choices.select((0..choices.len()).filter(|t| t % 7 != 3));
+    let shown = measured(&choices, &all, &all).unwrap().similarity;
+    let same = matched(&nothing(20), &choices, &all, &all, &Scoring::default()).unwrap();
+    for coefficient in [Coefficient::Pearson, Coefficient::Spearman] {
+        let found = correlate(
+            shown.view(),
+            same.view(),
+            coefficient,
             RsmResampling::default(),
-            run
-        ))
-        .is_err()
-    );
+        );
+        assert!(found.unwrap().r.is_nan());
+    }
+}
+
+#[test]
+fn lapses_draw_similarities_towards_chance() {
+    let x = planted(9, 3, 2.0, 6);
+    let all: Vec<usize> = (0..9).collect();
+    let choices = every_triplet(&x, 1, 6);
+    let lapsing = Scoring {
+        lapse: 0.2,
+        ..Scoring::default()
+    };
+    let expected = brute_force(&x, &all, &all, Similarity::Dot).mapv(|p| 0.8 * p + 0.2 / 3.0);
+    for mut found in [
+        with_run(|run| predicted(&x, &all, &all, &lapsing, run)).unwrap(),
+        matched(&x, &choices, &all, &all, &lapsing).unwrap(),
+    ] {
+        (0..9).for_each(|i| found[[i, i]] = expected[[i, i]]);
+        assert!(close(&found, &expected, 1e-12));
+    }
 }

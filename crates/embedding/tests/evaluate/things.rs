@@ -1,5 +1,6 @@
 //! Published THINGS choices and embeddings, where they lie beside the repository.
 
+use crate::support::with_run;
 use emotome_embedding::{
     Embedding,
     evaluate::{
@@ -7,13 +8,13 @@ use emotome_embedding::{
         score::{Scoring, Similarity, TieRule, score},
         two_way::Resampling,
     },
+    files::read_embedding,
 };
-use emotome_stimuli::StimulusId;
-use emotome_triplets::{Choice, ChoiceSet, Position, Triplet};
-use ndarray::Array2;
+use emotome_triplets::{
+    ChoiceSet,
+    formats::{Format, ReadOptions, Stimuli},
+};
 use std::path::{Path, PathBuf};
-
-const N: usize = 1854;
 
 fn data(file: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -26,53 +27,14 @@ fn data(file: &str) -> Option<PathBuf> {
     None
 }
 
-fn numbers(path: &Path) -> Vec<Vec<f64>> {
-    let text = std::fs::read_to_string(path).unwrap();
-    text.lines()
-        .filter(|line| !line.trim().is_empty())
-        .map(|line| {
-            line.split_whitespace()
-                .map(|v| v.parse().unwrap())
-                .collect()
-        })
-        .collect()
-}
-
-/// Odd item last, ids from 0.
 fn choices(file: &str) -> Option<ChoiceSet> {
-    let rows = numbers(&data(file)?);
-    let choice = |row: &Vec<f64>| Choice {
-        triplet: Triplet::new([0, 1, 2].map(|k| StimulusId(row[k] as u32))).unwrap(),
-        odd: Position::Third,
-    };
-    Some(ChoiceSet::new(N, rows.iter().map(choice).collect()).unwrap())
+    let (path, options) = (data(file)?, ReadOptions::new(Stimuli::Count(1854)));
+    let imported = with_run(|run| Format::LastOdd.read(&path, &options, run)).unwrap();
+    Some(imported.table.choices)
 }
 
-fn text_embedding(file: &str) -> Option<Embedding> {
-    let rows = numbers(&data(file)?);
-    let values = rows
-        .concat()
-        .into_iter()
-        .map(|x| (x as f32).max(0.0))
-        .collect();
-    Some(Embedding::new(Array2::from_shape_vec((N, rows[0].len()), values).unwrap()).unwrap())
-}
-
-/// A float32 matrix in NumPy's format, version 1, column-major as this file is.
-fn npy_embedding(file: &str) -> Option<Embedding> {
-    let bytes = std::fs::read(data(file)?).unwrap();
-    let header = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
-    let values: Vec<f32> = bytes[10 + header..]
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .map(|b| f32::from_le_bytes(*b))
-        .collect();
-    let dims = values.len() / N;
-    let values = Array2::from_shape_vec((dims, N), values)
-        .unwrap()
-        .reversed_axes();
-    Some(Embedding::new(values).unwrap())
+fn embedding(file: &str) -> Option<Embedding> {
+    Some(read_embedding(data(file)?).unwrap().embedding)
 }
 
 fn evaluate(embedding: &Embedding, choices: &ChoiceSet) -> Accuracy {
@@ -82,7 +44,7 @@ fn evaluate(embedding: &Embedding, choices: &ChoiceSet) -> Accuracy {
 #[test]
 fn the_human_2171_agree_with_vice_in_66_percent() {
     let (Some(vice), Some(humans)) = (
-        npy_embedding("embeddings/vice_things.npy"),
+        embedding("embeddings/vice_things.npy"),
         choices("triplets/2171trials_humans.txt"),
     ) else {
         return;
@@ -103,16 +65,16 @@ fn published_embeddings_reach_their_reference_accuracy_on_human_choices() {
     };
     let references = [
         (
-            text_embedding("embeddings/spose_embedding_49d_sorted.txt"),
+            embedding("embeddings/spose_embedding_49d_sorted.txt"),
             0.659,
             0.787,
         ),
         (
-            text_embedding("embeddings/spose_embedding_66d_sorted.txt"),
+            embedding("embeddings/spose_embedding_66d_sorted.txt"),
             0.652,
             0.794,
         ),
-        (npy_embedding("embeddings/vice_things.npy"), 0.645, 0.805),
+        (embedding("embeddings/vice_things.npy"), 0.645, 0.805),
     ];
     for (embedding, accuracy, nll) in references {
         let Some(embedding) = embedding else { return };
@@ -127,8 +89,8 @@ fn published_embeddings_reach_their_reference_accuracy_on_human_choices() {
 #[test]
 fn spose_49_beats_vice_on_identical_trials() {
     let (Some(spose), Some(vice), Some(humans)) = (
-        text_embedding("embeddings/spose_embedding_49d_sorted.txt"),
-        npy_embedding("embeddings/vice_things.npy"),
+        embedding("embeddings/spose_embedding_49d_sorted.txt"),
+        embedding("embeddings/vice_things.npy"),
         choices("triplets/things_human_100k.txt"),
     ) else {
         return;
