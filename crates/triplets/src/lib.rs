@@ -1,6 +1,5 @@
 //! Odd-one-out trials: who was shown what in which order, and which item was called odd.
 
-pub mod agreement;
 pub mod convention;
 pub mod design;
 pub mod formats;

@@ -5,6 +5,7 @@ use emotome_embedding::{
     Embedding,
     evaluate::{
         accuracy::{Accuracy, compare, held_out},
+        agreement::agreement,
         score::{Scoring, Similarity, TieRule, score},
         two_way::Resampling,
     },
@@ -121,4 +122,23 @@ fn spose_49_beats_vice_on_identical_trials() {
         distant.accuracy > 0.5 && distant.accuracy < 0.66,
         "{distant:?}"
     );
+}
+
+#[test]
+fn models_agree_with_people_as_published() {
+    let Some(humans) = choices("triplets/2171trials_humans.txt") else {
+        return;
+    };
+    for (name, published) in [("GPT_4", 45.7), ("ChatGPT_3.5", 34.7)] {
+        let Some(model) = choices(&format!("triplets/2171trials_{name}.txt")) else {
+            return;
+        };
+        let found = agreement(&humans, &model, Resampling::TwoWay).unwrap();
+        eprintln!("{name}: {found:?}");
+        assert_eq!(found.triplets, 2171);
+        assert_eq!((found.raw * 1000.0).round() / 10.0, published);
+        assert!((found.chance_corrected - (found.raw - 1.0 / 3.0) * 1.5).abs() < 1e-12);
+        assert!((found.kappa - found.chance_corrected).abs() < 0.01);
+        assert!(found.raw_ci95.contains(found.raw));
+    }
 }
