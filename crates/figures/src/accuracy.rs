@@ -1,9 +1,9 @@
 //! Accuracy bars between chance and the noise ceiling.
 
 use crate::{
-    canvas::{Anchor, Canvas, Svg, text_width, wrap},
+    canvas::{Anchor, Canvas, Svg, text_width},
     figure::Figure,
-    frame::{Axis, BELOW, horizontal_axis},
+    frame::{Axis, BELOW, RowLabels, horizontal_axis},
     scale::{Scale, Spacing, Unit, count, percent, range},
     style::{LABEL, TICK},
     table::{Cell, Table},
@@ -76,23 +76,10 @@ impl Figure for AccuracyBars {
         const WIDTH: f64 = 692.0;
         const ROW: f64 = 34.0;
         const VALUES: f64 = 150.0;
-        const LABELS: f64 = 200.0;
-        let labels: Vec<Vec<String>> = self
-            .bars
-            .iter()
-            .map(|bar| wrap(&bar.label, LABEL, LABELS))
-            .collect();
-        let widest = labels
-            .iter()
-            .flatten()
-            .map(|line| text_width(line, LABEL))
-            .fold(60.0, f64::max);
-        let rows: Vec<f64> = labels
-            .iter()
-            .map(|lines| ROW.max(1.2 * LABEL * lines.len() as f64 + 8.0))
-            .collect();
-        let (left, right) = (widest + 16.0, WIDTH - VALUES);
-        let (top, bottom) = (40.0, 46.0 + rows.iter().sum::<f64>());
+        let names = self.bars.iter().map(|bar| bar.label.as_str());
+        let labels = RowLabels::new(names, 200.0, (60.0, ROW));
+        let (left, right) = (labels.width + 16.0, WIDTH - VALUES);
+        let (top, bottom) = (40.0, 46.0 + labels.heights.iter().sum::<f64>());
         let shown = self
             .bars
             .iter()
@@ -124,10 +111,7 @@ impl Figure for AccuracyBars {
             let y = top - if raised { 22.0 } else { 8.0 };
             canvas.text("note", (place, y), Anchor::Middle, name);
         }
-        let mut below = top + 3.0;
-        for ((bar, lines), row) in self.bars.iter().zip(&labels).zip(rows) {
-            let middle = below + row / 2.0;
-            below += row;
+        for (bar, (lines, middle)) in self.bars.iter().zip(labels.rows(top + 3.0)) {
             let ci = ci_words(bar.ci95, Unit::Percent);
             canvas.label("", (left - 9.0, middle), Anchor::End, LABEL, lines);
             canvas.hinted(

@@ -339,7 +339,9 @@ pub(crate) fn shorten(text: &str, size: f64, width: f64) -> String {
 /// lost, except blanks at breaks.
 pub(crate) fn wrap(text: &str, size: f64, width: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
+    // A no-break space holds a number and its unit together.
+    let breaks = |c: char| c.is_whitespace() && c != '\u{a0}';
+    for word in text.split(breaks).filter(|word| !word.is_empty()) {
         if let Some(line) = lines.last_mut()
             && text_width(line, size) + text_width(word, size) + text_width(" ", size) <= width
         {

@@ -1,9 +1,9 @@
 //! The frame of a plot: two labelled axes with round ticks and a quiet grid.
 
 use crate::{
-    canvas::{Anchor, Canvas, text_width},
+    canvas::{Anchor, Canvas, text_width, wrap},
     scale::{Scale, Spacing, Unit, tick_labels},
-    style::TICK,
+    style::{LABEL, TICK},
 };
 
 /// One axis before it is drawn.
@@ -95,6 +95,54 @@ pub(crate) fn horizontal_axis(canvas: &mut Canvas, scale: &Scale, bottom: f64, a
         Anchor::Middle,
         axis.label,
     );
+}
+
+/// Labels in a column left of rows, wrapped where they are too long for it.
+#[derive(Debug)]
+pub(crate) struct RowLabels {
+    /// The lines of each label.
+    pub(crate) lines: Vec<Vec<String>>,
+    /// The width of the longest line.
+    pub(crate) width: f64,
+    /// The height of each row.
+    pub(crate) heights: Vec<f64>,
+}
+
+impl RowLabels {
+    /// Wraps labels at `most` pixels; column and rows are at least as large as `least`.
+    pub(crate) fn new<'a>(
+        labels: impl Iterator<Item = &'a str>,
+        most: f64,
+        least: (f64, f64),
+    ) -> Self {
+        let lines: Vec<Vec<String>> = labels.map(|label| wrap(label, LABEL, most)).collect();
+        let width = lines
+            .iter()
+            .flatten()
+            .map(|line| text_width(line, LABEL))
+            .fold(least.0, f64::max);
+        let heights = lines
+            .iter()
+            .map(|lines| least.1.max(1.2 * LABEL * lines.len() as f64 + 8.0))
+            .collect();
+        Self {
+            lines,
+            width,
+            heights,
+        }
+    }
+
+    /// Every label's lines with the middle of its row, below `top`.
+    pub(crate) fn rows(&self, top: f64) -> impl Iterator<Item = (&[String], f64)> {
+        self.lines
+            .iter()
+            .zip(&self.heights)
+            .scan(top, |below, (lines, height)| {
+                let middle = *below + height / 2.0;
+                *below += height;
+                Some((lines.as_slice(), middle))
+            })
+    }
 }
 
 /// Room that a [`Frame`] needs below its bottom for ticks and label.

@@ -2,9 +2,9 @@
 
 use crate::{
     accuracy::ci_words,
-    canvas::{Anchor, Canvas, Svg, text_width, wrap},
+    canvas::{Anchor, Canvas, Svg},
     figure::Figure,
-    frame::{Axis, BELOW, horizontal_axis},
+    frame::{Axis, BELOW, RowLabels, horizontal_axis},
     scale::{Scale, Spacing, Unit, count, percent, range},
     style::LABEL,
     table::{Cell, Table},
@@ -68,23 +68,10 @@ impl Figure for PositionShares {
     fn svg(&self) -> Svg {
         const WIDTH: f64 = 692.0;
         const GROUP: f64 = 66.0;
-        const LABELS: f64 = 180.0;
-        let labels: Vec<Vec<String>> = self
-            .agents
-            .iter()
-            .map(|agent| wrap(&agent.label, LABEL, LABELS))
-            .collect();
-        let widest = labels
-            .iter()
-            .flatten()
-            .map(|line| text_width(line, LABEL))
-            .fold(40.0, f64::max);
-        let groups: Vec<f64> = labels
-            .iter()
-            .map(|lines| GROUP.max(1.2 * LABEL * lines.len() as f64 + 10.0))
-            .collect();
-        let (left, right) = (widest + 80.0, WIDTH - 90.0);
-        let (top, bottom) = (30.0, 36.0 + groups.iter().sum::<f64>());
+        let names = self.agents.iter().map(|agent| agent.label.as_str());
+        let labels = RowLabels::new(names, 180.0, (40.0, GROUP));
+        let (left, right) = (labels.width + 80.0, WIDTH - 90.0);
+        let (top, bottom) = (30.0, 36.0 + labels.heights.iter().sum::<f64>());
         let all = self
             .agents
             .iter()
@@ -110,11 +97,8 @@ impl Figure for PositionShares {
             Anchor::Middle,
             "no bias: one third",
         );
-        let mut below = top + 3.0;
-        for ((agent, lines), group) in self.agents.iter().zip(&labels).zip(groups) {
-            let middle = below + group / 2.0;
-            below += group;
-            canvas.label("", (widest + 6.0, middle), Anchor::End, LABEL, lines);
+        for (agent, (lines, middle)) in self.agents.iter().zip(labels.rows(top + 3.0)) {
+            canvas.label("", (labels.width + 6.0, middle), Anchor::End, LABEL, lines);
             for (place, &(share, ci)) in agent.shares.iter().enumerate() {
                 let y = middle + 19.0 * (place as f64 - 1.0);
                 canvas.text("tick", (left - 10.0, y + 4.0), Anchor::End, PLACES[place]);

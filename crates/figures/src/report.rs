@@ -377,7 +377,8 @@ caption{text-align:left;font-weight:600;padding-bottom:.3rem}\n\
 th,td{text-align:left;vertical-align:top;padding:.35rem .9rem .35rem 0;border-bottom:1px solid var(--grid)}\n\
 thead th{border-bottom:1.5px solid var(--line)}\n\
 .measures{width:100%}\n\
-.measures tbody th{font-weight:600;max-width:20rem}\n\
+.measures tbody th{font-weight:600;min-width:15rem;max-width:22rem}\n\
+.measures td:nth-child(4){white-space:normal}\n\
 .meaning{display:block;font-weight:400;color:var(--muted);font-size:.88rem;line-height:1.45}\n\
 td.number{font-variant-numeric:tabular-nums;white-space:nowrap}\n\
 td.strong{font-weight:700}\n\

@@ -231,3 +231,70 @@ fn the_reproducible_core_is_what_the_evaluation_says() {
     assert_eq!(figure.tsv().matches("\tyes\n").count(), 10);
     assert!(figure.alt().contains("10 of them count as reproducible"));
 }
+
+/// The texts of a picture with their place, and the width of the picture.
+fn texts(svg: &str) -> (f64, Vec<(f64, String, String)>) {
+    let number =
+        |attributes: &str, name| attribute(attributes, name).unwrap().parse::<f64>().unwrap();
+    let width = number(svg, "width");
+    let plain = svg
+        .split("<text ")
+        .skip(1)
+        .filter(|text| !text.contains("transform="));
+    let texts = plain.map(|text| {
+        let (attributes, rest) = text.split_once('>').unwrap();
+        let words = rest.split("</text>").next().unwrap().to_owned();
+        let anchor = attribute(attributes, "text-anchor").unwrap().to_owned();
+        (number(attributes, "x"), anchor, words)
+    });
+    (width, texts.collect())
+}
+
+#[test]
+fn long_labels_are_wrapped_and_stay_inside_the_picture() {
+    const LONG: &str =
+        "SPoSE, consensus of 5 fits of all choices that were ever made, 24 dimensions";
+    let mut accuracy = sample::accuracy();
+    accuracy.bars[0].label = LONG.into();
+    let mut positions = sample::positions();
+    positions.agents[0].label = LONG.into();
+    let mut cards = sample::top_stimuli();
+    cards.dimensions[0].related[0].0 = LONG.into();
+    let mut curve = sample::dimension_curve();
+    curve.references[0].0 = LONG.into();
+    for series in &mut curve.series {
+        series.label = format!("{}, a longer name than most", series.label);
+    }
+    let figures: [Box<dyn Figure>; 4] = [
+        Box::new(accuracy),
+        Box::new(positions),
+        Box::new(cards),
+        Box::new(curve),
+    ];
+    for figure in figures {
+        let svg = figure.svg_file();
+        let (width, texts) = texts(&svg);
+        let all: String = texts
+            .iter()
+            .map(|(.., words)| format!("{words} "))
+            .collect();
+        for word in LONG.split(' ') {
+            assert!(all.contains(word), "{}: {word:?} is gone", figure.title());
+        }
+        for (x, anchor, words) in &texts {
+            assert!(!words.contains('…'), "{}: {words}", figure.title());
+            // Letters are about half as wide as high, and no text here is larger than 12 pixels.
+            let length = words.chars().count() as f64 * 5.5;
+            let (left, right) = match anchor.as_str() {
+                "start" => (*x, x + length),
+                "end" => (x - length, *x),
+                _ => (x - length / 2.0, x + length / 2.0),
+            };
+            assert!(
+                left > -12.0 && right < width + 12.0,
+                "{}: {words}",
+                figure.title()
+            );
+        }
+    }
+}

@@ -78,7 +78,7 @@ pub struct ExportSummary {
 /// open whose choices are meant.
 pub fn export(request: &ExportRequest, run: Run<'_>) -> Result<ExportSummary, WorkflowError> {
     let to = request.to.map_or_else(|| format_of(&request.out), Ok)?;
-    refuse_existing_choices(&request.out, request.overwrite)?;
+    refuse_existing_choices(&request.out, request.probabilities, request.overwrite)?;
     let source = match &request.from {
         ExportFrom::File(file) => {
             if request.probabilities {

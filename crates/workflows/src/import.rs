@@ -126,7 +126,7 @@ pub fn import(request: &ImportRequest, run: Run<'_>) -> Result<ImportSummary, Wo
         .as_ref()
         .map(|out| out.with_extension("left_out.tsv"));
     if let Some(out) = &request.out {
-        refuse_existing_choices(out, request.overwrite)?;
+        refuse_existing_choices(out, false, request.overwrite)?;
         refuse_existing(request.overwrite, left_out_file.clone())?;
     }
     let listed = match &request.stimuli {
@@ -176,15 +176,21 @@ pub fn import(request: &ImportRequest, run: Run<'_>) -> Result<ImportSummary, Wo
         Ok((imported, _)) => imported.table.choices.is_empty(),
         Err(error) => not_a_number(error),
     };
-    let by_key = (format == Format::Table && !request.keys && no_numbers)
-        .then(|| read(ItemTokens::Keys).ok())
-        .flatten()
-        .filter(|(imported, _)| {
-            let set = imported.stimuli.as_ref().or(listed.as_ref());
-            !imported.table.choices.is_empty() && set.is_some_and(all_words)
-        });
-    let read_by_key = format == Format::Table && (request.keys || by_key.is_some());
-    let (imported, detection) = by_key.map_or(stated, Ok)?;
+    let (read_by_key, read) = if format == Format::Table && !request.keys && no_numbers {
+        match (read(ItemTokens::Keys), &listed) {
+            // With a list, every key can be looked up; without, one key among numbers is a slip.
+            (by_key, Some(_)) => (true, by_key),
+            (Ok((imported, detection)), None)
+                if imported.stimuli.as_ref().is_some_and(all_words) =>
+            {
+                (true, Ok((imported, detection)))
+            }
+            (_, None) => (false, stated),
+        }
+    } else {
+        (request.keys && format == Format::Table, stated)
+    };
+    let (imported, detection) = read?;
     if imported.table.choices.is_empty() {
         return Err(formats::FormatError::Empty {
             path: request.file.clone(),

@@ -74,7 +74,7 @@ pub fn tripletize(
     run: Run<'_>,
 ) -> Result<TripletizeSummary, WorkflowError> {
     let to = format_of(&request.out)?;
-    refuse_existing_choices(&request.out, request.overwrite)?;
+    refuse_existing_choices(&request.out, request.probabilities, request.overwrite)?;
     let LabelledMatrix { values, rows, .. } = read_matrix(&request.features)?;
     let n_items = values.nrows();
     let similarities = Similarities::new(values.view(), request.similarity)?;

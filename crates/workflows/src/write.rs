@@ -66,10 +66,16 @@ pub(crate) fn refuse_existing(
     }
 }
 
-/// Refuses to write choices over a file that is there, its provenance or its probabilities.
-pub(crate) fn refuse_existing_choices(out: &Path, overwrite: Overwrite) -> Result<(), OutputError> {
-    let files = [out.to_owned(), sidecar(out), probabilities_file(out)];
-    refuse_existing(overwrite, files)
+/// Refuses to write choices over a file that is there, its provenance or, if they are asked for, its
+/// probabilities.
+pub(crate) fn refuse_existing_choices(
+    out: &Path,
+    probabilities: bool,
+    overwrite: Overwrite,
+) -> Result<(), OutputError> {
+    let probabilities = probabilities.then(|| probabilities_file(out));
+    let files = [out.to_owned(), sidecar(out)].into_iter();
+    refuse_existing(overwrite, files.chain(probabilities))
 }
 
 impl Output<'_> {

@@ -5,15 +5,16 @@ use emotome_stats::random::{CounterRng, Seed};
 use emotome_stimuli::StimulusId;
 use emotome_stimuli::output::Overwrite;
 use emotome_stimuli::reconciliation::List;
-use emotome_stimuli::run::{Interrupt, Run, Silent};
+use emotome_stimuli::run::{Interrupt, Progress, Run, Silent};
 use emotome_triplets::formats::{Format, ReadOptions, Stimuli, WriteOptions};
 use emotome_triplets::split::split;
 use emotome_triplets::{Choice, ChoiceSet, Position, Split, Triplet};
 use emotome_workflows::WorkflowError;
 use emotome_workflows::analysis::{AgentChoices, AnalysisError, AnalysisParams, analyse};
 use emotome_workflows::choices::ChoiceFile;
-use emotome_workflows::demo::{DemoRequest, DemoSummary, demo};
+use emotome_workflows::demo::demo;
 use emotome_workflows::emotion2025::{Emotion2025Request, emotion2025};
+use emotome_workflows::publish::{Destination, Published};
 use emotome_workflows::report::{ReportRequest, report};
 use std::collections::HashSet;
 use std::path::Path;
@@ -26,17 +27,18 @@ fn quiet<T>(work: impl FnOnce(Run<'_>) -> T) -> T {
     })
 }
 
-fn request(out: &Path) -> DemoRequest {
-    DemoRequest {
+fn to(out: &Path) -> Destination {
+    Destination {
         out: out.into(),
         overwrite: Overwrite::Refuse,
+        resume: false,
         seed: Seed(1),
         command: vec!["test".into()],
     }
 }
 
 /// A page without gaps, and a table beside every figure.
-fn assert_complete(summary: &DemoSummary) {
+fn assert_complete(summary: &Published) {
     let page = std::fs::read_to_string(&summary.report).unwrap();
     assert!(page.len() > 10_000 && !page.contains("NaN"));
     let folder = std::fs::read_dir(summary.study.join("figures")).unwrap();
@@ -56,8 +58,8 @@ fn assert_complete(summary: &DemoSummary) {
 #[test]
 fn the_demo_finds_what_its_choices_hold_and_refuses_to_overwrite_it() {
     let folder = tempfile::tempdir().unwrap();
-    let request = request(&folder.path().join("study"));
-    let summary = quiet(|run| demo(&request, run)).unwrap();
+    let to = to(&folder.path().join("study"));
+    let summary = quiet(|run| demo(&to, run)).unwrap();
     let a = &summary.analyses[0];
     let accuracy = a.scores[0].test.accuracy;
     assert!((0.70..0.75).contains(&accuracy), "{accuracy}");
@@ -71,12 +73,12 @@ fn the_demo_finds_what_its_choices_hold_and_refuses_to_overwrite_it() {
     assert_complete(&summary);
     no_triplet_is_in_two_splits(&summary);
     assert!(matches!(
-        quiet(|run| demo(&request, run)),
+        quiet(|run| demo(&to, run)),
         Err(WorkflowError::Output(_))
     ));
 }
 
-fn no_triplet_is_in_two_splits(summary: &DemoSummary) {
+fn no_triplet_is_in_two_splits(summary: &Published) {
     let file = summary.study.join("choices/smollm2.parquet");
     let options = ReadOptions::new(Stimuli::Count(summary.analyses[0].n_stimuli));
     let read = quiet(|run| Format::Parquet.read(&file, &options, run));
@@ -147,11 +149,10 @@ fn an_agent_that_guesses_gets_a_report_that_says_so() {
     // The weak penalty keeps dimensions, the strong one none.
     for (name, lambdas) in [("weak", vec![1e-5]), ("strong", vec![0.004, 10.0])] {
         let request = ReportRequest {
-            demo: request(&folder.path().join(name)),
+            to: to(&folder.path().join(name)),
             triplets: ChoiceFile {
-                path: triplets.clone(),
-                format: None,
                 n_stimuli: Some(30),
+                ..ChoiceFile::new(triplets.clone())
             },
             ceiling: Some(triplets.clone()),
             full_set: None,
@@ -185,12 +186,8 @@ fn a_report_reads_the_splits_of_a_journal_file() {
     )
     .unwrap();
     let request = ReportRequest {
-        demo: request(&folder.path().join("report")),
-        triplets: ChoiceFile {
-            path: triplets,
-            format: None,
-            n_stimuli: None,
-        },
+        to: to(&folder.path().join("report")),
+        triplets: ChoiceFile::new(triplets),
         ceiling: None,
         full_set: None,
         ratings: None,
@@ -223,8 +220,9 @@ fn impossible_parameters_are_refused_by_name() {
             ceiling: None,
             full_set: None,
             order_known: true,
+            ratings: &[],
         };
-        quiet(|run| analyse("guesser", choices, &params, run)).unwrap_err()
+        quiet(|run| analyse("guesser", choices, &params, None, run)).unwrap_err()
     };
     let mut bad = vec![small(1); 5];
     bad[0].lambdas.clear();
@@ -264,8 +262,8 @@ fn agents_that_judge_by_human_ratings_are_predicted() {
     }
     let folder = tempfile::tempdir().unwrap();
     let request = Emotion2025Request {
-        demo: request(&folder.path().join("study")),
-        ratings,
+        to: to(&folder.path().join("study")),
+        ratings: Some(ratings),
         captions: None,
         list: List::Unique2181,
         trials: 60_000,
@@ -274,6 +272,7 @@ fn agents_that_judge_by_human_ratings_are_predicted() {
             lambdas: vec![0.004],
             seeds: 2,
             nested: vec![2],
+            imposed: vec![7],
             vice: false,
             baselines: false,
             ..AnalysisParams::new(Seed(1))
@@ -284,5 +283,93 @@ fn agents_that_judge_by_human_ratings_are_predicted() {
     let a = &summary.analyses[0];
     assert!(a.scores[0].test.accuracy > 0.7, "{:?}", a.scores[0]);
     assert_eq!(a.consensus_of, 1, "a consensus needs two fits");
+    let imposed = &a.imposed[0];
+    assert_eq!((imposed.dims, imposed.embedding.n_dims()), (7, 7));
+    let [published, without_self, honest] = imposed.single_fit.as_ref().unwrap().means();
+    assert!(published > without_self && without_self > honest - 0.05);
+    for file in [
+        "embedding.npz",
+        "embedding.tsv",
+        "embedding.json",
+        "seeds/seed-02/embedding.npz",
+    ] {
+        let path = summary
+            .study
+            .join("embeddings/human-categories/7-dimensions")
+            .join(file);
+        assert!(path.exists(), "no {}", path.display());
+    }
+    let names: Vec<&str> = a.scores.iter().map(|s| s.name.as_str()).collect();
+    assert!(
+        names.contains(&"cosine of 14 rated dimensions"),
+        "{names:?}"
+    );
     assert_complete(&summary);
+}
+
+/// Stops a run when a note of it holds the words.
+struct StopAt<'a>(&'static str, &'a Interrupt);
+
+impl Progress for StopAt<'_> {
+    fn begin(&self, _stage: &str, _total: Option<u64>) {}
+    fn advance(&self, _units: u64) {}
+    fn note(&self, message: &str) {
+        if message.contains(self.0) {
+            self.1.request();
+        }
+    }
+    fn end(&self) {}
+}
+
+#[test]
+fn an_interrupted_report_resumes_and_finds_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let triplets = folder.path().join("guesses.npy");
+    Format::LastOdd
+        .write(
+            &triplets,
+            &guesses(30, 3000).into(),
+            &WriteOptions::default(),
+        )
+        .unwrap();
+    let request = |name: &str, resume| ReportRequest {
+        to: Destination {
+            resume,
+            ..to(&folder.path().join(name))
+        },
+        triplets: ChoiceFile::new(triplets.clone()),
+        ceiling: None,
+        full_set: None,
+        ratings: None,
+        captions: None,
+        agent: None,
+        params: AnalysisParams {
+            lambdas: vec![1e-5],
+            ..small(1)
+        },
+    };
+    let whole = quiet(|run| report(&request("whole", false), run)).unwrap();
+    let interrupt = Interrupt::default();
+    let stopped = report(
+        &request("parts", false),
+        Run {
+            progress: &StopAt("models to compare with", &interrupt),
+            interrupt: &interrupt,
+        },
+    );
+    let error = stopped.unwrap_err();
+    assert!(matches!(error, WorkflowError::Paused { .. }), "{error}");
+    assert!(error.to_string().contains("--resume"), "{error}");
+    let again = quiet(|run| report(&request("parts", false), run)).unwrap_err();
+    assert!(matches!(again, WorkflowError::Output(_)), "{again}");
+    let resumed = quiet(|run| report(&request("parts", true), run)).unwrap();
+    let [a, b] =
+        [&whole, &resumed].map(|made| std::fs::read(made.study.join("analysis.json")).unwrap());
+    assert!(a == b, "the resumed analysis differs");
+    assert!(!resumed.study.join("checkpoints").exists());
+    let nothing = quiet(|run| report(&request("whole", true), run)).unwrap_err();
+    assert!(
+        matches!(nothing, WorkflowError::NothingToResume { .. }),
+        "{nothing}"
+    );
 }

@@ -48,7 +48,7 @@ pub(crate) struct Export {
     #[arg(long)]
     keys: bool,
     /// Write the probabilities of the choices beside them, to be fitted as soft labels.
-    #[arg(long, requires = "journal")]
+    #[arg(long)]
     probabilities: bool,
     #[command(flatten)]
     force: ForceFlag,

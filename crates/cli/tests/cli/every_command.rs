@@ -41,6 +41,13 @@ fn nothing_is_overwritten_without_force() {
             "{line}"
         );
     }
+    scratch
+        .run("simulate --items 24 --dims 3 --triplets 100 --out planted --force")
+        .success();
+    assert_ne!(
+        fs::read(scratch.path("planted/triplets.npy")).unwrap(),
+        b"kept"
+    );
     // The same choices in two formats have a record each.
     scratch.json("export --triplets planted/triplets.npy --out exported.txt");
     for record in ["exported.csv.json", "exported.txt.json"] {
@@ -52,13 +59,6 @@ fn nothing_is_overwritten_without_force() {
         &["exported.txt.json exists"],
     );
     assert!(!scratch.path("exported.txt").exists());
-    scratch
-        .run("simulate --items 24 --dims 3 --triplets 100 --out planted --force")
-        .success();
-    assert_ne!(
-        fs::read(scratch.path("planted/triplets.npy")).unwrap(),
-        b"kept"
-    );
 }
 
 #[test]

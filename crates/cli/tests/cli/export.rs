@@ -64,10 +64,10 @@ fn keys_that_a_format_cannot_hold_go_beside_it_and_come_back() {
 #[test]
 fn probabilities_are_not_made_up() {
     let scratch = Scratch::planted();
-    scratch
-        .run("export --triplets planted/triplets.npy --out x.npy --probabilities")
-        .failure()
-        .code(2);
+    scratch.refuses(
+        "export --triplets planted/triplets.npy --out x.npy --probabilities",
+        &["planted/triplets.npy", "no choice probabilities"],
+    );
     scratch.write(
         "r.csv",
         "key,joy,fear\na,0.5,0.2\nb,0.1,0.9\nc,0.4,0.4\nd,0.9,0.1\n",

@@ -136,7 +136,10 @@ pub fn analyse(
     let mut scores = vec![parts.scored(&embedding, &scoring, name)?];
     for imposed in &imposed {
         scores.push(Scored {
-            name: "SPoSE, imposed number".into(),
+            name: match imposed.seeds.len() {
+                1 => "SPoSE, single fit".into(),
+                k => format!("SPoSE, best of {k} fits"),
+            },
             dims: imposed.fitted_dims,
             test: imposed.test,
         });
@@ -148,7 +151,7 @@ pub fn analyse(
         let score = model.score(&parts.train, &parts.test)?;
         let name = match model.unrated {
             0 => model.name.clone(),
-            n => format!("{}; {n} stimuli unrated", model.name),
+            n => format!("{}, {n}\u{a0}stimuli in none", model.name),
         };
         scores.push(parts.summarised(&name, &score)?);
     }

@@ -131,7 +131,7 @@ fn in_short(a: &Analysis) -> String {
         a.agent,
         a.dims,
         count(a.trials[0] as u64),
-        a.n_stimuli,
+        count(a.n_stimuli as u64),
         percent(score.test.accuracy),
         count(score.test.n as u64),
         percent(ci.low),

@@ -16,7 +16,7 @@ pub(super) fn section(heading: String, a: &Analysis) -> Section {
         .iter()
         .map(|s| AccuracyBar {
             label: if s.dims > 0 {
-                format!("{}, {} dimensions", s.name, s.dims)
+                format!("{}, {}\u{a0}dimensions", s.name, s.dims)
             } else {
                 s.name.clone()
             },
@@ -120,7 +120,7 @@ pub(super) fn section(heading: String, a: &Analysis) -> Section {
             ),
             format!("{verdict} {dominance}"),
             format!(
-                "{} All other models are single fits{}.",
+                "{} Other embeddings are single fits, or the one with the lowest validation loss where several are named{}. The item-marginal model knows only how often each stimulus is called odd; ratings, where there are any, predict by themselves, without a fit.",
                 if a.consensus_of > 1 {
                     format!("The first bar is the consensus of {} fits.", a.consensus_of)
                 } else {
