@@ -74,7 +74,8 @@ impl<R: Read> Text<'_, R> {
         parse: impl Fn(&[u8]) -> Result<T, RowError> + Sync,
     ) -> Result<Lines<T>, FormatError> {
         let mut all = Lines::new();
-        let mut block = Vec::with_capacity(BLOCK);
+        let most = self.size.map_or(BLOCK, |size| BLOCK.min(size as usize));
+        let mut block = Vec::with_capacity(most);
         let (mut line, mut bytes, mut start) = (1, 0_u64, true);
         let leave_out = self.leave_out;
         run.progress.begin("reading", self.size);
