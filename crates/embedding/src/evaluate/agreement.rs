@@ -43,7 +43,7 @@ pub struct Agreement {
 /// use emotome_stimuli::StimulusId;
 /// use emotome_triplets::{Choice, ChoiceSet, Position, Triplet};
 /// let choose = |items: [u32; 3], odd| {
-///     Ok::<_, emotome_triplets::TripletError>(Choice { triplet: Triplet::new(items.map(StimulusId))?, odd })
+///     Triplet::new(items.map(StimulusId)).map(|triplet| Choice { triplet, odd })
 /// };
 /// let a = ChoiceSet::new(6, vec![choose([0, 1, 2], Position::First)?, choose([3, 4, 5], Position::First)?])?;
 /// let b = ChoiceSet::new(6, vec![choose([1, 2, 0], Position::Third)?, choose([3, 4, 5], Position::Second)?])?;

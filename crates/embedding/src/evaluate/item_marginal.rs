@@ -23,7 +23,7 @@ pub struct ItemMarginal {
 
 /// Parts into which trials are summed, however many threads there are.
 const CHUNKS: usize = 64;
-/// Steps at most; every step raises the likelihood, and some ten reach [`TOLERANCE`].
+/// Steps at most; twenty to fifty reach [`TOLERANCE`].
 const STEPS: usize = 100;
 /// Largest difference between the odd rates counted and predicted at which strengths are final.
 const TOLERANCE: f64 = 1e-7;
@@ -65,6 +65,13 @@ impl ItemMarginal {
             if off < TOLERANCE {
                 break;
             }
+            // Choices do not see the common scale, the added trials do: a Newton step along it, or
+            // it would settle after all else.
+            let surplus = |v: &f64| 1.0 - 3.0 * v / (v + 2.0);
+            let slope = |v: &f64| 6.0 * v / ((v + 2.0) * (v + 2.0));
+            let sum = |term: &dyn Fn(&f64) -> f64| summary::sum(strength.iter().map(term));
+            let scale = (sum(&surplus) / sum(&slope)).exp();
+            strength.iter_mut().for_each(|v| *v *= scale);
         }
         Ok(Self {
             strength,

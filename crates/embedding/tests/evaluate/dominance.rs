@@ -4,13 +4,24 @@ use crate::support::{every_triplet, nothing, planted, random_choices};
 use emotome_embedding::{
     Embedding,
     evaluate::{
-        dominance::{DominanceParams, Finding, dominance, rsm_dominance},
+        EvaluationError,
+        dominance::{Dominance, DominanceParams, Finding, dominance, rsm_dominance},
         rsm::{Coefficient, RsmResampling},
         score::Scoring,
     },
 };
 use emotome_stats::random::{CounterRng, Seed};
+use emotome_triplets::ChoiceSet;
 use ndarray::{Array2, Axis, concatenate};
+
+fn diagnose(
+    x: &Embedding,
+    training: &ChoiceSet,
+    held_out: &ChoiceSet,
+) -> Result<Dominance, EvaluationError> {
+    let (scoring, params) = (Scoring::default(), DominanceParams::default());
+    dominance(x, training, held_out, &scoring, &params)
+}
 
 /// S_ij = a_i a_j: the odd one out is the stimulus with the smallest a.
 #[test]
@@ -27,14 +38,7 @@ fn a_one_dimensional_agent_is_flagged_by_the_item_marginal_baseline() {
     // A fit that spreads the one dimension over three columns must not hide it.
     let spread = concatenate(Axis(1), &[(scale.values() * 0.577).view(); 3]).unwrap();
     for fitted in [scale, Embedding::new(spread).unwrap()] {
-        let found = dominance(
-            &fitted,
-            &training,
-            &held_out,
-            &Scoring::default(),
-            &DominanceParams::default(),
-        )
-        .unwrap();
+        let found = diagnose(&fitted, &training, &held_out).unwrap();
         assert_eq!(found.finding, Finding::ItemMarginal, "{found:?}");
     }
 }
@@ -43,14 +47,7 @@ fn a_one_dimensional_agent_is_flagged_by_the_item_marginal_baseline() {
 fn a_similarity_space_is_not_flagged() {
     let x = planted(60, 8, 2.0, 9);
     let (training, held_out) = (random_choices(&x, 20_000, 9), random_choices(&x, 5000, 10));
-    let found = dominance(
-        &x,
-        &training,
-        &held_out,
-        &Scoring::default(),
-        &DominanceParams::default(),
-    )
-    .unwrap();
+    let found = diagnose(&x, &training, &held_out).unwrap();
     assert_eq!(found.finding, Finding::Distributed, "{found:?}");
     let sum = |part: fn(&emotome_embedding::evaluate::dominance::DimensionShare) -> f64| {
         found.dimensions.iter().map(part).sum::<f64>()
@@ -75,14 +72,7 @@ fn a_dominant_dimension_among_weak_ones_is_named() {
     }
     let x = Embedding::new(values).unwrap();
     let (training, held_out) = (random_choices(&x, 20_000, 11), random_choices(&x, 5000, 12));
-    let found = dominance(
-        &x,
-        &training,
-        &held_out,
-        &Scoring::default(),
-        &DominanceParams::default(),
-    )
-    .unwrap();
+    let found = diagnose(&x, &training, &held_out).unwrap();
     assert_eq!(found.dominant, 2);
     assert!(
         matches!(
@@ -98,26 +88,10 @@ fn a_dominant_dimension_among_weak_ones_is_named() {
 fn noise_is_at_chance() {
     let x = planted(40, 4, 2.0, 13);
     let choices = random_choices(&nothing(40), 3000, 13);
-    let found = dominance(
-        &x,
-        &choices,
-        &choices,
-        &Scoring::default(),
-        &DominanceParams::default(),
-    )
-    .unwrap();
+    let found = diagnose(&x, &choices, &choices).unwrap();
     assert_eq!(found.finding, Finding::AtChance, "{found:?}");
     let empty = Embedding::new(Array2::zeros((40, 0))).unwrap();
-    assert!(
-        dominance(
-            &empty,
-            &choices,
-            &choices,
-            &Scoring::default(),
-            &DominanceParams::default()
-        )
-        .is_err()
-    );
+    assert!(diagnose(&empty, &choices, &choices).is_err());
 }
 
 #[test]
