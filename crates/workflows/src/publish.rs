@@ -45,8 +45,8 @@ pub struct Published {
     pub analyses: Vec<Analysis>,
 }
 
-/// Where interrupted fits lie until the report is written.
-const CHECKPOINTS: &str = "checkpoints";
+/// Where interrupted fits lie until the report is written; nothing else has this name.
+const CHECKPOINTS: &str = ".emotome-unfinished";
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
 
 impl Destination {

@@ -366,7 +366,7 @@ fn an_interrupted_report_resumes_and_finds_the_same() {
     let [a, b] =
         [&whole, &resumed].map(|made| std::fs::read(made.study.join("analysis.json")).unwrap());
     assert!(a == b, "the resumed analysis differs");
-    assert!(!resumed.study.join("checkpoints").exists());
+    assert!(!resumed.study.join(".emotome-unfinished").exists());
     let nothing = quiet(|run| report(&request("whole", true), run)).unwrap_err();
     assert!(
         matches!(nothing, WorkflowError::NothingToResume { .. }),

@@ -224,6 +224,8 @@ fn planned(p: &FitPlan) -> String {
         .as_object()
         .into_iter()
         .flatten()
+        // Of several λ none is chosen yet.
+        .filter(|(name, _)| *name != "lambda")
         .map(|(name, value)| {
             let value = value
                 .as_str()

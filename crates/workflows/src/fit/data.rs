@@ -103,10 +103,18 @@ impl Data {
     pub(super) fn resolved(&self, method: &Method) -> Result<Method, FitError> {
         let (n, trials) = (self.train.n_stimuli(), self.train.len());
         Ok(match method.clone() {
-            Method::Spose { params, lambdas } => Method::Spose {
-                params: params.check()?.resolved(n, trials),
+            Method::Spose {
+                mut params,
                 lambdas,
-            },
+            } => {
+                if let [only] = lambdas[..] {
+                    params.lambda = only;
+                }
+                Method::Spose {
+                    params: params.check()?.resolved(n, trials),
+                    lambdas,
+                }
+            }
             Method::Vice { params } => Method::Vice {
                 params: params.check()?.resolved(trials),
             },

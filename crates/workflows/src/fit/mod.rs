@@ -176,7 +176,7 @@ pub fn dry_run(request: &FitRequest, run: Run<'_>) -> Result<FitPlan, WorkflowEr
 pub fn fit(request: &FitRequest, run: Run<'_>) -> Result<FitSummary, WorkflowError> {
     let start = Instant::now();
     let data = Data::read(request, run)?;
-    let model = data.resolved(&request.method)?;
+    let mut model = data.resolved(&request.method)?;
     output::folder(&request.out, Overwrite::Replace)?;
     let policy = CheckpointPolicy {
         path: request.out.join(CHECKPOINT),
@@ -191,6 +191,9 @@ pub fn fit(request: &FitRequest, run: Run<'_>) -> Result<FitSummary, WorkflowErr
         Some(&policy),
         run,
     )?;
+    if let (Method::Spose { params, .. }, Some(chosen)) = (&mut model, &fitted.selection) {
+        params.lambda = chosen.lambda;
+    }
     let (fit, stimuli, overwrite) = (&fitted.fit, data.stimuli.as_ref(), request.overwrite);
     let test = if data.test.is_empty() {
         None
