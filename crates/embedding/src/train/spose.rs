@@ -196,6 +196,19 @@ impl CheckedSpose {
     pub const fn params(&self) -> &SposeParams {
         &self.0
     }
+
+    /// The parameters with nothing left open: epochs, batch size and step size as they are for so many
+    /// choices about so many stimuli.
+    #[must_use]
+    pub fn resolved(&self, n_items: usize, trials: usize) -> SposeParams {
+        let Plan { epochs, batch } = self.plan(trials);
+        SposeParams {
+            epochs: Some(epochs),
+            batch: Some(batch),
+            rate: Some(self.0.rate_for(n_items, trials)),
+            ..self.0.clone()
+        }
+    }
 }
 
 /// Trials a stimulus from which large steps do not overfit.
