@@ -404,10 +404,11 @@ fn agents_that_guess_pass_as_better_at_the_nominal_rate_only() {
     assert_eq!(warnings["retest-agreement"], AGENTS as u32);
 }
 
-/// Ten passes over the same sequence of triplets, always answered alike: repeats are no stale answers.
+/// Ten passes over the same sequence of triplets, always answered alike: repeats are no stale answers,
+/// and no evidence of a preferred place.
 #[test]
-fn repeats_of_one_sequence_are_no_serial_dependence() {
-    let mut alarmed = 0;
+fn repeats_of_one_sequence_count_once() {
+    let mut alarmed = BTreeMap::<&str, u32>::new();
     for seed in 0..200 {
         let inner = clean(seed);
         let ceiling = CeilingParams {
@@ -440,14 +441,35 @@ fn repeats_of_one_sequence_are_no_serial_dependence() {
             ..Default::default()
         };
         let findings = diagnose(&judged, N, &params).unwrap();
-        let serial = findings
-            .iter()
-            .find(|f| f.name == "serial-dependence")
-            .unwrap();
-        alarmed += u32::from(serial.severity >= Severity::Warning);
+        for finding in findings {
+            *alarmed.entry(finding.name).or_default() +=
+                u32::from(finding.severity >= Severity::Warning);
+        }
     }
     // Binomial(200, .01) exceeds 8 once in ten thousand.
-    assert!(alarmed <= 8, "{alarmed} of 200");
+    for name in ["serial-dependence", "position-shares", "presentation-order"] {
+        assert!(alarmed[name] <= 8, "{name} of {} of 200", alarmed[name]);
+    }
+}
+
+/// Successive rows of a sorted file share stimuli at the same places: their answers rightly agree.
+#[test]
+fn a_sorted_file_is_no_serial_dependence() {
+    let judge = clean(17);
+    let mut judged: Vec<Judged> = design(8_000, 17)
+        .trials()
+        .map(|t| (t, judge.judge(&t).outcome))
+        .collect();
+    judged.sort_by_key(|(trial, _)| trial.triplet);
+    for (row, (trial, _)) in judged.iter_mut().enumerate() {
+        trial.number = row as u64;
+    }
+    let found = examine(&judged);
+    assert!(
+        found["serial-dependence"].severity < Severity::Warning,
+        "{:#?}",
+        found["serial-dependence"]
+    );
 }
 
 #[test]
