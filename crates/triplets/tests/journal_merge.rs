@@ -73,7 +73,7 @@ fn merged_shards_hold_what_one_journal_would() {
     for (k, path) in (0..).zip(&shards) {
         shard(path, &design, k, 3);
     }
-    let mut writer = JournalWriter::create(&at("all.db"), &design, &stimuli()).unwrap();
+    let mut writer = JournalWriter::create(at("all.db"), &design, &stimuli()).unwrap();
     let mut total = Merged::default();
     for path in shards.iter().rev().chain(&shards) {
         let merged = merge(&mut writer, path).unwrap();
