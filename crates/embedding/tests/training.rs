@@ -386,6 +386,61 @@ fn a_checkpoint_of_other_choices_is_refused() {
     assert!(matches!(run(1, &checked), Err(FitError::Checkpoint(_))));
 }
 
+/// Sure choices among two opposite poles, with structure inside each: a fit must not tell the poles
+/// apart by shutting one of them out.
+#[test]
+fn no_pole_of_a_bipolar_space_is_shut_out() {
+    let (n, mut rng) = (400, CounterRng::new(Seed(9), 0));
+    let place: Vec<[f64; 4]> = (0..n)
+        .map(|i| {
+            let pole = if i % 2 == 0 { 2.5 } else { -2.5 };
+            let mut x = [pole, 0.0, 0.0, 0.0].map(|m| m + rng.normal());
+            let length = x.iter().map(|v| v * v).sum::<f64>().sqrt();
+            x.iter_mut().for_each(|v| *v /= length);
+            x
+        })
+        .collect();
+    let cosine = |i: usize, j: usize| (0..4).map(|f| place[i][f] * place[j][f]).sum::<f64>();
+    let mut made = Vec::new();
+    while made.len() < 40000 {
+        let [a, b, c] = [0; 3].map(|_| rng.below(n as u64) as usize);
+        let Ok(triplet) = Triplet::new([a, b, c].map(|i| StimulusId(i as u32))) else {
+            continue;
+        };
+        let (ab, ac, bc) = (cosine(a, b), cosine(a, c), cosine(b, c));
+        let odd = if ab > ac && ab > bc {
+            Position::Third
+        } else if ac > bc {
+            Position::Second
+        } else {
+            Position::First
+        };
+        made.push(Choice { triplet, odd });
+    }
+    let all = ChoiceSet::new(n, made).unwrap();
+    let (train, held) = (all.select(0..36000), all.select(36000..40000));
+    for seed in 1..=3 {
+        let fit = spose(
+            TrainingData {
+                train: &train,
+                validation: Some(&held),
+                targets: None,
+            },
+            SposeParams {
+                dims: 10,
+                lambda: 0.004,
+                ..SposeParams::default()
+            },
+            seed,
+        );
+        let empty = fit.embedding.values().rows().into_iter();
+        let empty = empty.filter(|row| row.iter().all(|&w| w == 0.0)).count();
+        let accuracy = fit.validation.unwrap().accuracy;
+        assert_eq!(empty, 0, "seed {seed}: stimuli without a weight");
+        assert!(accuracy > 0.9, "seed {seed}: accuracy {accuracy}");
+    }
+}
+
 #[test]
 fn a_huge_penalty_gives_the_zero_matrix() {
     let train = choices(&planted(), 20_000, 0.0, 1);

@@ -94,6 +94,15 @@ impl Deck {
         self.batches.len()
     }
 
+    /// Which of `n_items` stimuli are in any trial.
+    pub(crate) fn shown(&self, n_items: usize) -> Vec<bool> {
+        let mut shown = vec![false; n_items];
+        for &item in self.trials.as_flattened() {
+            shown[item as usize] = true;
+        }
+        shown
+    }
+
     /// The batches in the order of an epoch, counted from 0.
     pub(crate) fn epoch(&self, epoch: usize) -> impl Iterator<Item = Batch<'_>> {
         let order = KeyedPermutation::new(self.batches.len() as u64, self.seed.child(epoch as u64))

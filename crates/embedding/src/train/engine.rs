@@ -165,6 +165,28 @@ impl Engine {
         alive.len()
     }
 
+    /// Starts the rows that are all zero anew, where `wanted`, from `weight(item, dim)` and zeroed
+    /// state. Returns how many there were.
+    pub(crate) fn restart_zero_rows(
+        &mut self,
+        wanted: &[bool],
+        weight: impl Fn(usize, usize) -> f32,
+    ) -> usize {
+        let (stride, dims) = (self.stride, self.dims);
+        let state = self.state.len() / self.weights.len() * stride;
+        let mut restarted = 0;
+        for (item, row) in self.weights.chunks_mut(stride).enumerate() {
+            if wanted[item] && row.iter().all(|&w| w == 0.0) {
+                for (dim, w) in row[..dims].iter_mut().enumerate() {
+                    *w = weight(item, dim);
+                }
+                self.state[item * state..][..state].fill(0.0);
+                restarted += 1;
+            }
+        }
+        restarted
+    }
+
     /// The number of dimensions with a weight above `threshold`.
     pub(crate) fn dims_above(&self, threshold: f32) -> usize {
         let above = |f: &usize| {

@@ -181,7 +181,18 @@ pub(crate) trait Model: Serialize {
     /// The update of step `step` of `steps`, counted from 0.
     fn update(&self, data: &Scale, seed: Seed, step: u64) -> Self::Update;
     fn validate(&self, engine: &Engine, trials: &[[u32; 3]], seed: Seed) -> Score;
-    /// Whatever a model does between epochs; returns its number of dimensions.
+    /// Whatever a model does before an epoch, counted from 0. It may be called twice for one epoch,
+    /// when a fit is resumed there, and must then change nothing the second time.
+    fn begin_epoch(
+        &self,
+        _engine: &mut Engine,
+        _epoch: usize,
+        _of: usize,
+        _shown: &[bool],
+        _seed: Seed,
+    ) {
+    }
+    /// Whatever a model does after an epoch; returns its number of dimensions.
     fn end_epoch(&self, engine: &mut Engine) -> usize;
     fn stop(&self, history: &[Epoch]) -> Option<Stop>;
     /// Whether the epoch with the best validation score is kept, rather than the last.
@@ -236,6 +247,7 @@ fn fit_in_pool<M: Model>(
             .collect()
     });
     let batches = deck.batches();
+    let shown = deck.shown(n_items);
     let scale = Scale {
         n_items,
         trials: deck.len(),
@@ -272,6 +284,9 @@ fn fit_in_pool<M: Model>(
     let mut stop = at.stop;
     while stop.is_none() && at.history.len() < plan.epochs {
         let epoch = at.history.len();
+        if at.batch == 0 {
+            model.begin_epoch(&mut engine, epoch, plan.epochs, &shown, seed);
+        }
         for batch in deck.epoch(epoch).skip(at.batch) {
             if options.run.interrupt.requested() {
                 save(&engine, &at)?;

@@ -215,6 +215,12 @@ impl CheckedSpose {
 const MANY_TRIALS: usize = 1000;
 /// Mean and standard deviation of the first weights, as published.
 const START: (f64, f64) = (0.1, 0.01);
+/// Standard deviation of the normal numbers whose sizes a row of zeros starts anew from.
+///
+/// A row of zeros has no gradient, so the projection on x ≥ 0 could never let it go: where choices
+/// are sure, the even start first separates two poles by their lengths and shuts one of them out
+/// for good. Rows that are shown start anew before each epoch of the first half of a fit.
+const RESTART: f64 = 0.5;
 const WARM_UP: f64 = 0.05;
 /// The share of the steps over which λ rises to its value. All weights zero is a stationary point
 /// of the loss: a full penalty on the small first weights would end there before any structure
@@ -322,6 +328,25 @@ impl Model for CheckedSpose {
 
     fn validate(&self, engine: &Engine, trials: &[[u32; 3]], _seed: Seed) -> Score {
         engine.score(trials, self.likelihood())
+    }
+
+    fn begin_epoch(
+        &self,
+        engine: &mut Engine,
+        epoch: usize,
+        of: usize,
+        shown: &[bool],
+        seed: Seed,
+    ) {
+        let traps =
+            self.0.constraint == Constraint::NonNegative && self.0.similarity == Similarity::Dot;
+        if traps && 2 * epoch < of {
+            let (seed, dims) = (seed.derive("zero rows").child(epoch as u64), engine.dims());
+            engine.restart_zero_rows(shown, |item, dim| {
+                let mut rng = CounterRng::new(seed, (item * dims + dim) as u64);
+                (RESTART * rng.normal()).abs() as f32
+            });
+        }
     }
 
     fn end_epoch(&self, engine: &mut Engine) -> usize {
