@@ -164,3 +164,48 @@ fn shuffled<T: Copy + Default + Send>(n: usize, value: impl Fn(usize) -> T, seed
         .for_each(|(b, bucket)| CounterRng::new(seed, b as u64).shuffle(bucket));
     values
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use emotome_stimuli::StimulusId;
+    use emotome_triplets::{Position, Triplet};
+
+    fn choices(n: u32) -> ChoiceSet {
+        let choice = |i| Choice {
+            triplet: Triplet::new([i, i + 1, i + 2].map(StimulusId)).unwrap(),
+            odd: Position::Third,
+        };
+        ChoiceSet::new(n as usize + 2, (0..n).map(choice).collect()).unwrap()
+    }
+
+    #[test]
+    fn every_trial_is_in_one_batch_and_no_batch_is_empty() {
+        for (n, size) in [(1, 1), (1, 100), (2, 3), (100, 1), (1000, 7), (1000, 999)] {
+            let choices = choices(n);
+            let deck = Deck::new(&choices, None, size, Seed(1));
+            for epoch in 0..3 {
+                let mut all = Vec::new();
+                for batch in deck.epoch(epoch) {
+                    assert!(!batch.trials.is_empty(), "{n} trials in batches of {size}");
+                    all.extend_from_slice(batch.trials);
+                }
+                all.sort_unstable();
+                let expected: Vec<[u32; 3]> = (0..n).map(|i| [i, i + 1, i + 2]).collect();
+                assert_eq!(all, expected, "{n} trials in batches of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_order_of_four_is_equally_likely_over_seeds() {
+        let mut counts = std::collections::HashMap::<Vec<usize>, f64>::new();
+        for seed in 0..24_000 {
+            *counts.entry(shuffled(4, |i| i, Seed(seed))).or_default() += 1.0;
+        }
+        let chi_square: f64 = counts.values().map(|n| (n - 1000.0).powi(2) / 1000.0).sum();
+        assert_eq!(counts.len(), 24);
+        // The 0.1 % point of χ² with 23 degrees of freedom.
+        assert!(chi_square < 49.7, "χ² = {chi_square}");
+    }
+}
