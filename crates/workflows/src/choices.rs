@@ -127,6 +127,15 @@ pub fn read(
     Ok(imported)
 }
 
+/// The stimuli that appear in some choices, ascending.
+pub(crate) fn judged(choices: &ChoiceSet) -> Vec<usize> {
+    let mut seen = vec![false; choices.n_stimuli()];
+    for id in choices.choices().iter().flat_map(|c| c.triplet.items()) {
+        seen[id.index()] = true;
+    }
+    (0..seen.len()).filter(|&i| seen[i]).collect()
+}
+
 /// Choices among the stimuli of one set as choices among those of another, matched by key.
 ///
 /// # Errors

@@ -133,6 +133,7 @@ pub fn demo(to: &Destination, run: Run<'_>) -> Result<Published, WorkflowError> 
         ceiling: Some(&ceiling),
         full_set: Some(&full),
         order_known: true,
+        ceiling_order_known: true,
         ratings: &RatingsModel::of_table(&study.ratings[0].align(&study.stimuli).table)?,
     };
     let params = AnalysisParams::new(to.seed);

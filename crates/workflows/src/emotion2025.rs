@@ -123,6 +123,7 @@ pub fn emotion2025(request: &Emotion2025Request, run: Run<'_>) -> Result<Publish
                 ceiling: None,
                 full_set: Some(&full),
                 order_known: true,
+                ceiling_order_known: true,
                 ratings: &rated,
             };
             let checkpoints = to.checkpoints(agent.name);

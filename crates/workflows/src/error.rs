@@ -81,6 +81,22 @@ pub enum WorkflowError {
         /// The format.
         format: emotome_triplets::formats::Format,
     },
+    /// A split column holds choices out, and so do the flags.
+    #[error("{path}: the split column marks {} choices for validation and {} for testing, and other held-out choices are asked for; leave out --validation-share, --test-share, --validation and --test to hold out what is marked, or give --ignore-splits to hold out what is asked for and fit whatever is left, choices for the ceiling and of the full set included", marked.validation, marked.test, path = path.display())]
+    HeldOutTwice {
+        /// The file of choices.
+        path: PathBuf,
+        /// What is marked.
+        marked: crate::fit::MarkedSplits,
+    },
+    /// A split column leaves nothing to fit.
+    #[error("{path}: the split column marks no choice for training, but {} for validation, {} for testing, {} for the ceiling and {} of the full set; give a file with choices for training, or --ignore-splits to fit these", marked.validation, marked.test, marked.ceiling, marked.full_set, path = path.display())]
+    NothingToTrainOn {
+        /// The file of choices.
+        path: PathBuf,
+        /// What is marked.
+        marked: crate::fit::MarkedSplits,
+    },
     /// Two files of choices have no triplet in common.
     #[error("{left} and {right} share no triplet, so there is nothing to compare; give choices on the same trials and the same stimuli", left = left.display(), right = right.display())]
     NothingShared {

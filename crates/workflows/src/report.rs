@@ -3,6 +3,7 @@
 use crate::WorkflowError;
 use crate::analysis::{AgentChoices, AnalysisParams, RatingsModel, analyse};
 use crate::choices::{self, ChoiceFile};
+use crate::fit::MarkedSplits;
 use crate::publish::{Destination, Published};
 use crate::story::{Frame, Material};
 use emotome_figures::scale::count;
@@ -83,32 +84,45 @@ pub fn report(request: &ReportRequest, run: Run<'_>) -> Result<Published, Workfl
         let kept = rows.iter().copied().filter(|row| special(row) == wanted);
         table.choices.select(kept)
     };
-    let with_file = |split, path: &Option<PathBuf>| -> Result<Option<ChoiceSet>, WorkflowError> {
+    let order_known = table.presented_order == PresentedOrder::Known;
+    // The order of choices of several files is known where that of every one is.
+    let with_file = |split, path: &Option<PathBuf>| -> Result<_, WorkflowError> {
         let mut choices = marked(Some(split)).into_choices();
+        let mut known = choices.is_empty() || order_known;
         if let Some(path) = path {
             let file = ChoiceFile::new(path.clone());
             let target = Some((request.triplets.path.as_path(), &stimuli));
-            let more = choices::read(&file, target, run)?.table.choices;
-            choices.extend(more.into_choices());
+            let more = choices::read(&file, target, run)?.table;
+            known &= more.presented_order == PresentedOrder::Known;
+            choices.extend(more.choices.into_choices());
         }
         let choices = ChoiceSet::new(stimuli.len(), choices)?;
-        Ok((!choices.is_empty()).then_some(choices))
+        Ok(((!choices.is_empty()).then_some(choices), known))
     };
     let main = marked(None);
-    let ceiling = with_file(Split::Ceiling, &request.ceiling)?;
-    let full_set = with_file(Split::FullSet, &request.full_set)?;
+    let (ceiling, ceiling_order_known) = with_file(Split::Ceiling, &request.ceiling)?;
+    let (full_set, _) = with_file(Split::FullSet, &request.full_set)?;
     let (material, mut cautions, rated) = material(stimuli, ratings, captions, by_row)?;
     let choices = AgentChoices {
         main: &main,
         ceiling: ceiling.as_ref(),
         full_set: full_set.as_ref(),
-        order_known: table.presented_order == PresentedOrder::Known,
+        order_known,
+        ceiling_order_known,
         ratings: &rated,
     };
     let overwrite = to.begin()?;
     let checkpoints = to.checkpoints(&agent);
     let analysis = analyse(&agent, choices, &request.params, Some(&checkpoints), run)
         .map_err(|error| to.paused(error))?;
+    let held_out = splits.map(MarkedSplits::of);
+    if let Some(held_out) = held_out.filter(|m| m.validation + m.test > 0) {
+        cautions.push(format!(
+            "The file marks {} choices for validation and {} for testing. The report splits anew: its scores are comparable with each other, not with those of a fit that held out what is marked.",
+            count(held_out.validation as u64),
+            count(held_out.test as u64)
+        ));
+    }
     if imported.n_inferred {
         cautions.push(format!(
             "The number of stimuli, {}, was inferred from the file; state it (--n-items) to be sure.",

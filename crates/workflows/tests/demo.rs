@@ -225,6 +225,7 @@ fn impossible_parameters_are_refused_by_name() {
             ceiling: None,
             full_set: None,
             order_known: true,
+            ceiling_order_known: true,
             ratings: &[],
         };
         quiet(|run| analyse("guesser", choices, &params, None, run)).unwrap_err()
@@ -377,4 +378,54 @@ fn an_interrupted_report_resumes_and_finds_the_same() {
         matches!(nothing, WorkflowError::NothingToResume { .. }),
         "{nothing}"
     );
+}
+
+/// Last-odd files lose the order of presentation, so that all repeats would look alike.
+#[test]
+fn order_counts_only_where_every_file_of_repeats_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, format: Format, choices: ChoiceSet| {
+        let path = folder.path().join(name);
+        let options = WriteOptions::default();
+        format.write(&path, &choices.into(), &options).unwrap();
+        path
+    };
+    let main = guesses(30, 3000);
+    let repeats = || {
+        let rows = (0..40).flat_map(|row| [row; 6]);
+        main.select(rows)
+    };
+    let shown = write("main.csv", Format::Table, main.clone());
+    let sorted = write("main.npy", Format::LastOdd, main.clone());
+    let ceiling_shown = write("ceiling.csv", Format::Table, repeats());
+    let ceiling_sorted = write("ceiling.npy", Format::LastOdd, repeats());
+    for (name, triplets, ceiling) in [
+        ("sorted repeats", &shown, &ceiling_sorted),
+        ("sorted choices", &sorted, &ceiling_shown),
+    ] {
+        let request = ReportRequest {
+            to: to(&folder.path().join(name)),
+            triplets: ChoiceFile {
+                n_stimuli: Some(30),
+                ..ChoiceFile::new(triplets.clone())
+            },
+            ceiling: Some(ceiling.clone()),
+            full_set: None,
+            ratings: None,
+            captions: None,
+            agent: None,
+            params: AnalysisParams {
+                lambdas: vec![0.02],
+                seeds: 1,
+                nested: vec![],
+                vice: false,
+                baselines: false,
+                ..small(1)
+            },
+        };
+        let a = &quiet(|run| report(&request, run)).unwrap().analyses[0];
+        let same_order = a.ceiling.as_ref().unwrap().same_order.is_some();
+        assert_eq!(same_order, ceiling == &ceiling_shown, "{name}");
+        assert_eq!(a.positions.is_some(), triplets == &shown, "{name}");
+    }
 }

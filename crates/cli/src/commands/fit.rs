@@ -8,12 +8,17 @@ use crate::terminal::Session;
 use clap::{Args, ValueEnum};
 use emotome_embedding::evaluate::score::Similarity;
 use emotome_embedding::train::Constraint;
-use emotome_embedding::train::select::DEFAULT_LAMBDAS;
+use emotome_embedding::train::select::{DEFAULT_LAMBDAS, DEFAULT_PRIORS, SpikeAndSlab};
 use emotome_embedding::train::spose::{Schedule, SposeParams};
 use emotome_embedding::train::vice::ViceParams;
 use emotome_triplets::split::Shares;
-use emotome_workflows::fit::{FitPlan, FitRequest, FitSummary, HeldOut, Method, dry_run, fit};
+use emotome_workflows::fit::{
+    FitPlan, FitRequest, FitSummary, HeldOut, MarkedSplits, Method, Pruned, dry_run, fit,
+};
 use std::path::PathBuf;
+
+/// Share held out for validation, and as much for testing, where nothing says otherwise.
+const HELD_OUT: f64 = 0.1;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum MethodName {
@@ -53,7 +58,7 @@ pub(crate) struct Fit {
     /// [default: 0.001 to 0.032 in doublings]
     #[arg(long, value_name = "L", value_delimiter = ',')]
     lambda: Vec<f64>,
-    /// Independent runs; SPoSE refits their consensus, VICE keeps the best.
+    /// Independent runs; two or more end in a refit of their consensus.
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     seeds: u16,
     /// Passes over the choices (VICE: at most).
@@ -77,6 +82,9 @@ pub(crate) struct Fit {
     /// VICE: prior share of the spike.
     #[arg(long, value_name = "P")]
     pi: Option<f64>,
+    /// VICE: try several spikes and shares of it, and choose by the validation choices; one fit each.
+    #[arg(long, conflicts_with_all = ["spike", "slab", "pi"])]
+    select_prior: bool,
     /// VICE: epochs before the stopping rule.
     #[arg(long, value_name = "N")]
     burn_in: Option<usize>,
@@ -85,17 +93,23 @@ pub(crate) struct Fit {
     #[arg(long, value_name = "N")]
     window: Option<usize>,
     /// Share of the choices held out for choosing λ and the epoch, by triplet.
-    #[arg(long, value_name = "P", default_value_t = 0.1, conflicts_with_all = ["validation", "test"])]
-    validation_share: f64,
+    /// [default: what a split column of the choices marks, otherwise 0.1]
+    #[arg(long, value_name = "P", conflicts_with_all = ["validation", "test"])]
+    validation_share: Option<f64>,
     /// Share of the choices held out for the score at the end, by triplet.
-    #[arg(long, value_name = "P", default_value_t = 0.1, conflicts_with_all = ["validation", "test"])]
-    test_share: f64,
+    /// [default: what a split column of the choices marks, otherwise 0.1]
+    #[arg(long, value_name = "P", conflicts_with_all = ["validation", "test"])]
+    test_share: Option<f64>,
     /// Validation choices in a file of their own.
     #[arg(long, value_name = "FILE")]
     validation: Option<PathBuf>,
     /// Test choices in a file of their own.
     #[arg(long, value_name = "FILE")]
     test: Option<PathBuf>,
+    /// Take all choices alike, whatever a split column marks: by default those marked for the ceiling and of
+    /// the full set are never fitted.
+    #[arg(long)]
+    ignore_splits: bool,
     /// Folder for the results.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -147,6 +161,11 @@ impl Fit {
                 window: self.window.unwrap_or(base.window),
                 ..base
             },
+            priors: if self.select_prior {
+                DEFAULT_PRIORS.to_vec()
+            } else {
+                Vec::new()
+            },
         };
         match self.method {
             MethodName::Spose => spose(SposeParams::default()),
@@ -173,6 +192,7 @@ impl Fit {
             ("--spike", self.spike.is_some()),
             ("--slab", self.slab.is_some()),
             ("--pi", self.pi.is_some()),
+            ("--select-prior", self.select_prior),
             ("--burn-in", self.burn_in.is_some()),
             ("--window", self.window.is_some()),
         ];
@@ -194,15 +214,21 @@ impl Fit {
                 test: self.test.clone(),
             }
         } else {
-            HeldOut::Shares(Shares {
-                validation: self.validation_share,
-                test: self.test_share,
-            })
+            let shares = Shares {
+                validation: self.validation_share.unwrap_or(HELD_OUT),
+                test: self.test_share.unwrap_or(HELD_OUT),
+            };
+            if self.validation_share.or(self.test_share).is_some() {
+                HeldOut::Shares(shares)
+            } else {
+                HeldOut::Marked { otherwise: shares }
+            }
         };
         let request = FitRequest {
             triplets: self.triplets.file(self.n_items),
             targets: self.targets.clone(),
             held_out,
+            ignore_splits: self.ignore_splits,
             method: self.method(),
             seeds: usize::from(self.seeds),
             seed: self.seed.get(),
@@ -236,14 +262,21 @@ fn planned(p: &FitPlan) -> String {
         ("would fit", parameters.collect::<Vec<_>>().join(", ")),
         ("seeds", p.seeds.to_string()),
         ("stimuli", stimuli(p.n_items, p.n_items_inferred)),
-        ("choices", choices(p.trials)),
+        ("choices", choices(p.trials, p.marked_splits)),
         ("to", p.out.display().to_string()),
     ])
 }
 
-fn choices([train, validation, test]: [usize; 3]) -> String {
+fn choices([train, validation, test]: [usize; 3], marked: Option<MarkedSplits>) -> String {
+    let apart = marked.map_or_else(String::new, |marked| {
+        format!(
+            "; held apart {} for the ceiling, {} of the full set",
+            count(marked.ceiling as u64),
+            count(marked.full_set as u64)
+        )
+    });
     format!(
-        "{} to fit, {} to validate, {} to test",
+        "{} to fit, {} to validate, {} to test{apart}",
         count(train as u64),
         count(validation as u64),
         count(test as u64)
@@ -253,7 +286,7 @@ fn choices([train, validation, test]: [usize; 3]) -> String {
 fn text(s: &FitSummary) -> String {
     let mut out = vec![
         ("stimuli", stimuli(s.n_items, s.n_items_inferred)),
-        ("choices", choices(s.trials)),
+        ("choices", choices(s.trials, s.marked_splits)),
         ("dimensions", s.dims.to_string()),
     ];
     out.extend(
@@ -277,6 +310,56 @@ fn text(s: &FitSummary) -> String {
                 "{} (validation NLL {}{edge})",
                 selection.lambda,
                 tried.collect::<Vec<_>>().join(", ")
+            ),
+        ));
+    }
+    if let Some(selection) = &s.prior_selection {
+        let name = |p: &SpikeAndSlab| format!("spike {}, slab {}, π {}", p.spike, p.slab, p.pi);
+        let tried = selection
+            .candidates
+            .iter()
+            .map(|c| format!("{} → {:.4}", name(&c.prior), c.before_pruning.nll));
+        out.push((
+            "prior",
+            format!(
+                "{} (validation NLL before pruning: {})",
+                name(&selection.prior),
+                tried.collect::<Vec<_>>().join("; ")
+            ),
+        ));
+    }
+    if let Some(Pruned {
+        dims_before,
+        pruning,
+    }) = &s.pruning
+    {
+        let stay = if pruning.unpruned {
+            "none stays, so the embedding is unpruned and its dimensions are not to be interpreted"
+                .to_owned()
+        } else {
+            format!("{} stay", pruning.dims)
+        };
+        let scores = pruning.before.zip(pruning.after);
+        let scores = scores.map_or_else(String::new, |(before, after)| {
+            format!(
+                "; validation NLL {:.4} before, {:.4} after, accuracy {:.1} % before, {:.1} % after",
+                before.nll,
+                after.nll,
+                100.0 * before.accuracy,
+                100.0 * after.accuracy
+            )
+        });
+        out.push((
+            "pruning",
+            format!("of {dims_before} dimensions {stay}{scores}"),
+        ));
+    }
+    if s.empty_rows > 0 {
+        out.push((
+            "no weight",
+            format!(
+                "{} judged stimuli, about which the embedding says nothing",
+                s.empty_rows
             ),
         ));
     }

@@ -187,3 +187,242 @@ fn fewer_seeds_leave_no_older_ones_beside_them() {
     assert!(scratch.path("fitted/seeds/seed-02").exists());
     assert!(!scratch.path("fitted/seeds/seed-03").exists());
 }
+
+/// Choices with a split column: every row among stimuli 0 to 5 is marked as of the full set.
+fn with_marks() -> (Scratch, Vec<Vec<String>>) {
+    let scratch = Scratch::new();
+    scratch.json("collect --judge simulated --items 24 --dims 3 --trials 1200 --validation 0.1 --test 0.1 --ceiling 20,3,6 --journal j.db");
+    scratch.json("export --journal j.db --out exported.csv");
+    let table = fs::read_to_string(scratch.path("exported.csv")).unwrap();
+    let mut rows: Vec<Vec<String>> = table
+        .lines()
+        .map(|line| line.split(',').map(str::to_owned).collect())
+        .collect();
+    let split = rows[0].iter().position(|name| name == "split").unwrap();
+    for row in &mut rows[1..] {
+        if row[..3].iter().all(|id| id.parse::<u32>().unwrap() < 6) {
+            row[split] = "fullset".into();
+        }
+        row.swap(4, split);
+    }
+    rows[0].swap(4, split);
+    (scratch, rows)
+}
+
+fn table<'a>(rows: impl IntoIterator<Item = &'a Vec<String>>) -> String {
+    rows.into_iter().map(|row| row.join(",") + "\n").collect()
+}
+
+#[test]
+fn marked_splits_are_used_and_ceiling_and_full_set_have_no_part_in_a_fit() {
+    let (scratch, rows) = with_marks();
+    let marked = |names: &[&str]| {
+        let kept = rows[1..]
+            .iter()
+            .filter(|row| names.contains(&row[4].as_str()));
+        let kept: Vec<_> = kept.collect();
+        (
+            table([&rows[0]].into_iter().chain(kept.iter().copied())),
+            kept.len(),
+        )
+    };
+    let n = |name: &str| marked(&[name]).1;
+    let [train, validation, test] = ["train", "validation", "test"].map(n);
+    let apart = [n("ceiling"), n("fullset")];
+    assert!(train > 800 && apart[0] >= 100 && apart[1] > 5, "{apart:?}");
+    scratch.write("all.csv", table(&rows));
+    scratch.json("export --triplets all.csv --out all.parquet");
+    let fit = "--n-items 24 --dims 6 --epochs 10 --lambda 0.004";
+    let bytes = |folder: &str| fs::read(scratch.path(folder).join("embedding.npz")).unwrap();
+
+    // The same fit as with files of their own that hold only what is marked.
+    let own = |name: &str| {
+        let rows = rows[1..].iter().filter(|row| row[4] == name);
+        let header = ["a,b,c,choice\n".to_owned()].into_iter();
+        let lines = rows.map(|row| row[..4].join(",") + "\n");
+        scratch.write(
+            &format!("{name}.csv"),
+            header.chain(lines).collect::<String>(),
+        );
+    };
+    ["train", "validation", "test"].map(own);
+    let apart_files = scratch.json(&format!(
+        "fit --triplets train.csv --validation validation.csv --test test.csv {fit} --out files"
+    ));
+    assert_eq!(apart_files["marked_splits"], Value::Null);
+    for file in ["all.csv", "all.parquet"] {
+        let out = file.replace('.', "-");
+        let made = scratch.json(&format!("fit --triplets {file} {fit} --out {out}"));
+        assert_eq!(made["trials"], serde_json::json!([train, validation, test]));
+        let counts = serde_json::json!({
+            "train": train, "validation": validation, "test": test,
+            "ceiling": apart[0], "full_set": apart[1],
+        });
+        assert_eq!(made["marked_splits"], counts);
+        assert_eq!(made["test"]["accuracy"], apart_files["test"]["accuracy"]);
+        assert_eq!(bytes(&out), bytes("files"), "{file}");
+    }
+
+    // Soft labels stay with their choices.
+    let labels = rows[1..].iter().map(|row| match row[3].as_str() {
+        "0" => "1 0 0\n",
+        "1" => "0 1 0\n",
+        _ => "0 0 1\n",
+    });
+    scratch.write("labels.txt", labels.collect::<String>());
+    scratch.json(&format!(
+        "fit --triplets all.csv --targets labels.txt {fit} --out labelled"
+    ));
+    assert_eq!(
+        bytes("labelled"),
+        bytes("files"),
+        "labels that are the choices"
+    );
+
+    // What is held out is said once only.
+    for flags in ["--validation-share 0.2", "--test test.csv"] {
+        scratch.refuses(
+            &format!("fit --triplets all.csv {flags} {fit} --out x"),
+            &[
+                "all.csv",
+                &format!("{validation} choices for validation"),
+                "--ignore-splits",
+            ],
+        );
+    }
+    let alike = scratch.json(&format!(
+        "fit --triplets all.csv --ignore-splits --test-share 0 {fit} --out alike"
+    ));
+    let trials: Vec<usize> = serde_json::from_value(alike["trials"].clone()).unwrap();
+    assert_eq!(trials.iter().sum::<usize>(), rows.len() - 1);
+    assert_eq!(alike["marked_splits"], Value::Null);
+
+    // Where nothing is marked as held out, shares are drawn of what is to be fitted.
+    scratch.write("unsplit.csv", marked(&["train", "ceiling", "fullset"]).0);
+    for flags in ["", "--validation-share 0.2 "] {
+        let drawn = scratch.json(&format!(
+            "fit --triplets unsplit.csv {flags}{fit} --out drawn --force"
+        ));
+        let trials: Vec<usize> = serde_json::from_value(drawn["trials"].clone()).unwrap();
+        assert_eq!(trials.iter().sum::<usize>(), train);
+        assert!(trials[1] > 50 && trials[2] > 50, "{trials:?}");
+    }
+    scratch.write("repeats.csv", marked(&["ceiling"]).0);
+    scratch.refuses(
+        &format!("fit --triplets repeats.csv {fit} --out x"),
+        &[
+            "no choice for training",
+            &format!("{} for the ceiling", apart[0]),
+        ],
+    );
+    let said = scratch.run(&format!("fit --triplets all.csv {fit} --out said"));
+    let said = String::from_utf8(said.success().get_output().stderr.clone()).unwrap();
+    let words = format!(
+        "{} for the noise ceiling and {} of the full set",
+        apart[0], apart[1]
+    );
+    assert!(said.contains(&words), "{said}");
+}
+
+#[test]
+fn a_triplet_marked_for_two_splits_is_refused() {
+    let scratch = Scratch::new();
+    for other in ["test", "fullset"] {
+        let rows = format!(
+            "a,b,c,choice,split\n0,1,2,0,train\n3,4,5,0,train\n5,3,4,1,{other}\n6,7,8,0,validation\n"
+        );
+        scratch.write("marked.csv", rows);
+        scratch.refuses(
+            "fit --triplets marked.csv --n-items 9 --dims 3 --lambda 0.01 --out fitted",
+            &["train", "[3, 4, 5]"],
+        );
+    }
+}
+
+#[test]
+fn vice_says_what_pruning_did_and_several_seeds_end_in_a_consensus() {
+    let scratch = Scratch::new();
+    scratch.json("simulate --items 24 --dims 3 --triplets 6000 --scale 1.5 --out planted");
+    let fit = "fit --triplets planted/triplets.npy --method vice --dims 6";
+    let one = scratch.json(&format!("{fit} --out one"));
+    let pruning = &one["pruning"];
+    assert_eq!(pruning["dims_before"], 6);
+    assert_eq!(pruning["dims"], one["dims"], "{pruning}");
+    assert_eq!(pruning["unpruned"], false);
+    assert_eq!(pruning["after"]["nll"], one["val_nll"]);
+    has(&pruning["before"], &["nll", "accuracy"]);
+    assert_eq!(one["prior_selection"], Value::Null);
+
+    let two = scratch.json(&format!("{fit} --seeds 2 --out two"));
+    let agreement = two["agreement"].as_array().unwrap();
+    assert_eq!(agreement.len() as u64, two["dims"].as_u64().unwrap());
+    assert!(agreement.iter().all(|r| r.as_f64().unwrap() > 0.5));
+    assert!(two["pruning"]["dims_before"].as_u64() <= one["dims"].as_u64().max(Some(6)));
+    let last = fs::read(scratch.path("two/embedding.npz")).unwrap();
+    for seed in ["seed-01", "seed-02"] {
+        let run = scratch.path("two/seeds").join(seed).join("embedding.npz");
+        assert_ne!(fs::read(run).unwrap(), last, "a seed is no consensus");
+    }
+
+    let few = scratch.json(&format!(
+        "{fit} --validation-share 0.97 --test-share 0.01 --out few"
+    ));
+    assert_eq!(few["pruning"]["unpruned"], true, "{few}");
+    assert_eq!(
+        (&few["pruning"]["dims"], &few["dims"]),
+        (&0.into(), &6.into())
+    );
+}
+
+#[test]
+fn the_prior_of_vice_is_chosen_where_that_is_asked_for() {
+    let scratch = Scratch::planted();
+    let fit = "fit --triplets planted/triplets.npy --dims 4 --epochs 5";
+    let made = scratch.json(&format!("{fit} --method vice --select-prior --out made"));
+    let chosen = &made["prior_selection"];
+    let candidates = chosen["candidates"].as_array().unwrap();
+    assert_eq!(candidates.len(), 5);
+    let nll = |c: &Value| c["before_pruning"]["nll"].as_f64().unwrap();
+    let best = candidates.iter().min_by(|a, b| nll(a).total_cmp(&nll(b)));
+    assert_eq!(best.unwrap()["prior"], chosen["prior"]);
+    let record: Value =
+        serde_json::from_slice(&fs::read(scratch.path("made/embedding.json")).unwrap()).unwrap();
+    let parameters = &record["parameters"];
+    assert_eq!(&parameters["prior_selection"], chosen);
+    for name in ["spike", "slab", "pi"] {
+        assert_eq!(parameters["model"][name], chosen["prior"][name], "{name}");
+    }
+    // The fit is that with the chosen prior.
+    let [spike, pi] = ["spike", "pi"].map(|name| &chosen["prior"][name]);
+    scratch.json(&format!(
+        "{fit} --method vice --spike {spike} --pi {pi} --out named"
+    ));
+    let bytes = |folder: &str| fs::read(scratch.path(folder).join("embedding.npz")).unwrap();
+    assert_eq!(bytes("made"), bytes("named"));
+    scratch.refuses(
+        &format!("{fit} --method spose --select-prior --out x"),
+        &["--select-prior", "--method spose"],
+    );
+    scratch
+        .run(&format!(
+            "{fit} --method vice --select-prior --pi 0.5 --out x"
+        ))
+        .failure();
+}
+
+#[test]
+fn an_embedding_that_says_nothing_about_stimuli_says_so() {
+    let scratch = Scratch::planted();
+    let fit = "fit --triplets planted/triplets.npy --dims 6 --epochs 20";
+    let made = scratch.json(&format!("{fit} --lambda 0.004 --out some"));
+    assert_eq!(made["empty_rows"], 0, "{made}");
+    let none = scratch
+        .run(&format!("{fit} --lambda 10 --out none --json"))
+        .success();
+    let summary: Value = serde_json::from_slice(&none.get_output().stdout).unwrap();
+    assert_eq!(summary["empty_rows"], 24);
+    let said = String::from_utf8(none.get_output().stderr.clone()).unwrap();
+    for words in ["no weight on any dimension: 24", "150 of 150 (100.0 %)"] {
+        assert!(said.contains(words), "{words:?} is not in {said}");
+    }
+}

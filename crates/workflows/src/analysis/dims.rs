@@ -3,6 +3,7 @@
 use super::Fitter;
 use super::found::{DimsChoice, Imposed, SingleFit};
 use crate::WorkflowError;
+use crate::fit::lowest_loss;
 use emotome_embedding::Embedding;
 use emotome_embedding::evaluate::accuracy;
 use emotome_embedding::evaluate::reproducibility::{
@@ -12,7 +13,6 @@ use emotome_embedding::evaluate::retained::{NestedRefit, nested_refits, per_stim
 use emotome_embedding::evaluate::score::{Scoring, score};
 use emotome_embedding::evaluate::two_way::Resampling;
 use emotome_embedding::train::spose::SposeParams;
-use emotome_embedding::train::{Fit, FitError};
 use emotome_stats::random::Seed;
 use emotome_stats::summary::standard_deviation;
 use emotome_stimuli::run::Run;
@@ -110,14 +110,6 @@ pub(super) fn imposed(
         embedding,
         seeds,
     })
-}
-
-/// Which of several fits has the lowest validation loss.
-pub(super) fn lowest_loss(fits: &[Fit]) -> Result<usize, FitError> {
-    let loss = |k: &usize| fits[*k].validation.map_or(f64::INFINITY, |s| s.nll);
-    (0..fits.len())
-        .min_by(|a, b| loss(a).total_cmp(&loss(b)))
-        .ok_or(FitError::NoCandidate { what: "seed" })
 }
 
 /// Whether dimensions of an embedding of so many stimuli can be looked for in others.

@@ -157,6 +157,8 @@ pub struct Analysis {
     pub consensus_sought: usize,
     /// Dimensions of the embedding.
     pub dims: usize,
+    /// Stimuli of the training choices without any weight: the embedding says nothing about them.
+    pub empty_rows: usize,
     /// Dimensions of each seed.
     pub seed_dims: Vec<usize>,
     /// The embedding and what it is compared with, on the same test choices.

@@ -13,15 +13,6 @@ use std::collections::HashSet;
 const SPLIT_HALVES: usize = 100;
 const REPLICATES: usize = 1000;
 
-/// The stimuli that appear in some choices, ascending.
-pub(super) fn items_of(choices: &ChoiceSet) -> Vec<usize> {
-    let mut seen = vec![false; choices.n_stimuli()];
-    for id in choices.choices().iter().flat_map(|c| c.triplet.items()) {
-        seen[id.index()] = true;
-    }
-    (0..seen.len()).filter(|&i| seen[i]).collect()
-}
-
 /// Compares measured with predicted similarities; `None` where a correlation is not defined.
 pub(super) fn compare(
     embedding: &Embedding,

@@ -12,7 +12,8 @@ pub use params::{AnalysisError, AnalysisParams};
 pub use ratings::RatingsModel;
 
 use crate::WorkflowError;
-use crate::fit::{Method, fit_choices};
+use crate::choices::judged;
+use crate::fit::{Method, empty_rows, fit_choices, lowest_loss};
 use emotome_embedding::Embedding;
 use emotome_embedding::evaluate::accuracy;
 use emotome_embedding::evaluate::ceiling::{ceilings, share_of_ceiling};
@@ -25,7 +26,7 @@ use emotome_embedding::evaluate::two_way::Resampling;
 use emotome_embedding::train::consensus::{ConsensusParams, consensus};
 use emotome_embedding::train::select::{fit_seeds, select_spose};
 use emotome_embedding::train::spose::SposeParams;
-use emotome_embedding::train::vice::ViceParams;
+use emotome_embedding::train::vice::{Pruning, ViceParams};
 use emotome_embedding::train::{
     CheckpointPolicy, Constraint, Fit, FitError, FitOptions, InstructionSet, TrainingData,
 };
@@ -44,8 +45,10 @@ pub struct AgentChoices<'a> {
     pub ceiling: Option<&'a ChoiceSet>,
     /// All triplets of a few stimuli, for the measured similarity matrix.
     pub full_set: Option<&'a ChoiceSet>,
-    /// Whether triplets stand in presented order.
+    /// Whether the random triplets stand in presented order.
     pub order_known: bool,
+    /// Whether all repeats do.
+    pub ceiling_order_known: bool,
     /// Ratings of the same stimuli, to compare the embedding with.
     pub ratings: &'a [RatingsModel],
 }
@@ -159,7 +162,7 @@ pub fn analyse(
     note("how far to trust it");
     let ceiling = choices
         .ceiling
-        .map(|repeats| ceilings(repeats, choices.order_known, None))
+        .map(|repeats| ceilings(repeats, choices.ceiling_order_known, None))
         .transpose()?;
     // Of a ceiling at chance there is no share.
     let share_of_ceiling = ceiling
@@ -206,6 +209,7 @@ pub fn analyse(
         consensus_of: of,
         consensus_sought: sought,
         dims: embedding.n_dims(),
+        empty_rows: empty_rows(&embedding, &parts.train),
         seed_dims: seeds.iter().map(Embedding::n_dims).collect(),
         scores,
         imposed,
@@ -242,7 +246,7 @@ impl Parts {
         choices: AgentChoices<'_>,
         params: &AnalysisParams,
     ) -> Result<Self, WorkflowError> {
-        let full_items = choices.full_set.map(full_set::items_of).unwrap_or_default();
+        let full_items = choices.full_set.map(judged).unwrap_or_default();
         let ids: Vec<StimulusId> = full_items.iter().map(|&i| StimulusId(i as u32)).collect();
         let rows = split(choices.main, params.shares, &ids, params.seed)?;
         let in_full_set = rows.full_set.len();
@@ -381,7 +385,7 @@ fn agree(fitter: &Fitter<'_>, spose: &SposeParams) -> Result<Agreed, WorkflowErr
     };
     let (fit, of) = match agreed {
         Some(fit) => (fit, sought),
-        None => (fits[dims::lowest_loss(&fits[..sought])?].clone(), 1),
+        None => (fits[lowest_loss(&fits[..sought])?].clone(), 1),
     };
     Ok(Agreed {
         fit,
@@ -404,8 +408,14 @@ fn others(
             dims: fitter.params.dims,
             ..ViceParams::default()
         };
-        let fit = fitter.one("vice", &Method::Vice { params })?;
-        scores.push(parts.scored(&fit.embedding, &scoring, "VICE".into())?);
+        let priors = Vec::new();
+        let fit = fitter.one("vice", &Method::Vice { params, priors })?;
+        let name = if Pruning::of(&fit).unpruned {
+            "VICE, unpruned since no dimension is significant"
+        } else {
+            "VICE"
+        };
+        scores.push(parts.scored(&fit.embedding, &scoring, name.into())?);
     }
     if fitter.params.baselines {
         let signed = SposeParams {

@@ -1,6 +1,6 @@
 //! What a model is fitted to and scored on, read and split without leaks.
 
-use super::{FitRequest, HeldOut, Method};
+use super::{FitRequest, HeldOut, MarkedSplits, Method};
 use crate::WorkflowError;
 use crate::choices::{self, ChoiceFile};
 use crate::write::refuse_existing;
@@ -9,8 +9,8 @@ use emotome_judges::tripletize::pair_probabilities;
 use emotome_stimuli::StimulusSet;
 use emotome_stimuli::array::read_matrix;
 use emotome_stimuli::run::Run;
-use emotome_triplets::ChoiceSet;
-use emotome_triplets::split::{check_disjoint, split};
+use emotome_triplets::split::{SplitError, check_disjoint, split};
+use emotome_triplets::{ChoiceSet, Split};
 use std::path::{Path, PathBuf};
 
 /// What a model is fitted to and scored on.
@@ -20,6 +20,7 @@ pub(super) struct Data {
     pub(super) test: ChoiceSet,
     /// Soft labels of the training choices.
     targets: Option<Vec<[f32; 3]>>,
+    pub(super) marked: Option<MarkedSplits>,
     pub(super) stimuli: Option<StimulusSet>,
     pub(super) n_inferred: bool,
 }
@@ -40,19 +41,40 @@ impl Data {
             None => None,
         };
         let stimuli = imported.stimuli;
-        let of_rows = |rows: &[usize]| {
-            let targets = targets.as_ref()?;
-            Some(rows.iter().map(|&row| targets[row]).collect())
-        };
-        let (parts, targets) = match &request.held_out {
-            HeldOut::Shares(shares) => {
-                let rows = split(&all, *shares, &[], request.seed)?;
-                let targets = of_rows(&rows.train);
-                let parts = [rows.train, rows.validation, rows.test];
-                (parts.map(|rows| all.select(rows)), targets)
+        let splits = imported.table.extras.split;
+        let splits = splits.filter(|_| !request.ignore_splits);
+        let marked = splits.as_deref().map(MarkedSplits::of);
+        let (main, held_out, full_set, targets) = match &splits {
+            None => (all, None, None, targets),
+            Some(splits) => {
+                let rows = |wanted| (0..splits.len()).filter(move |&row| splits[row] == wanted);
+                let part = |wanted| all.select(rows(wanted));
+                let targets = targets.map(|q| rows(Split::Train).map(|row| q[row]).collect());
+                let held_out = [part(Split::Validation), part(Split::Test)];
+                let held_out = Some(held_out).filter(|parts| parts.iter().any(|p| !p.is_empty()));
+                let full_set = Some(part(Split::FullSet));
+                (part(Split::Train), held_out, full_set, targets)
             }
-            HeldOut::Files { validation, test } => {
-                let n = all.n_stimuli();
+        };
+        if let Some(marked) = marked {
+            let path = request.triplets.path.clone();
+            if main.is_empty() {
+                return Err(WorkflowError::NothingToTrainOn { path, marked });
+            }
+            if held_out.is_some() && !matches!(request.held_out, HeldOut::Marked { .. }) {
+                return Err(WorkflowError::HeldOutTwice { path, marked });
+            }
+        }
+        let (parts, targets) = match (&request.held_out, held_out) {
+            (_, Some([validation, test])) => (disjoint([main, validation, test])?, targets),
+            (HeldOut::Marked { otherwise: shares } | HeldOut::Shares(shares), None) => {
+                let rows = split(&main, *shares, &[], request.seed)?;
+                let targets = targets.map(|q| rows.train.iter().map(|&row| q[row]).collect());
+                let parts = [rows.train, rows.validation, rows.test];
+                (parts.map(|rows| main.select(rows)), targets)
+            }
+            (HeldOut::Files { validation, test }, None) => {
+                let n = main.n_stimuli();
                 let target = stimuli
                     .as_ref()
                     .map(|set| (request.triplets.path.as_path(), set));
@@ -67,21 +89,22 @@ impl Data {
                     };
                     Ok(choices::read(&file, target, run)?.table.choices)
                 };
-                let (validation, test) = (load(validation)?, load(test)?);
-                check_disjoint(&[
-                    ("train", &all),
-                    ("validation", &validation),
-                    ("test", &test),
-                ])?;
-                ([all, validation, test], targets)
+                (disjoint([main, load(validation)?, load(test)?])?, targets)
             }
         };
         let [train, validation, test] = parts;
+        if let Some(full_set) = &full_set {
+            check_disjoint(&[("train", &train), ("full set", full_set)])?;
+        }
+        if let Some(marked) = marked {
+            run.progress.note(&marked.told(&request.triplets.path));
+        }
         Ok(Self {
             train,
             validation,
             test,
             targets,
+            marked,
             stimuli,
             n_inferred: imported.n_inferred,
         })
@@ -115,11 +138,19 @@ impl Data {
                     lambdas,
                 }
             }
-            Method::Vice { params } => Method::Vice {
+            Method::Vice { params, priors } => Method::Vice {
                 params: params.check()?.resolved(trials),
+                priors,
             },
         })
     }
+}
+
+/// Training, validation and test choices that share no triplet.
+fn disjoint(parts: [ChoiceSet; 3]) -> Result<[ChoiceSet; 3], SplitError> {
+    let [train, validation, test] = &parts;
+    check_disjoint(&[("train", train), ("validation", validation), ("test", test)])?;
+    Ok(parts)
 }
 
 /// Probabilities that the stimulus of each column is odd, as labels of the pairs of each choice.

@@ -1,9 +1,14 @@
 //! From a file of choices to an embedding with provenance.
 
 mod data;
+mod marked;
 mod model;
+mod silent;
 
-pub use model::{Fitted, Method, fit_choices};
+pub use marked::MarkedSplits;
+pub(crate) use model::lowest_loss;
+pub use model::{Fitted, Method, Pruned, fit_choices};
+pub(crate) use silent::{empty_rows, silent};
 
 use crate::WorkflowError;
 use crate::choices::ChoiceFile;
@@ -14,7 +19,7 @@ use emotome_embedding::evaluate::accuracy::{self, Accuracy};
 use emotome_embedding::evaluate::two_way::Resampling;
 use emotome_embedding::files::write_embedding;
 use emotome_embedding::train::consensus::ConsensusParams;
-use emotome_embedding::train::select::Selection;
+use emotome_embedding::train::select::{Selection, SpikeAndSlab, ViceSelection};
 use emotome_embedding::train::{CheckpointPolicy, Epoch, InstructionSet, Stop};
 use emotome_stats::random::Seed;
 use emotome_stimuli::StimulusSet;
@@ -31,7 +36,13 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HeldOut {
-    /// A share of the file, drawn by unordered triplet.
+    /// What the file's split column marks for validation and testing.
+    Marked {
+        /// Where it marks none, or there is no such column: as [`HeldOut::Shares`].
+        otherwise: Shares,
+    },
+    /// A share of the file, drawn by unordered triplet; of those marked for training where a split column
+    /// marks choices for the ceiling or of the full set.
     Shares(Shares),
     /// Files of their own; refused if they share a triplet with the training choices.
     Files {
@@ -52,9 +63,12 @@ pub struct FitRequest {
     pub targets: Option<PathBuf>,
     /// The held-out choices.
     pub held_out: HeldOut,
+    /// Take every choice of the file alike, whatever its split column marks.
+    pub ignore_splits: bool,
     /// The model.
     pub method: Method,
-    /// Independent runs; with two or more, SPoSE ends in their consensus, VICE in the best one.
+    /// Independent runs; two or more end in their consensus, or in the best one where they have no
+    /// dimension in common.
     pub seeds: usize,
     /// Seed of everything random.
     pub seed: Seed,
@@ -101,8 +115,17 @@ pub struct FitSummary {
     pub peak_rss_bytes: Option<u64>,
     /// Training, validation and test choices.
     pub trials: [usize; 3],
+    /// What the split column of the choices marks; choices for the ceiling and of the full set have no
+    /// part in the fit. `null` without such a column, or where it is ignored.
+    pub marked_splits: Option<MarkedSplits>,
+    /// Stimuli of the training choices without any weight: the embedding says nothing about them.
+    pub empty_rows: usize,
     /// λ used and tried (SPoSE).
     pub selection: Option<Selection>,
+    /// The prior used and those tried (VICE), where it was chosen.
+    pub prior_selection: Option<ViceSelection>,
+    /// What pruning did (VICE).
+    pub pruning: Option<Pruned>,
     /// Validation NLL and dimensions of each seed.
     pub seeds: Vec<SeedSummary>,
     /// For a consensus: mean r of each kept dimension with its matches in the other seeds.
@@ -139,7 +162,9 @@ pub struct FitPlan {
     pub stimuli: Option<PathBuf>,
     /// Training, validation and test choices.
     pub trials: [usize; 3],
-    /// The model, nothing left open but a choice of λ.
+    /// What the split column of the choices marks, as in [`FitSummary::marked_splits`].
+    pub marked_splits: Option<MarkedSplits>,
+    /// The model, nothing left open but a choice of λ or of the prior.
     pub model: Method,
     /// Independent runs.
     pub seeds: usize,
@@ -159,6 +184,7 @@ pub fn dry_run(request: &FitRequest, run: Run<'_>) -> Result<FitPlan, WorkflowEr
         n_items_inferred: data.n_inferred,
         stimuli: request.triplets.keys()?,
         trials: data.trials(),
+        marked_splits: data.marked,
         model: data.resolved(&request.method)?,
         seeds: request.seeds,
         out: request.out.clone(),
@@ -191,8 +217,13 @@ pub fn fit(request: &FitRequest, run: Run<'_>) -> Result<FitSummary, WorkflowErr
         Some(&policy),
         run,
     )?;
-    if let (Method::Spose { params, .. }, Some(chosen)) = (&mut model, &fitted.selection) {
-        params.lambda = chosen.lambda;
+    match (&mut model, &fitted.selection, &fitted.prior_selection) {
+        (Method::Spose { params, .. }, Some(chosen), _) => params.lambda = chosen.lambda,
+        (Method::Vice { params, .. }, _, Some(chosen)) => {
+            let SpikeAndSlab { spike, slab, pi } = chosen.prior;
+            (params.spike, params.slab, params.pi) = (spike, slab, pi);
+        }
+        _ => {}
     }
     let (fit, stimuli, overwrite) = (&fitted.fit, data.stimuli.as_ref(), request.overwrite);
     let test = if data.test.is_empty() {
@@ -202,6 +233,10 @@ pub fn fit(request: &FitRequest, run: Run<'_>) -> Result<FitSummary, WorkflowErr
         let test = accuracy::held_out(&fit.embedding, &data.test, &scoring, Resampling::default());
         Some(test?)
     };
+    let empty_rows = empty_rows(&fit.embedding, &data.train);
+    for caution in silent(empty_rows, test.as_ref()) {
+        run.progress.note(&caution);
+    }
     let embedding = write_embedding(
         &request.out,
         &fit.embedding,
@@ -236,7 +271,11 @@ pub fn fit(request: &FitRequest, run: Run<'_>) -> Result<FitSummary, WorkflowErr
         triplets_per_second: fit.trials_per_second(),
         peak_rss_bytes: peak_rss_bytes(),
         trials: data.trials(),
+        marked_splits: data.marked,
+        empty_rows,
         selection: fitted.selection,
+        prior_selection: fitted.prior_selection,
+        pruning: fitted.pruning,
         seeds,
         agreement: fitted.agreement,
         embedding,
@@ -246,7 +285,10 @@ pub fn fit(request: &FitRequest, run: Run<'_>) -> Result<FitSummary, WorkflowErr
         "model": model,
         "lambda": summary.selection.as_ref().map(|s| s.lambda),
         "selection": summary.selection,
+        "prior_selection": summary.prior_selection,
         "held_out": request.held_out,
+        "ignore_splits": request.ignore_splits,
+        "marked_splits": summary.marked_splits,
         "epochs": summary.epochs,
         "best_epoch": summary.best_epoch,
         "seeds": request.seeds,

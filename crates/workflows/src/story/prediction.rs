@@ -2,6 +2,7 @@
 
 use super::{guessing_nll, main_score};
 use crate::analysis::Analysis;
+use crate::fit::silent;
 use emotome_embedding::evaluate::dominance::Finding;
 use emotome_embedding::evaluate::score::CHANCE;
 use emotome_figures::accuracy::{AccuracyBar, AccuracyBars};
@@ -91,7 +92,7 @@ pub(super) fn section(heading: String, a: &Analysis) -> Section {
             )
         },
     );
-    let mut cautions = Vec::new();
+    let mut cautions = silent(a.empty_rows, Some(&score.test));
     if a.consensus_sought > 1 && a.consensus_of == 1 {
         cautions.push(format!(
             "No dimension is common to {} fits from different random starts, so there is no consensus: the one with the lowest validation loss stands for all.",
