@@ -3,10 +3,10 @@
 //! | Function | Model |
 //! |---|---|
 //! | [`spose::fit_spose`] | point estimate, L1 penalty; also unconstrained and Euclidean variants |
-//! | [`refit::refit_spose`] | the same, started from a given embedding |
-//! | [`select::select_spose`] | λ by validation, then many seeds |
-//! | [`consensus::consensus`] | one embedding from many seeds, by alignment and refit |
 //! | [`vice::fit_vice`] | distribution over embeddings, spike-and-slab prior, automatic pruning |
+//! | [`refit::refit_spose`], [`refit::refit_vice`] | the same, started from a given embedding |
+//! | [`select::select_spose`], [`select::select_vice`] | λ, or the prior, by validation, then many seeds |
+//! | [`consensus::consensus`], [`consensus::consensus_vice`] | one embedding from many seeds, by alignment and refit |
 
 mod adam;
 mod checkpoint;
