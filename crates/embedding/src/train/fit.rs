@@ -208,6 +208,24 @@ pub(crate) struct Plan {
     pub(crate) batch: usize,
 }
 
+impl Plan {
+    /// The batch size and epochs asked for; else batches of N/64 within 128–16,384, and about
+    /// `steps` steps in `least` to 500 epochs.
+    pub(crate) fn new(
+        trials: usize,
+        (batch, epochs): (Option<usize>, Option<usize>),
+        steps: usize,
+        least: usize,
+    ) -> Self {
+        let batch = batch.unwrap_or_else(|| (trials / 64).clamp(128, 16_384));
+        let an_epoch = trials.div_ceil(batch).max(1);
+        Self {
+            epochs: epochs.unwrap_or_else(|| (steps / an_epoch).clamp(least, 500)),
+            batch,
+        }
+    }
+}
+
 /// Sizes that objectives are normalised by.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scale {

@@ -181,11 +181,6 @@ pub(super) fn require(
     }
 }
 
-/// The batch size that suits `trials` choices where none is given.
-pub(super) fn default_batch(trials: usize) -> usize {
-    (trials / 64).clamp(128, 16_384)
-}
-
 /// [`SposeParams`] whose values are all in range.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CheckedSpose(SposeParams);
@@ -276,15 +271,7 @@ impl Model for CheckedSpose {
     type Update = PenalisedAdam;
 
     fn plan(&self, trials: usize) -> Plan {
-        let batch = self.0.batch.unwrap_or_else(|| default_batch(trials));
-        let steps = trials.div_ceil(batch).max(1);
-        Plan {
-            epochs: self
-                .0
-                .epochs
-                .unwrap_or_else(|| (2000 / steps).clamp(8, 500)),
-            batch,
-        }
+        Plan::new(trials, (self.0.batch, self.0.epochs), 2000, 8)
     }
 
     fn likelihood(&self) -> Likelihood {

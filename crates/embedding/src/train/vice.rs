@@ -17,7 +17,7 @@ use super::adam::{Adam, BETA2};
 use super::engine::{Engine, Score, score_samples};
 use super::fit::{Epoch, Fit, FitError, FitOptions, Model, Plan, Scale, Stop, TrainingData, fit};
 use super::kernel::{InstructionSet, Likelihood, RowUpdate};
-use super::spose::{check_common, default_batch, require};
+use super::spose::{check_common, require};
 use crate::evaluate::score::Similarity;
 use emotome_stats::random::{CounterRng, Seed};
 use ndarray::Array2;
@@ -316,15 +316,7 @@ impl Model for CheckedVice {
     type Update = ViceStep;
 
     fn plan(&self, trials: usize) -> Plan {
-        let batch = self.0.batch.unwrap_or_else(|| default_batch(trials));
-        let steps = trials.div_ceil(batch).max(1);
-        Plan {
-            epochs: self
-                .0
-                .epochs
-                .unwrap_or_else(|| (6000 / steps).clamp(20, 500)),
-            batch,
-        }
+        Plan::new(trials, (self.0.batch, self.0.epochs), 6000, 20)
     }
 
     fn likelihood(&self) -> Likelihood {

@@ -1,45 +1,20 @@
 //! What VICE promises beyond a single fit: a stated fallback, priors by validation, a consensus.
 
+use crate::support::{choices, data, recovery};
 use emotome_embedding::Embedding;
 use emotome_embedding::train::consensus::{ConsensusParams, consensus_vice};
 use emotome_embedding::train::refit::refit_vice;
 use emotome_embedding::train::select::{SpikeAndSlab, fit_vice_seeds, select_vice};
 use emotome_embedding::train::vice::{CheckedVice, Mixture, Pruning, ViceParams, fit_vice};
-use emotome_embedding::train::{Fit, FitError, FitOptions, InstructionSet, TrainingData};
+use emotome_embedding::train::{Fit, FitError, FitOptions, InstructionSet};
 use emotome_judges::simulated::PlantParams;
-use emotome_stats::correlation::cross_correlation;
-use emotome_stats::matching::best_matching;
-use emotome_stats::random::{CounterRng, Seed};
-use emotome_stimuli::StimulusId;
+use emotome_stats::random::Seed;
 use emotome_stimuli::run::{Interrupt, Progress, Run};
-use emotome_triplets::{Choice, ChoiceSet, Position, Triplet};
+use emotome_triplets::ChoiceSet;
 use ndarray::Array2;
 use std::sync::Mutex;
 
-/// Choices by softmax of the dot products of planted rows, all triplets equally likely.
-fn choices(planted: &Array2<f32>, n: usize, seed: u64) -> ChoiceSet {
-    let items = planted.nrows() as u64;
-    let draw = |t: usize| {
-        let mut rng = CounterRng::new(Seed(seed), t as u64);
-        let triplet = loop {
-            let ids = [0; 3].map(|_| StimulusId(rng.below(items) as u32));
-            if let Ok(triplet) = Triplet::new(ids) {
-                break triplet;
-            }
-        };
-        let [a, b, c] = Position::ALL.map(|p| planted.row(triplet.at(p).index()));
-        let e = [b.dot(&c), a.dot(&c), a.dot(&b)].map(|s| f64::from(s).exp());
-        let u = rng.uniform() * e.iter().sum::<f64>();
-        let odd = usize::from(u >= e[0]) + usize::from(u >= e[0] + e[1]);
-        Choice {
-            triplet,
-            odd: Position::ALL[odd],
-        }
-    };
-    ChoiceSet::new(planted.nrows(), (0..n).map(draw).collect()).unwrap()
-}
-
-fn planted() -> Array2<f32> {
+fn small() -> Array2<f32> {
     PlantParams::new(120, 5).plant(Seed(3)).unwrap()
 }
 
@@ -69,33 +44,20 @@ fn with_notes<T>(run: impl FnOnce(FitOptions<'_>) -> T) -> (T, Vec<String>) {
     (result, notes.0.into_inner().unwrap())
 }
 
-fn data<'a>(train: &'a ChoiceSet, validation: &'a ChoiceSet) -> TrainingData<'a> {
-    TrainingData {
-        train,
-        validation: Some(validation),
-        targets: None,
-    }
-}
-
 fn params(base: ViceParams) -> CheckedVice {
     ViceParams { dims: 16, ..base }.check().unwrap()
-}
-
-/// The |r| of each planted dimension with its one-to-one match.
-fn recovery(planted: &Array2<f32>, found: &Embedding) -> Vec<f64> {
-    let found = found.values().mapv(f64::from);
-    let r = cross_correlation(planted.mapv(f64::from).view(), found.view()).mapv(f64::abs);
-    let pairs = best_matching(r.view()).unwrap();
-    pairs.into_iter().map(|pair| r[pair]).collect()
 }
 
 #[test]
 fn where_no_dimension_survives_the_embedding_is_unpruned_and_that_is_said() {
     let guesses = Array2::zeros((60, 2));
-    let (train, validation) = (choices(&guesses, 400, 1), choices(&guesses, 400, 2));
+    let (train, validation) = (
+        choices(&guesses, 400, 0.0, 1),
+        choices(&guesses, 400, 0.0, 2),
+    );
     let fit = |options: FitOptions<'_>| {
         let params = params(ViceParams::default());
-        fit_vice(data(&train, &validation), &params, Seed(1), options).unwrap()
+        fit_vice(data(&train, Some(&validation)), &params, Seed(1), options).unwrap()
     };
     let (fit, notes) = with_notes(fit);
     let pruning = Pruning::of(&fit);
@@ -113,14 +75,17 @@ fn where_no_dimension_survives_the_embedding_is_unpruned_and_that_is_said() {
 
 #[test]
 fn a_laplace_prior_recovers_a_planted_embedding_too() {
-    let planted = planted();
-    let (train, validation) = (choices(&planted, 100_000, 1), choices(&planted, 10_000, 2));
+    let planted = small();
+    let (train, validation) = (
+        choices(&planted, 100_000, 0.0, 1),
+        choices(&planted, 10_000, 0.0, 2),
+    );
     let laplace = params(ViceParams {
         mixture: Mixture::Laplace,
         ..ViceParams::default()
     });
     let fit = |options: FitOptions<'_>| {
-        fit_vice(data(&train, &validation), &laplace, Seed(1), options).unwrap()
+        fit_vice(data(&train, Some(&validation)), &laplace, Seed(1), options).unwrap()
     };
     let (fit, notes) = with_notes(fit);
     let r = recovery(&planted, &fit.embedding);
@@ -130,8 +95,11 @@ fn a_laplace_prior_recovers_a_planted_embedding_too() {
 
 #[test]
 fn the_prior_is_chosen_by_the_validation_loss_before_pruning() {
-    let planted = planted();
-    let (train, validation) = (choices(&planted, 20_000, 1), choices(&planted, 5_000, 2));
+    let planted = small();
+    let (train, validation) = (
+        choices(&planted, 20_000, 0.0, 1),
+        choices(&planted, 5_000, 0.0, 2),
+    );
     let good = SpikeAndSlab {
         spike: 0.25,
         slab: 1.0,
@@ -150,7 +118,7 @@ fn the_prior_is_chosen_by_the_validation_loss_before_pruning() {
     let select = |data, priors: &[SpikeAndSlab]| {
         with_notes(|options| select_vice(data, &base, priors, Seed(1), options)).0
     };
-    let chosen = select(data(&train, &validation), &[bad, good]).unwrap();
+    let chosen = select(data(&train, Some(&validation)), &[bad, good]).unwrap();
     assert_eq!(chosen.prior, good);
     let [worse, better] = &chosen.candidates[..] else {
         panic!("{chosen:?}");
@@ -162,21 +130,24 @@ fn the_prior_is_chosen_by_the_validation_loss_before_pruning() {
     assert!(better.dims > 0);
     let nothing = ChoiceSet::new(120, vec![]).unwrap();
     for error in [
-        select(data(&train, &nothing), &[good]).unwrap_err(),
-        select(data(&train, &validation), &[]).unwrap_err(),
+        select(data(&train, Some(&nothing)), &[good]).unwrap_err(),
+        select(data(&train, Some(&validation)), &[]).unwrap_err(),
     ] {
         assert!(matches!(error, FitError::NoCandidate { .. }), "{error}");
     }
     let wide = SpikeAndSlab { spike: 2.0, ..good };
-    let error = select(data(&train, &validation), &[wide]).unwrap_err();
+    let error = select(data(&train, Some(&validation)), &[wide]).unwrap_err();
     assert!(error.to_string().contains("--spike is 2"), "{error}");
 }
 
 #[test]
 fn seeds_of_vice_agree_on_a_consensus_that_is_a_fit_of_vice() {
-    let planted = planted();
-    let (train, validation) = (choices(&planted, 60_000, 1), choices(&planted, 10_000, 2));
-    let data = data(&train, &validation);
+    let planted = small();
+    let (train, validation) = (
+        choices(&planted, 60_000, 0.0, 1),
+        choices(&planted, 10_000, 0.0, 2),
+    );
+    let data = data(&train, Some(&validation));
     let vice = params(ViceParams::default());
     let run = |options: FitOptions<'_>| {
         let fits: Vec<Fit> = fit_vice_seeds(data, &vice, Seed(1), 3, options).unwrap();
@@ -204,9 +175,12 @@ fn seeds_of_vice_agree_on_a_consensus_that_is_a_fit_of_vice() {
 
 #[test]
 fn a_consensus_and_a_refit_of_things_that_do_not_fit_are_refused() {
-    let planted = planted();
-    let (train, validation) = (choices(&planted, 2_000, 1), choices(&planted, 500, 2));
-    let data = data(&train, &validation);
+    let planted = small();
+    let (train, validation) = (
+        choices(&planted, 2_000, 0.0, 1),
+        choices(&planted, 500, 0.0, 2),
+    );
+    let data = data(&train, Some(&validation));
     let vice = params(ViceParams {
         epochs: Some(1),
         ..ViceParams::default()

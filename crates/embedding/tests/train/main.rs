@@ -1,0 +1,7 @@
+//! Training, through the public interface.
+
+mod recovery;
+mod refusals;
+mod same_bits;
+mod support;
+mod vice;
