@@ -367,12 +367,15 @@ fn prepare(request: &CollectRequest) -> Result<Ready, WorkflowError> {
     }
 }
 
+/// A judge, how its temperature was found, and what to know about its table.
+type Calibrated = (Box<dyn Judge>, Option<Calibration>, Vec<String>);
+
 fn by_features(
     values: ArrayView2<'_, f64>,
     similarity: SimilarityParams,
     rule: Rule,
     seed: Seed,
-) -> Result<(Box<dyn Judge>, Option<Calibration>, Vec<String>), WorkflowError> {
+) -> Result<Calibrated, WorkflowError> {
     let similarities = Similarities::new(values, similarity)?;
     let warnings = similarities
         .warnings()

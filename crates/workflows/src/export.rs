@@ -153,6 +153,9 @@ pub fn export(request: &ExportRequest, run: Run<'_>) -> Result<ExportSummary, Wo
     Ok(summary)
 }
 
+/// For each choice, of each place to be odd.
+type Probabilities = Vec<[f32; 3]>;
+
 /// What is exported.
 struct Source {
     inputs: Vec<PathBuf>,
@@ -160,7 +163,7 @@ struct Source {
     stimuli: Option<StimulusSet>,
     n_inferred: bool,
     agent: Option<String>,
-    probabilities: Option<Vec<[f32; 3]>>,
+    probabilities: Option<Probabilities>,
 }
 
 /// The agent of a name, or the only one there is.
@@ -186,7 +189,7 @@ fn table_of(
     name: &str,
     splits: &[Split],
     run: Run<'_>,
-) -> Result<(ChoiceTable, Option<Vec<[f32; 3]>>), WorkflowError> {
+) -> Result<(ChoiceTable, Option<Probabilities>), WorkflowError> {
     let (mut choices, mut numbers, mut replicates, mut kept) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut probabilities = Some(Vec::new());

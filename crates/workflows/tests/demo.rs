@@ -6,7 +6,7 @@ use emotome_stimuli::StimulusId;
 use emotome_stimuli::output::Overwrite;
 use emotome_stimuli::reconciliation::List;
 use emotome_stimuli::run::{Interrupt, Progress, Run, Silent};
-use emotome_triplets::formats::{Format, ReadOptions, Stimuli, WriteOptions};
+use emotome_triplets::formats::{ChoiceTable, Format, ReadOptions, Stimuli, WriteOptions};
 use emotome_triplets::split::split;
 use emotome_triplets::{Choice, ChoiceSet, Position, Split, Triplet};
 use emotome_workflows::WorkflowError;
@@ -72,6 +72,14 @@ fn the_demo_finds_what_its_choices_hold_and_refuses_to_overwrite_it() {
     assert!((0.77..0.82).contains(&ceiling), "{ceiling}");
     let full = a.full_set.as_ref().unwrap();
     assert!(full.correlation.r > 0.85, "{}", full.correlation.r);
+    let [none, .., all] = full.pruned_r2[..] else {
+        panic!("{:?}", full.pruned_r2)
+    };
+    assert!(none.is_nan() && all > 0.999, "{:?}", full.pruned_r2);
+    assert_eq!(full.pruned_r2.len(), a.dims + 1);
+    let page = std::fs::read_to_string(&summary.report).unwrap();
+    assert!(page.contains("is the first to predict similarities"));
+    assert!(!page.contains("The report splits anew"));
     for place in a.positions.unwrap() {
         assert!((0.32..0.35).contains(&place.share), "{place:?}");
     }
@@ -384,19 +392,26 @@ fn an_interrupted_report_resumes_and_finds_the_same() {
 #[test]
 fn order_counts_only_where_every_file_of_repeats_has_it() {
     let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, format: Format, choices: ChoiceSet| {
+    let write = |name: &str, format: Format, table: ChoiceTable| {
         let path = folder.path().join(name);
         let options = WriteOptions::default();
-        format.write(&path, &choices.into(), &options).unwrap();
+        format.write(&path, &table, &options).unwrap();
         path
     };
     let main = guesses(30, 3000);
     let repeats = || {
         let rows = (0..40).flat_map(|row| [row; 6]);
-        main.select(rows)
+        main.select(rows).into()
     };
-    let shown = write("main.csv", Format::Table, main.clone());
-    let sorted = write("main.npy", Format::LastOdd, main.clone());
+    let mut marked = ChoiceTable::from(main.clone());
+    let splits = (0..3000).map(|row| match row {
+        0..2800 => Split::Train,
+        2800..2900 => Split::Validation,
+        _ => Split::Test,
+    });
+    marked.extras.split = Some(splits.collect());
+    let shown = write("main.csv", Format::Table, marked);
+    let sorted = write("main.npy", Format::LastOdd, main.clone().into());
     let ceiling_shown = write("ceiling.csv", Format::Table, repeats());
     let ceiling_sorted = write("ceiling.npy", Format::LastOdd, repeats());
     for (name, triplets, ceiling) in [
@@ -423,7 +438,14 @@ fn order_counts_only_where_every_file_of_repeats_has_it() {
                 ..small(1)
             },
         };
-        let a = &quiet(|run| report(&request, run)).unwrap().analyses[0];
+        let summary = quiet(|run| report(&request, run)).unwrap();
+        let a = &summary.analyses[0];
+        let page = std::fs::read_to_string(&summary.report).unwrap();
+        assert_eq!(
+            page.contains("marks 100 choices for validation and 100 for testing"),
+            triplets == &shown,
+            "{name}"
+        );
         let same_order = a.ceiling.as_ref().unwrap().same_order.is_some();
         assert_eq!(same_order, ceiling == &ceiling_shown, "{name}");
         assert_eq!(a.positions.is_some(), triplets == &shown, "{name}");

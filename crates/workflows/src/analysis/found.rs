@@ -44,6 +44,9 @@ pub struct FullSet {
     pub published: RsmCorrelation,
     /// The correlation with the largest dimension alone, and without it.
     pub dominance: RsmDominance,
+    /// r² between the similarities predicted with the k largest weights of each stimulus and with all, for
+    /// k = 0, 1, …; NaN where k weights predict the same for all pairs.
+    pub pruned_r2: Vec<f64>,
     /// How well the measurement repeats.
     pub split_half: SplitHalf,
     /// Explained share of the explainable variance; absent where the measurement does not repeat.

@@ -4,9 +4,11 @@ use super::found::FullSet;
 use crate::WorkflowError;
 use emotome_embedding::Embedding;
 use emotome_embedding::evaluate::dominance::rsm_dominance;
+use emotome_embedding::evaluate::retained::pruned_similarity;
 use emotome_embedding::evaluate::rsm::{self, Coefficient, RsmResampling};
 use emotome_embedding::evaluate::score::Scoring;
 use emotome_stats::random::Seed;
+use emotome_stimuli::run::Run;
 use emotome_triplets::ChoiceSet;
 use std::collections::HashSet;
 
@@ -19,6 +21,7 @@ pub(super) fn compare(
     choices: &ChoiceSet,
     items: &[usize],
     seed: Seed,
+    run: Run<'_>,
 ) -> Result<Option<FullSet>, WorkflowError> {
     let scoring = Scoring::default();
     let measured = rsm::measured(choices, items, items)?;
@@ -72,6 +75,7 @@ pub(super) fn compare(
             Coefficient::Pearson,
             by_item,
         )?,
+        pruned_r2: pruned_similarity(embedding, items, items, &scoring, run)?,
         split_half,
         measured: measured.similarity,
         predicted,

@@ -174,7 +174,7 @@ pub fn analyse(
         });
     let some_dims = embedding.n_dims() > 0;
     let full_set = match choices.full_set.filter(|_| some_dims) {
-        Some(full) => full_set::compare(&embedding, full, &parts.full_items, params.seed)?,
+        Some(full) => full_set::compare(&embedding, full, &parts.full_items, params.seed, run)?,
         None => None,
     };
     // A consensus agrees with the seeds it was made of; only other seeds can tell what comes back.

@@ -5,10 +5,13 @@ use crate::analysis::Analysis;
 use emotome_figures::heatmap::SimilarityMap;
 use emotome_figures::order;
 use emotome_figures::report::{Measure, Section};
-use emotome_figures::scale::{Unit, count, decimal};
+use emotome_figures::scale::{Unit, count, decimal, percent};
 use emotome_figures::scatter::Scatter;
 use emotome_stats::interval::Interval;
 use ndarray::Array2;
+
+/// Share of the variance at which fewer weights predict similarities as all do.
+const ENOUGH: f64 = 0.95;
 
 pub(super) fn section(heading: String, a: &Analysis, material: &Material) -> Option<Section> {
     let full = a.full_set.as_ref()?;
@@ -58,6 +61,13 @@ pub(super) fn section(heading: String, a: &Analysis, material: &Material) -> Opt
             "The largest dimension alone gives r = {}; all others without it give r = {}.",
             decimal(parts.dominant_alone.r),
             decimal(parts.without_dominant.r),
+        ));
+    }
+    if let Some(k) = full.pruned_r2.iter().position(|&r2| r2 >= ENOUGH) {
+        text.push(format!(
+            "With only the k largest weights of each stimulus, k = {k} is the first to predict similarities that share {} of the variance of those predicted with all {} dimensions.",
+            percent(ENOUGH),
+            a.dims
         ));
     }
     Some(Section {
