@@ -364,10 +364,16 @@ fn text(s: &FitSummary) -> String {
         ));
     }
     if let (Some(nll), Some(accuracy)) = (s.val_nll, s.val_accuracy) {
+        // VICE ends by its training alone.
+        let chosen = match (&s.pruning, &s.prior_selection) {
+            (None, _) => "; λ and epoch were chosen by it",
+            (Some(_), Some(_)) => "; the prior was chosen by it",
+            (Some(_), None) => "",
+        };
         out.push((
             "validation",
             format!(
-                "NLL {nll:.4} (guessing 1.0986), accuracy {:.1} % (guessing 33.3 %); λ and epoch were chosen by it",
+                "NLL {nll:.4} (guessing 1.0986), accuracy {:.1} % (guessing 33.3 %){chosen}",
                 100.0 * accuracy
             ),
         ));
