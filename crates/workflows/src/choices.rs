@@ -5,7 +5,7 @@ use emotome_stimuli::run::Run;
 use emotome_stimuli::stimulus::KeyError;
 use emotome_stimuli::{StimulusId, StimulusSet, keys};
 use emotome_triplets::formats::{
-    Format, FormatError, Imported, ItemTokens, ReadOptions, RowError, Stimuli, TableColumns,
+    Format, FormatError, Imported, ItemTokens, Labels, ReadOptions, RowError, Stimuli, TableColumns,
 };
 use emotome_triplets::{Choice, ChoiceSet, Triplet};
 use std::path::{Path, PathBuf};
@@ -125,6 +125,36 @@ pub fn read(
         }
     }
     Ok(imported)
+}
+
+/// The agent of a name, or the only one, and the rows of its choices; `None` where no column says who chose.
+///
+/// # Errors
+/// [`WorkflowError::WhichOfAgents`] for several agents none of which is named, and for an unknown name.
+pub(crate) fn one_agent(
+    path: &Path,
+    labels: Option<&Labels>,
+    named: Option<&str>,
+) -> Result<Option<(String, Vec<usize>)>, WorkflowError> {
+    let Some(Labels { names, codes }) = labels else {
+        return Ok(None);
+    };
+    let agent = match named {
+        Some(named) => names.iter().position(|name| name == named),
+        None => (names.len() == 1).then_some(0),
+    };
+    let Some(agent) = agent else {
+        let mut counts = vec![0; names.len()];
+        for &code in codes {
+            counts[code as usize] += 1;
+        }
+        return Err(WorkflowError::WhichOfAgents {
+            path: path.into(),
+            known: names.iter().cloned().zip(counts).collect(),
+        });
+    };
+    let rows = (0..codes.len()).filter(|&row| codes[row] as usize == agent);
+    Ok(Some((names[agent].clone(), rows.collect())))
 }
 
 /// The stimuli that appear in some choices, ascending.

@@ -167,7 +167,8 @@ pub fn compare_embeddings(
         .triplets
         .as_ref()
         .map(|file| choices_on(file, namer, run))
-        .transpose()?;
+        .transpose()?
+        .map(|table| table.choices);
     let (a, b) = (a.embedding, b.embedding);
     let scores = match choices {
         None => None,

@@ -97,6 +97,14 @@ pub enum WorkflowError {
         /// What is marked.
         marked: crate::fit::MarkedSplits,
     },
+    /// A split column leaves nothing to score.
+    #[error("{path}: the split column marks no choice for testing, but {} for training, {} for validation, {} for the ceiling and {} of the full set; give a file with choices for testing, or --ignore-splits to score these", marked.train, marked.validation, marked.ceiling, marked.full_set, path = path.display())]
+    NothingToScore {
+        /// The file of choices.
+        path: PathBuf,
+        /// What is marked.
+        marked: crate::fit::MarkedSplits,
+    },
     /// Two files of choices have no triplet in common.
     #[error("{left} and {right} share no triplet, so there is nothing to compare; give choices on the same trials and the same stimuli", left = left.display(), right = right.display())]
     NothingShared {
@@ -112,6 +120,20 @@ pub enum WorkflowError {
         path: PathBuf,
         /// The agents there are.
         known: Vec<String>,
+    },
+    /// A file has choices of several agents and none was named, or one that is not among them.
+    #[error("{path}: has choices of {known}; name one of these agents (--agent NAME)", path = path.display(), known = counted(known))]
+    WhichOfAgents {
+        /// The file of choices.
+        path: PathBuf,
+        /// The agents there are, and how many choices each has.
+        known: Vec<(String, usize)>,
+    },
+    /// An agent is named where no column says who chose.
+    #[error("{path}: has no column that says which agent chose; leave out --agent, or give a file with the column agent (.csv, .tsv) or agent_id (.parquet)", path = path.display())]
+    NoAgents {
+        /// The file of choices.
+        path: PathBuf,
     },
     /// Ratings of several kinds cannot be one table of features.
     #[error("{path}: {what}; name the scales to judge by with --scales categories, dimensions or all", path = path.display())]
@@ -219,6 +241,20 @@ pub enum WorkflowError {
         /// Its key in the second file.
         right_key: String,
     },
+}
+
+/// The first of the agents and their numbers of choices.
+fn counted(known: &[(String, usize)]) -> String {
+    const SHOWN: usize = 20;
+    let mut said: Vec<_> = known
+        .iter()
+        .take(SHOWN)
+        .map(|(name, n)| format!("{name:?} ({n})"))
+        .collect();
+    if known.len() > SHOWN {
+        said.push(format!("{} more", known.len() - SHOWN));
+    }
+    said.join(", ")
 }
 
 impl WorkflowError {

@@ -2,13 +2,15 @@
 
 use crate::WorkflowError;
 use crate::choices::{self, ChoiceFile, is_numbered};
+use crate::fit::{MarkedSplits, part};
 use emotome_embedding::EmbeddingError;
 use emotome_embedding::evaluate::accuracy::{self, Accuracy};
 use emotome_embedding::evaluate::score::Scoring;
 use emotome_embedding::evaluate::two_way::Resampling;
 use emotome_embedding::files::{EmbeddingFile, read_embedding};
 use emotome_stimuli::run::Run;
-use emotome_triplets::ChoiceSet;
+use emotome_triplets::Split;
+use emotome_triplets::formats::ChoiceTable;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +21,8 @@ pub struct EvaluateRequest {
     pub embedding: PathBuf,
     /// The choices; the embedding says how many stimuli there are.
     pub triplets: ChoiceFile,
+    /// Score every choice of the file alike, whatever its split column marks.
+    pub ignore_splits: bool,
     /// How a trial is scored.
     pub scoring: Scoring,
     /// How intervals are found.
@@ -37,19 +41,39 @@ pub struct EvaluateSummary {
     pub dims: usize,
     /// How trials were scored.
     pub scoring: Scoring,
+    /// What the split column of the choices marks; `null` without such a column, or where it is ignored.
+    pub marked_splits: Option<MarkedSplits>,
+    /// The split that was scored; `null` where every choice was.
+    pub scored_split: Option<Split>,
 }
 
 /// Scores an embedding on choices.
 ///
 /// Where the embedding names its stimuli, choices that name theirs are joined by key; choices by
-/// number count its rows.
+/// number count its rows. Where a split column marks choices, those for testing are scored alone.
 ///
 /// # Errors
 /// [`WorkflowError`] of reading and of scoring; choices that name a stimulus that the embedding lacks
-/// are refused, and [`WorkflowError::RowsOrKeys`] those whose numbers can be either.
+/// are refused, and [`WorkflowError::RowsOrKeys`] those whose numbers can be either;
+/// [`WorkflowError::NothingToScore`] where the split column marks none for testing.
 pub fn evaluate(request: &EvaluateRequest, run: Run<'_>) -> Result<EvaluateSummary, WorkflowError> {
     let file = read_embedding(&request.embedding)?;
-    let choices = choices_on(&request.triplets, (&request.embedding, &file), run)?;
+    let table = choices_on(&request.triplets, (&request.embedding, &file), run)?;
+    let splits = table.extras.split.filter(|_| !request.ignore_splits);
+    let marked_splits = splits.as_deref().map(MarkedSplits::of);
+    let scored_split = splits.is_some().then_some(Split::Test);
+    let choices = match splits {
+        Some(splits) => part(&table.choices, &splits, Split::Test),
+        None => table.choices,
+    };
+    if let Some(marked) = marked_splits {
+        let path = &request.triplets.path;
+        if marked.test == 0 {
+            let path = path.clone();
+            return Err(WorkflowError::NothingToScore { path, marked });
+        }
+        run.progress.note(&marked.told_of_score(path));
+    }
     let accuracy = accuracy::held_out(
         &file.embedding,
         &choices,
@@ -61,6 +85,8 @@ pub fn evaluate(request: &EvaluateRequest, run: Run<'_>) -> Result<EvaluateSumma
         n_items: file.embedding.n_stimuli(),
         dims: file.embedding.n_dims(),
         scoring: request.scoring,
+        marked_splits,
+        scored_split,
     })
 }
 
@@ -69,7 +95,7 @@ pub(crate) fn choices_on(
     file: &ChoiceFile,
     (path, embedding): (&Path, &EmbeddingFile),
     run: Run<'_>,
-) -> Result<ChoiceSet, WorkflowError> {
+) -> Result<ChoiceTable, WorkflowError> {
     let n = embedding.embedding.n_stimuli();
     let named = embedding.stimuli.as_ref().filter(|set| !is_numbered(set));
     let counted = ChoiceFile {
@@ -77,14 +103,14 @@ pub(crate) fn choices_on(
         ..file.clone()
     };
     let imported = choices::read(&counted, named.map(|set| (path, set)), run)?;
-    let choices = imported.table.choices;
-    if choices.n_stimuli() == n {
-        Ok(choices)
+    let found = imported.table.choices.n_stimuli();
+    if found == n {
+        Ok(imported.table)
     } else {
         // Nothing can be joined to rows without names, but their number can be checked.
         Err(EmbeddingError::StimulusCount {
             embedding: n,
-            choices: choices.n_stimuli(),
+            choices: found,
         }
         .into())
     }

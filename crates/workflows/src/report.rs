@@ -43,7 +43,7 @@ pub struct ReportRequest {
 /// provenance, and `figures/` with their numbers.
 ///
 /// # Errors
-/// [`WorkflowError`] of reading, analysing and writing; [`WorkflowError::WhichAgent`] for a file of
+/// [`WorkflowError`] of reading, analysing and writing; [`WorkflowError::WhichOfAgents`] for a file of
 /// several agents none of which is named.
 pub fn report(request: &ReportRequest, run: Run<'_>) -> Result<Published, WorkflowError> {
     let start = Instant::now();
@@ -176,29 +176,17 @@ fn agent(
     request: &ReportRequest,
 ) -> Result<(String, Vec<usize>), WorkflowError> {
     let path = &request.triplets.path;
-    let all = (0..imported.table.choices.len()).collect();
-    let named = request.agent.clone();
-    let Some(labels) = imported.table.extras.agent.as_ref() else {
-        let stem = || {
-            path.file_stem()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into()
-        };
-        return Ok((named.unwrap_or_else(stem), all));
-    };
-    match (&labels.names[..], named) {
-        ([only], named) => Ok((named.unwrap_or_else(|| only.clone()), all)),
-        (names, Some(name)) if names.contains(&name) => {
-            let rows = (0..labels.codes.len()).filter(|&row| labels.at(row) == name);
-            let rows = rows.collect();
-            Ok((name, rows))
-        }
-        (names, _) => Err(WorkflowError::WhichAgent {
-            path: path.clone(),
-            known: names.to_vec(),
-        }),
-    }
+    let labels = imported.table.extras.agent.as_ref();
+    let named = request.agent.as_deref();
+    // Where nothing is to be selected, a name is one for the report.
+    let several = labels.is_some_and(|labels| labels.names.len() > 1);
+    let found = choices::one_agent(path, labels, named.filter(|_| several))?;
+    let (label, rows) = found.unwrap_or_else(|| {
+        let stem = path.file_stem().unwrap_or_default();
+        let all = (0..imported.table.choices.len()).collect();
+        (stem.to_string_lossy().into(), all)
+    });
+    Ok((named.map_or(label, str::to_owned), rows))
 }
 
 /// What is known about the stimuli, what is not known of some, and the ratings as models.

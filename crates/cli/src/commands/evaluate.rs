@@ -44,6 +44,10 @@ pub(crate) struct Evaluate {
     embedding: PathBuf,
     #[command(flatten)]
     triplets: TripletsFlags,
+    /// Score all choices alike, whatever a split column marks: by default only those marked for testing are
+    /// scored.
+    #[arg(long)]
+    ignore_splits: bool,
     /// Similarity is the negative Euclidean distance instead of the dot product.
     #[arg(long)]
     euclidean: bool,
@@ -69,6 +73,7 @@ impl Evaluate {
         let request = EvaluateRequest {
             embedding: self.embedding,
             triplets: self.triplets.file(None),
+            ignore_splits: self.ignore_splits,
             scoring: Scoring {
                 similarity: if self.euclidean {
                     Similarity::NegativeEuclidean
@@ -103,7 +108,13 @@ fn text(s: &EvaluateSummary) -> String {
             "embedding",
             format!("{} stimuli × {} dimensions", s.n_items, s.dims),
         ),
-        ("choices", count(a.n as u64)),
+        (
+            "choices",
+            s.scored_split.map_or_else(
+                || count(a.n as u64),
+                |split| format!("{}, those marked {split}", count(a.n as u64)),
+            ),
+        ),
         (
             "accuracy",
             format!(

@@ -44,6 +44,9 @@ pub(crate) struct Fit {
     /// Number of stimuli; ids run from 0 to N − 1. [default: inferred from the file, and reported]
     #[arg(long, value_name = "N")]
     n_items: Option<usize>,
+    /// Whose choices to fit, where the file has those of several agents.
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
     /// Soft labels: .npy, .txt or .csv, a row for each choice, the probability that the stimulus of the
     /// first, second and third column of that row is odd.
     #[arg(long, value_name = "FILE")]
@@ -226,6 +229,7 @@ impl Fit {
         };
         let request = FitRequest {
             triplets: self.triplets.file(self.n_items),
+            agent: self.agent.clone(),
             targets: self.targets.clone(),
             held_out,
             ignore_splits: self.ignore_splits,

@@ -1,6 +1,7 @@
 //! `emotome evaluate`
 
 use crate::scratch::{Scratch, has, number};
+use serde_json::Value;
 use std::fs;
 
 #[test]
@@ -100,4 +101,76 @@ fn choices_with_keys_are_scored_by_key() {
         "evaluate --embedding numbers.tsv --triplets rows.csv",
         &["rows.csv", "numbers.tsv", "rows", "keys", "--keys"],
     );
+}
+
+/// What was fitted is no evidence of how well the fit predicts.
+#[test]
+fn only_choices_marked_for_testing_are_scored() {
+    let scratch = Scratch::planted();
+    scratch.json("export --triplets planted/triplets.npy --out rows.csv");
+    let rows = fs::read_to_string(scratch.path("rows.csv")).unwrap();
+    let rows: Vec<&str> = rows.lines().skip(1).collect();
+    let split = |row: usize| ["train", "train", "test", "validation", "ceiling"][row % 5];
+    let own = rows.iter().enumerate().filter(|(row, _)| row % 5 == 2);
+    let own: String = own.map(|(_, line)| format!("{line}\n")).collect();
+    scratch.write("own.csv", format!("a,b,c,choice\n{own}"));
+    let marked = |wanted: &[&str]| -> String {
+        let rows = rows.iter().enumerate();
+        let rows = rows.filter(|(row, _)| wanted.contains(&split(*row)));
+        let rows: String = rows
+            .map(|(row, line)| format!("{line},{}\n", split(row)))
+            .collect();
+        format!("a,b,c,choice,split\n{rows}")
+    };
+    scratch.write(
+        "all.csv",
+        marked(&["train", "validation", "test", "ceiling"]),
+    );
+    scratch.json("export --triplets all.csv --out all.parquet");
+    let evaluate = "evaluate --embedding planted/embedding.npz --triplets";
+    let only = scratch.json(&format!("{evaluate} own.csv"));
+    let every = scratch.json(&format!("{evaluate} planted/triplets.npy"));
+    assert_eq!(
+        (&only["n"], &only["marked_splits"], &only["scored_split"]),
+        (&300.into(), &Value::Null, &Value::Null)
+    );
+    assert_ne!(only["nll"], every["nll"]);
+    for file in ["all.csv", "all.parquet"] {
+        let scored = scratch.json(&format!("{evaluate} {file}"));
+        for field in ["n", "accuracy", "accuracy_ci95", "nll"] {
+            assert_eq!(scored[field], only[field], "{file}: {field}");
+        }
+        let counts = serde_json::json!({
+            "train": 600, "validation": 300, "test": 300, "ceiling": 300, "full_set": 0,
+        });
+        assert_eq!(scored["marked_splits"], counts);
+        assert_eq!(scored["scored_split"], "test");
+        let alike = scratch.json(&format!("{evaluate} {file} --ignore-splits"));
+        assert_eq!(
+            (&alike["n"], &alike["nll"], &alike["marked_splits"]),
+            (&1500.into(), &every["nll"], &Value::Null)
+        );
+        assert_eq!(alike["scored_split"], Value::Null);
+    }
+    let said = scratch.run(&format!("{evaluate} all.csv")).success();
+    let output = said.get_output();
+    let [stdout, stderr] =
+        [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    assert!(stdout.contains("300, those marked test"), "{stdout}");
+    for words in ["300 choices for testing", "600 for training"] {
+        assert!(stderr.contains(words), "{words:?} is not in {stderr}");
+    }
+
+    scratch.write("untested.csv", marked(&["train", "validation"]));
+    scratch.refuses(
+        &format!("{evaluate} untested.csv"),
+        &[
+            "untested.csv",
+            "no choice for testing",
+            "600 for training",
+            "--ignore-splits",
+        ],
+    );
+    let alike = scratch.json(&format!("{evaluate} untested.csv --ignore-splits"));
+    assert_eq!(alike["n"], 900);
 }

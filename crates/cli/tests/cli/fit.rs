@@ -433,3 +433,99 @@ fn an_embedding_that_says_nothing_about_stimuli_says_so() {
         assert!(said.contains(words), "{words:?} is not in {said}");
     }
 }
+
+#[test]
+fn choices_of_several_agents_are_never_fitted_together() {
+    let scratch = Scratch::new();
+    let lines = |seed: u64, triplets: usize| -> Vec<String> {
+        scratch.json(&format!(
+            "simulate --items 24 --dims 3 --triplets {triplets} --seed {seed} --out s{seed}"
+        ));
+        scratch.json(&format!(
+            "export --triplets s{seed}/triplets.npy --out s{seed}.csv"
+        ));
+        let table = fs::read_to_string(scratch.path(&format!("s{seed}.csv"))).unwrap();
+        table.lines().skip(1).map(str::to_owned).collect()
+    };
+    let (ann, bob) = (lines(1, 900), lines(2, 600));
+    let split = |row: usize| ["train", "validation", "train", "test"][row % 4];
+    let (mut both, mut own) = (
+        "a,b,c,choice,split,agent\n".to_owned(),
+        "a,b,c,choice,split\n".to_owned(),
+    );
+    let mut labels = String::new();
+    for (row, line) in ann.iter().enumerate() {
+        let split = split(row);
+        own += &format!("{line},{split}\n");
+        both += &format!("{line},{split},ann\n");
+        // A simulated odd one stands last.
+        labels += "0 0 1\n";
+        if let Some(line) = bob.get(row) {
+            both += &format!("{line},{split},bob\n");
+            labels += "1 0 0\n";
+        }
+    }
+    scratch.write("own.csv", own);
+    scratch.write("both.csv", both);
+    scratch.write("labels.txt", labels);
+    scratch.json("export --triplets both.csv --out both.parquet");
+    let fit = "--n-items 24 --dims 6 --epochs 10 --lambda 0.004";
+    let bytes = |folder: &str| fs::read(scratch.path(folder).join("embedding.npz")).unwrap();
+    let alone = scratch.json(&format!("fit --triplets own.csv {fit} --out own"));
+    assert_eq!(alone["agent"], Value::Null);
+    for file in ["both.csv", "both.parquet"] {
+        let known = [file, "\"ann\" (900)", "\"bob\" (600)", "--agent"];
+        for flags in ["", " --agent eve", " --dry-run"] {
+            scratch.refuses(
+                &format!("fit --triplets {file} {fit} --out x{flags}"),
+                &known,
+            );
+        }
+        let out = file.replace('.', "-");
+        let made = scratch.json(&format!(
+            "fit --triplets {file} --agent ann {fit} --out {out}"
+        ));
+        assert_eq!(made["agent"], "ann");
+        assert_eq!(made["trials"], serde_json::json!([450, 225, 225]));
+        assert_eq!(made["marked_splits"], alone["marked_splits"]);
+        assert!(bytes(&out) == bytes("own"), "{file}");
+    }
+    for agent in ["", " --agent eve"] {
+        scratch.refuses(
+            &format!("report --triplets both.csv{agent} --out x"),
+            &["both.csv", "\"bob\" (600)", "--agent"],
+        );
+    }
+    // Soft labels stay with their choices.
+    scratch.json(&format!(
+        "fit --triplets both.csv --agent ann --targets labels.txt {fit} --out labelled"
+    ));
+    assert!(
+        bytes("labelled") == bytes("own"),
+        "labels that are the choices"
+    );
+    // Held-out files are no exception.
+    let train = "fit --triplets s1/triplets.npy";
+    scratch.refuses(
+        &format!("{train} --test both.csv {fit} --out x"),
+        &["both.csv", "\"bob\" (600)"],
+    );
+    scratch.refuses(
+        &format!("{train} --agent ann {fit} --out x"),
+        &["triplets.npy", "--agent"],
+    );
+    // One agent needs no name, and a wrong name is no name for it.
+    let both = fs::read_to_string(scratch.path("both.csv")).unwrap();
+    let one = both.lines().filter(|line| !line.contains("bob"));
+    scratch.write(
+        "one.csv",
+        one.map(|line| format!("{line}\n")).collect::<String>(),
+    );
+    let made = scratch.json(&format!("fit --triplets one.csv {fit} --out one"));
+    assert_eq!(made["agent"], "ann");
+    assert!(bytes("one") == bytes("own"));
+    scratch.refuses(
+        &format!("fit --triplets one.csv --agent bob {fit} --out x"),
+        &["\"ann\" (900)"],
+    );
+}

@@ -1,6 +1,6 @@
 //! What a model is fitted to and scored on, read and split without leaks.
 
-use super::{FitRequest, HeldOut, MarkedSplits, Method};
+use super::{FitRequest, HeldOut, MarkedSplits, Method, part};
 use crate::WorkflowError;
 use crate::choices::{self, ChoiceFile};
 use crate::write::refuse_existing;
@@ -21,6 +21,7 @@ pub(super) struct Data {
     /// Soft labels of the training choices.
     targets: Option<Vec<[f32; 3]>>,
     pub(super) marked: Option<MarkedSplits>,
+    pub(super) agent: Option<String>,
     pub(super) stimuli: Option<StimulusSet>,
     pub(super) n_inferred: bool,
 }
@@ -35,21 +36,33 @@ impl Data {
         ];
         refuse_existing(request.overwrite, files.map(|file| request.out.join(file)))?;
         let imported = choices::read(&request.triplets, None, run)?;
-        let all = imported.table.choices;
-        let targets = match &request.targets {
+        let (path, named) = (&request.triplets.path, request.agent.as_deref());
+        let (mut all, extras) = (imported.table.choices, imported.table.extras);
+        let mut targets = match &request.targets {
             Some(path) => Some(soft_labels(path, &all)?),
             None => None,
         };
         let stimuli = imported.stimuli;
-        let splits = imported.table.extras.split;
-        let splits = splits.filter(|_| !request.ignore_splits);
+        let agent = choices::one_agent(path, extras.agent.as_ref(), named)?;
+        if agent.is_none() && named.is_some() {
+            return Err(WorkflowError::NoAgents { path: path.clone() });
+        }
+        let mut splits = extras.split.filter(|_| !request.ignore_splits);
+        if let Some((_, rows)) = agent.as_ref().filter(|(_, rows)| rows.len() < all.len()) {
+            all = all.select(rows.iter().copied());
+            targets = targets.map(|q| rows.iter().map(|&row| q[row]).collect());
+            splits = splits.map(|splits| rows.iter().map(|&row| splits[row]).collect());
+        }
         let marked = splits.as_deref().map(MarkedSplits::of);
         let (main, held_out, full_set, targets) = match &splits {
             None => (all, None, None, targets),
             Some(splits) => {
-                let rows = |wanted| (0..splits.len()).filter(move |&row| splits[row] == wanted);
-                let part = |wanted| all.select(rows(wanted));
-                let targets = targets.map(|q| rows(Split::Train).map(|row| q[row]).collect());
+                let part = |wanted| part(&all, splits, wanted);
+                let targets = targets.map(|q| {
+                    let marked = q.into_iter().zip(splits);
+                    let train = marked.filter(|(_, split)| **split == Split::Train);
+                    train.map(|(q, _)| q).collect()
+                });
                 let held_out = [part(Split::Validation), part(Split::Test)];
                 let held_out = Some(held_out).filter(|parts| parts.iter().any(|p| !p.is_empty()));
                 let full_set = Some(part(Split::FullSet));
@@ -57,7 +70,7 @@ impl Data {
             }
         };
         if let Some(marked) = marked {
-            let path = request.triplets.path.clone();
+            let path = path.clone();
             if main.is_empty() {
                 return Err(WorkflowError::NothingToTrainOn { path, marked });
             }
@@ -87,7 +100,12 @@ impl Data {
                         n_stimuli: target.is_none().then_some(n),
                         ..ChoiceFile::new(path.clone())
                     };
-                    Ok(choices::read(&file, target, run)?.table.choices)
+                    let table = choices::read(&file, target, run)?.table;
+                    let labels = table.extras.agent.as_ref();
+                    Ok(match choices::one_agent(path, labels, named)? {
+                        Some((_, rows)) => table.choices.select(rows),
+                        None => table.choices,
+                    })
                 };
                 (disjoint([main, load(validation)?, load(test)?])?, targets)
             }
@@ -97,7 +115,7 @@ impl Data {
             check_disjoint(&[("train", &train), ("full set", full_set)])?;
         }
         if let Some(marked) = marked {
-            run.progress.note(&marked.told(&request.triplets.path));
+            run.progress.note(&marked.told(path));
         }
         Ok(Self {
             train,
@@ -105,6 +123,7 @@ impl Data {
             test,
             targets,
             marked,
+            agent: agent.map(|(name, _)| name),
             stimuli,
             n_inferred: imported.n_inferred,
         })

@@ -1,6 +1,6 @@
 //! What a split column marks.
 
-use emotome_triplets::Split;
+use emotome_triplets::{ChoiceSet, Split};
 use serde::Serialize;
 use std::path::Path;
 
@@ -32,6 +32,19 @@ impl MarkedSplits {
         }
     }
 
+    /// How a score uses them, in words.
+    pub(crate) fn told_of_score(self, path: &Path) -> String {
+        format!(
+            "{}: the split column marks {} choices for testing, and only these are scored; {} for training, {} for validation, {} for the noise ceiling and {} of the full set are not (--ignore-splits scores all)",
+            path.display(),
+            self.test,
+            self.train,
+            self.validation,
+            self.ceiling,
+            self.full_set
+        )
+    }
+
     /// How a fit uses them, in words.
     pub(super) fn told(self, path: &Path) -> String {
         let held_out = if self.validation + self.test > 0 {
@@ -51,4 +64,9 @@ impl MarkedSplits {
             self.full_set
         )
     }
+}
+
+/// The choices that are marked for one use.
+pub(crate) fn part(choices: &ChoiceSet, splits: &[Split], wanted: Split) -> ChoiceSet {
+    choices.select((0..splits.len()).filter(|&row| splits[row] == wanted))
 }

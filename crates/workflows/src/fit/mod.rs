@@ -6,6 +6,7 @@ mod model;
 mod silent;
 
 pub use marked::MarkedSplits;
+pub(crate) use marked::part;
 pub(crate) use model::lowest_loss;
 pub use model::{Fitted, Method, Pruned, fit_choices};
 pub(crate) use silent::{empty_rows, silent};
@@ -58,6 +59,8 @@ pub enum HeldOut {
 pub struct FitRequest {
     /// The choices.
     pub triplets: ChoiceFile,
+    /// Whose choices are fitted; may be left out where the file has those of one agent.
+    pub agent: Option<String>,
     /// Soft labels, if any: a table with a row for each choice and the probability that the stimulus of the
     /// first, second and third column of that row is odd.
     pub targets: Option<PathBuf>,
@@ -91,6 +94,8 @@ pub struct FitSummary {
     pub n_items_inferred: bool,
     /// The list of keys that names the stimuli, apart from the choices themselves.
     pub stimuli: Option<PathBuf>,
+    /// Who chose, where the file says so.
+    pub agent: Option<String>,
     /// Dimensions of the embedding.
     pub dims: usize,
     /// Validation NLL in nats; `null` without validation choices.
@@ -259,6 +264,7 @@ pub fn fit(request: &FitRequest, run: Run<'_>) -> Result<FitSummary, WorkflowErr
         n_items: data.train.n_stimuli(),
         n_items_inferred: data.n_inferred,
         stimuli: request.triplets.keys()?,
+        agent: data.agent.clone(),
         dims: fit.embedding.n_dims(),
         val_nll: fit.validation.map(|s| s.nll),
         val_accuracy: fit.validation.map(|s| s.accuracy),
@@ -286,6 +292,7 @@ pub fn fit(request: &FitRequest, run: Run<'_>) -> Result<FitSummary, WorkflowErr
         "lambda": summary.selection.as_ref().map(|s| s.lambda),
         "selection": summary.selection,
         "prior_selection": summary.prior_selection,
+        "agent": summary.agent,
         "held_out": request.held_out,
         "ignore_splits": request.ignore_splits,
         "marked_splits": summary.marked_splits,
