@@ -23,8 +23,8 @@ pub enum SimilarityError {
     },
     /// A value is missing and the policy is to refuse.
     #[error(
-        "{count} values are missing, the first at stimulus {row}, column {column} (counted from 0); \
-         fill them, drop the stimuli (drop-stimuli), or compare over shared columns (pairwise-complete)"
+        "missing values: {count}, the first at stimulus {row}, column {column} (counted from 0); fill them, leave \
+         their stimuli out (--missing drop-stimuli), or compare over shared columns (--missing pairwise-complete)"
     )]
     Missing {
         /// Row of the first missing value.
