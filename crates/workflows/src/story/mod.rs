@@ -164,7 +164,7 @@ fn in_short(a: &Analysis) -> String {
     }
     if let Some(full) = &a.full_set {
         text += &format!(
-            " On {} stimuli that were judged separately, predicted and measured similarities correlate with r = {:.2} (CI {:.2} to {:.2}, over stimuli).",
+            " On {} stimuli that were judged separately, predicted and measured similarities correlate with r = {:.3} (CI {:.3} to {:.3}, over stimuli).",
             full.items.len(),
             full.correlation.r,
             full.correlation.ci95.low,
