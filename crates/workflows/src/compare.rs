@@ -2,7 +2,8 @@
 
 use crate::WorkflowError;
 use crate::choices::{self, ChoiceFile, by_key};
-use crate::evaluate::choices_on;
+use crate::evaluate::{Scored, scored};
+use crate::fit::MarkedSplits;
 use crate::import::same_stimuli;
 use emotome_embedding::Embedding;
 use emotome_embedding::evaluate::EvaluationError;
@@ -16,6 +17,7 @@ use emotome_stats::matching::best_matching;
 use emotome_stimuli::StimulusSet;
 use emotome_stimuli::run::Run;
 use emotome_stimuli::stimulus::KeyError;
+use emotome_triplets::Split;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -89,6 +91,8 @@ pub struct EmbeddingsRequest {
     pub second: PathBuf,
     /// Choices on which both are scored, trial by trial.
     pub triplets: Option<ChoiceFile>,
+    /// Score every choice of the file alike, whatever its split column marks.
+    pub ignore_splits: bool,
     /// How a trial is scored.
     pub scoring: Scoring,
     /// How intervals are found.
@@ -119,6 +123,10 @@ pub struct Scores {
     pub second: Accuracy,
     /// The first minus the second.
     pub difference: Comparison,
+    /// What the split column of the choices marks; `null` without such a column, or where it is ignored.
+    pub marked_splits: Option<MarkedSplits>,
+    /// The split that was scored; `null` where every choice was.
+    pub scored_split: Option<Split>,
 }
 
 /// A dimension and its partner.
@@ -163,16 +171,19 @@ pub fn compare_embeddings(
         (None, Some(_)) => (request.second.as_path(), &b),
         _ => (request.first.as_path(), &a),
     };
-    let choices = request
+    let on = request
         .triplets
         .as_ref()
-        .map(|file| choices_on(file, namer, run))
-        .transpose()?
-        .map(|table| table.choices);
+        .map(|file| scored(file, request.ignore_splits, namer, run))
+        .transpose()?;
     let (a, b) = (a.embedding, b.embedding);
-    let scores = match choices {
+    let scores = match on {
         None => None,
-        Some(choices) => {
+        Some(Scored {
+            choices,
+            marked_splits,
+            scored_split,
+        }) => {
             let [first, second] = [
                 score(&a, &choices, &request.scoring)?,
                 score(&b, &choices, &request.scoring)?,
@@ -181,6 +192,8 @@ pub fn compare_embeddings(
                 first: accuracy::summarise(&choices, &first, request.resampling)?,
                 second: accuracy::summarise(&choices, &second, request.resampling)?,
                 difference: accuracy::compare(&choices, &first, &second, request.resampling)?,
+                marked_splits,
+                scored_split,
             })
         }
     };

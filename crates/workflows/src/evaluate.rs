@@ -9,8 +9,8 @@ use emotome_embedding::evaluate::score::Scoring;
 use emotome_embedding::evaluate::two_way::Resampling;
 use emotome_embedding::files::{EmbeddingFile, read_embedding};
 use emotome_stimuli::run::Run;
-use emotome_triplets::Split;
 use emotome_triplets::formats::ChoiceTable;
+use emotome_triplets::{ChoiceSet, Split};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -58,22 +58,16 @@ pub struct EvaluateSummary {
 /// [`WorkflowError::NothingToScore`] where the split column marks none for testing.
 pub fn evaluate(request: &EvaluateRequest, run: Run<'_>) -> Result<EvaluateSummary, WorkflowError> {
     let file = read_embedding(&request.embedding)?;
-    let table = choices_on(&request.triplets, (&request.embedding, &file), run)?;
-    let splits = table.extras.split.filter(|_| !request.ignore_splits);
-    let marked_splits = splits.as_deref().map(MarkedSplits::of);
-    let scored_split = splits.is_some().then_some(Split::Test);
-    let choices = match splits {
-        Some(splits) => part(&table.choices, &splits, Split::Test),
-        None => table.choices,
-    };
-    if let Some(marked) = marked_splits {
-        let path = &request.triplets.path;
-        if marked.test == 0 {
-            let path = path.clone();
-            return Err(WorkflowError::NothingToScore { path, marked });
-        }
-        run.progress.note(&marked.told_of_score(path));
-    }
+    let Scored {
+        choices,
+        marked_splits,
+        scored_split,
+    } = scored(
+        &request.triplets,
+        request.ignore_splits,
+        (&request.embedding, &file),
+        run,
+    )?;
     let accuracy = accuracy::held_out(
         &file.embedding,
         &choices,
@@ -90,8 +84,43 @@ pub fn evaluate(request: &EvaluateRequest, run: Run<'_>) -> Result<EvaluateSumma
     })
 }
 
+/// Choices that embeddings are scored on.
+pub(crate) struct Scored {
+    pub(crate) choices: ChoiceSet,
+    pub(crate) marked_splits: Option<MarkedSplits>,
+    pub(crate) scored_split: Option<Split>,
+}
+
+/// Reads the choices that embeddings are scored on: those that a split column marks for testing, or
+/// all of them without such a column, or where it is ignored.
+pub(crate) fn scored(
+    file: &ChoiceFile,
+    ignore_splits: bool,
+    embedding: (&Path, &EmbeddingFile),
+    run: Run<'_>,
+) -> Result<Scored, WorkflowError> {
+    let table = choices_on(file, embedding, run)?;
+    let splits = table.extras.split.filter(|_| !ignore_splits);
+    let marked_splits = splits.as_deref().map(MarkedSplits::of);
+    if let Some(marked) = marked_splits {
+        if marked.test == 0 {
+            let path = file.path.clone();
+            return Err(WorkflowError::NothingToScore { path, marked });
+        }
+        run.progress.note(&marked.told_of_score(&file.path));
+    }
+    Ok(Scored {
+        scored_split: splits.is_some().then_some(Split::Test),
+        choices: match splits {
+            Some(splits) => part(&table.choices, &splits, Split::Test),
+            None => table.choices,
+        },
+        marked_splits,
+    })
+}
+
 /// Reads choices among the stimuli of an embedding, by key where both have keys.
-pub(crate) fn choices_on(
+fn choices_on(
     file: &ChoiceFile,
     (path, embedding): (&Path, &EmbeddingFile),
     run: Run<'_>,

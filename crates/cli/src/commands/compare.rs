@@ -40,6 +40,10 @@ pub(crate) struct Compare {
     /// What the numbers of the other choices stand for. [default: likewise]
     #[arg(long, value_name = "FILE", conflicts_with = "embedding")]
     with_stimuli: Option<PathBuf>,
+    /// Score all choices alike, whatever a split column marks: by default only those marked for testing are
+    /// scored.
+    #[arg(long, requires = "embedding")]
+    ignore_splits: bool,
     /// Similarity is the negative Euclidean distance instead of the dot product.
     #[arg(long, requires = "embedding")]
     euclidean: bool,
@@ -63,6 +67,7 @@ impl Compare {
                     first,
                     second: self.other,
                     triplets: triplets.map(|path| file(path, self.format, self.stimuli)),
+                    ignore_splits: self.ignore_splits,
                     scoring: Scoring {
                         similarity,
                         ..Scoring::default()

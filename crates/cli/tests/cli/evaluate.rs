@@ -151,6 +151,13 @@ fn only_choices_marked_for_testing_are_scored() {
             (&1500.into(), &every["nll"], &Value::Null)
         );
         assert_eq!(alike["scored_split"], Value::Null);
+        let both = scratch.json(&format!(
+            "compare --embedding planted/embedding.npz --with planted/embedding.npz --triplets {file}"
+        ));
+        for side in ["first", "second"] {
+            assert_eq!(both["scores"][side]["nll"], only["nll"], "compare {file}");
+        }
+        assert_eq!(both["scores"]["marked_splits"], counts);
     }
     let said = scratch.run(&format!("{evaluate} all.csv")).success();
     let output = said.get_output();
