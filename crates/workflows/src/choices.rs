@@ -157,6 +157,22 @@ pub(crate) fn one_agent(
     Ok(Some((names[agent].clone(), rows.collect())))
 }
 
+/// Says so where choices of several agents are taken together.
+pub(crate) fn tell_of_pooling(path: &Path, labels: Option<&Labels>, run: Run<'_>) {
+    if let Some(Labels { names, .. }) = labels
+        && names.len() > 1
+    {
+        let shown: Vec<&str> = names.iter().take(5).map(String::as_str).collect();
+        run.progress.note(&format!(
+            "{}: choices of {} agents are taken together, of {}{}; give a file of one agent to keep them apart",
+            path.display(),
+            names.len(),
+            shown.join(", "),
+            if names.len() > shown.len() { " and others" } else { "" },
+        ));
+    }
+}
+
 /// The stimuli that appear in some choices, ascending.
 pub(crate) fn judged(choices: &ChoiceSet) -> Vec<usize> {
     let mut seen = vec![false; choices.n_stimuli()];

@@ -43,6 +43,9 @@ pub fn compare_choices(
     run: Run<'_>,
 ) -> Result<ChoicesSummary, WorkflowError> {
     let [ours, theirs] = [choices::read(a, None, run)?, choices::read(b, None, run)?];
+    for (file, imported) in [(a, &ours), (b, &theirs)] {
+        choices::tell_of_pooling(&file.path, imported.table.extras.agent.as_ref(), run);
+    }
     let names = [ours.stimuli, theirs.stimuli];
     let [ours, theirs] = [ours.table.choices, theirs.table.choices];
     let (ours, theirs) = match names {

@@ -132,6 +132,7 @@ fn choices_on(
         ..file.clone()
     };
     let imported = choices::read(&counted, named.map(|set| (path, set)), run)?;
+    choices::tell_of_pooling(&file.path, imported.table.extras.agent.as_ref(), run);
     let found = imported.table.choices.n_stimuli();
     if found == n {
         Ok(imported.table)

@@ -93,6 +93,7 @@ pub fn report(request: &ReportRequest, run: Run<'_>) -> Result<Published, Workfl
             let file = ChoiceFile::new(path.clone());
             let target = Some((request.triplets.path.as_path(), &stimuli));
             let more = choices::read(&file, target, run)?.table;
+            choices::tell_of_pooling(&file.path, more.extras.agent.as_ref(), run);
             known &= more.presented_order == PresentedOrder::Known;
             choices.extend(more.choices.into_choices());
         }

@@ -181,3 +181,28 @@ fn only_choices_marked_for_testing_are_scored() {
     let alike = scratch.json(&format!("{evaluate} untested.csv --ignore-splits"));
     assert_eq!(alike["n"], 900);
 }
+
+#[test]
+fn choices_of_several_agents_are_not_pooled_without_a_word() {
+    let scratch = Scratch::planted();
+    scratch.json("export --triplets planted/triplets.npy --out rows.csv");
+    let rows = fs::read_to_string(scratch.path("rows.csv")).unwrap();
+    let rows: String = rows
+        .lines()
+        .skip(1)
+        .enumerate()
+        .map(|(row, line)| format!("{line},{}\n", ["Ann", "Bob"][row % 2]))
+        .collect();
+    scratch.write("two.csv", format!("a,b,c,choice,agent\n{rows}"));
+    for command in [
+        "evaluate --embedding planted/embedding.npz --triplets two.csv",
+        "compare --triplets two.csv --with two.csv",
+    ] {
+        let said = scratch.run(command).success();
+        let stderr = String::from_utf8_lossy(&said.get_output().stderr).into_owned();
+        assert!(
+            stderr.contains("choices of 2 agents"),
+            "{command}: {stderr}"
+        );
+    }
+}
