@@ -227,7 +227,8 @@ const FLAT_P: f64 = 0.1;
 /// Fits SPoSE.
 ///
 /// With validation choices, the weights of the epoch with the lowest validation NLL are returned,
-/// otherwise those of the last. Cost per epoch: 9·N·d fused multiply-adds. Same bits at any number
+/// otherwise those of the last. In the first half of the epochs, stimuli that have choices and whose
+/// weights are all zero start anew. Cost per epoch: 9·N·d fused multiply-adds. Same bits at any number
 /// of threads, for every instruction set, and after a resume.
 ///
 /// # Errors
