@@ -1,0 +1,1 @@
+//! Language models in the process: GGUF files, tokenizers and exact, cached scoring of prompts.

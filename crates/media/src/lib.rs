@@ -1,0 +1,1 @@
+//! Media: clips and pictures decoded to frames, checked, measured and cached.
