@@ -11,6 +11,7 @@ pub mod calibrate;
 pub mod choice;
 pub mod collect;
 pub mod diagnose;
+pub mod dialogue;
 pub mod features;
 pub mod journal_sink;
 pub mod judge;
@@ -20,6 +21,7 @@ pub mod simulated;
 pub mod tripletize;
 
 pub use choice::ChoiceRule;
+pub use dialogue::{Answer, Dialogue};
 pub use features::FeatureJudge;
 pub use judge::{Judge, JudgeDescription, Judgment};
 pub use similarity::{Centring, Metric, MissingValues, Similarities, SimilarityParams};
