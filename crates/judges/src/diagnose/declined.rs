@@ -1,159 +1,228 @@
 //! Which trials ended without a choice, and are they spread evenly over the stimuli?
 
 use super::finding::percent;
-use super::{Evidence, Finding, Severity};
+use super::{DiagnoseParams, Finding, Judged, Severity};
 use emotome_stats::interval::wilson;
 use emotome_stats::multiplicity::benjamini_hochberg;
 use emotome_triplets::Outcome;
+use serde::Serialize;
 use statrs::distribution::{Binomial, DiscreteCDF};
 
-const REFUSED: fn(Outcome) -> bool = |o| matches!(o, Outcome::Refused);
-const UNCLEAR: fn(Outcome) -> bool = |o| matches!(o, Outcome::Invalid | Outcome::Ambiguous);
-const FAILED: fn(Outcome) -> bool = |o| matches!(o, Outcome::Failed | Outcome::TimedOut);
-
-pub(super) fn findings(evidence: &Evidence<'_>) -> Vec<Finding> {
-    vec![
-        rate(
-            evidence,
-            "refusals",
-            "were refused",
-            REFUSED,
-            "refused trials are missing not at random: report them by category, and how the result changes \
-             without the stimuli concerned; never fill them in",
-        ),
-        by_stimulus(evidence, "refusals-by-stimulus", "refused", REFUSED),
-        rate(
-            evidence,
-            "unclear-answers",
-            "had no answer in the asked form, or several",
-            UNCLEAR,
-            "read some of the raw replies; ask again with a short constrained form, or score the answer \
-             tokens instead of parsing text",
-        ),
-        by_stimulus(
-            evidence,
-            "unclear-by-stimulus",
-            "left without a clear answer",
-            UNCLEAR,
-        ),
-        rate(
-            evidence,
-            "failures",
-            "failed or timed out for reasons outside the agent",
-            FAILED,
-            "collect them again",
-        ),
-        by_stimulus(
-            evidence,
-            "failures-by-stimulus",
-            "lost to failures or time limits",
-            FAILED,
-        ),
-    ]
+/// Why a trial has no choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Without {
+    /// The agent declined.
+    Refused,
+    /// No answer in the asked form, or several.
+    Unclear,
+    /// It failed or timed out, for reasons outside the agent.
+    Failed,
 }
 
-fn rate(
-    evidence: &Evidence<'_>,
-    name: &'static str,
-    what: &str,
-    of: fn(Outcome) -> bool,
-    advice: &str,
-) -> Finding {
-    let total = evidence.judged.len() as f64;
-    let count = evidence
-        .judged
-        .iter()
-        .filter(|(_, outcome)| of(*outcome))
-        .count() as f64;
-    let share = count / total;
-    let severity = match share {
-        0.0 => Severity::Fine,
-        _ if share < evidence.params.missing => Severity::Note,
-        _ if share < evidence.params.missing_large => Severity::Warning,
-        _ => Severity::Serious,
-    };
-    Finding::new(
-        name,
-        severity,
-        share,
-        format!("{count} of {total} trials ({}) {what}", percent(share)),
-    )
-    .interval(wilson(count, total, 0.95))
-    .expected(0.0)
-    .advise(advice)
-}
+impl Without {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Refused, Self::Unclear, Self::Failed];
 
-/// Tests each stimulus against the overall rate (binomial, upper tail), with control of the
-/// false-discovery rate over stimuli.
-fn by_stimulus(
-    evidence: &Evidence<'_>,
-    name: &'static str,
-    what: &str,
-    of: fn(Outcome) -> bool,
-) -> Finding {
-    let n = evidence.n_stimuli;
-    let (mut shown, mut missing) = (vec![0_u64; n], vec![0_u64; n]);
-    let mut without = 0_u64;
-    for &row in &evidence.distinct {
-        let (trial, outcome) = evidence.row(row);
-        let counts = of(*outcome);
-        without += u64::from(counts);
-        for id in trial.triplet.items() {
-            shown[id.index()] += 1;
-            missing[id.index()] += u64::from(counts);
+    /// Which of them an outcome is; `None` for a choice.
+    #[must_use]
+    pub const fn of(outcome: Outcome) -> Option<Self> {
+        match outcome {
+            Outcome::Chosen(_) => None,
+            Outcome::Refused => Some(Self::Refused),
+            Outcome::Invalid | Outcome::Ambiguous => Some(Self::Unclear),
+            Outcome::Failed | Outcome::TimedOut => Some(Self::Failed),
         }
     }
-    let overall = without as f64 / evidence.distinct.len() as f64;
-    let p: Vec<f64> = (0..n)
-        .map(|i| match (shown[i], missing[i]) {
-            (0, _) => f64::NAN,
-            (_, 0) => 1.0,
-            (shown, missing) => {
-                Binomial::new(overall, shown).map_or(f64::NAN, |binomial| binomial.sf(missing - 1))
+
+    /// Name, advice on its rate, and name by stimulus, with the words for both.
+    const fn words(self) -> [&'static str; 5] {
+        match self {
+            Self::Refused => [
+                "refusals",
+                "were refused",
+                "refused trials are missing not at random: report them by category, and how the result changes \
+                 without the stimuli concerned; never fill them in",
+                "refusals-by-stimulus",
+                "refused",
+            ],
+            Self::Unclear => [
+                "unclear-answers",
+                "had no answer in the asked form, or several",
+                "read some of the raw replies; ask again with a short constrained form, or score the answer \
+                 tokens instead of parsing text",
+                "unclear-by-stimulus",
+                "left without a clear answer",
+            ],
+            Self::Failed => [
+                "failures",
+                "failed or timed out for reasons outside the agent",
+                "collect them again",
+                "failures-by-stimulus",
+                "lost to failures or time limits",
+            ],
+        }
+    }
+}
+
+/// How often each stimulus was shown, and in trials without a choice; one showing a triplet.
+#[derive(Debug, Clone)]
+pub struct Missing {
+    /// All trials, and of these those without a choice, by [`Without`].
+    pub(super) trials: u64,
+    pub(super) trials_without: [u64; 3],
+    /// Distinct triplets, and of these those without a choice.
+    pub(super) triplets: u64,
+    pub(super) triplets_without: [u64; 3],
+    pub(super) shown: Vec<u64>,
+    pub(super) without: [Vec<u64>; 3],
+}
+
+impl Missing {
+    pub(super) fn new(n_stimuli: usize) -> Self {
+        Self {
+            trials: 0,
+            trials_without: [0; 3],
+            triplets: 0,
+            triplets_without: [0; 3],
+            shown: vec![0; n_stimuli],
+            without: std::array::from_fn(|_| vec![0; n_stimuli]),
+        }
+    }
+
+    pub(super) fn push(&mut self, (trial, outcome): &Judged, counts: bool) {
+        let kind = Without::of(*outcome).map(|kind| kind as usize);
+        self.trials += 1;
+        if let Some(kind) = kind {
+            self.trials_without[kind] += 1;
+        }
+        if counts {
+            self.triplets += 1;
+            if let Some(kind) = kind {
+                self.triplets_without[kind] += 1;
             }
-        })
-        .collect();
-    let adjusted = benjamini_hochberg(&p);
-    let share = |i: usize| missing[i] as f64 / shown[i] as f64;
-    let mut flagged: Vec<usize> = (0..n)
-        .filter(|&i| adjusted[i] <= evidence.params.alpha)
-        .collect();
-    flagged.sort_by(|&a, &b| share(b).total_cmp(&share(a)).then(a.cmp(&b)));
-    let severity = match flagged.first() {
-        None => Severity::Fine,
-        Some(&worst) if share(worst) < 0.5 => Severity::Warning,
-        Some(_) => Severity::Serious,
-    };
-    let listed: Vec<String> = flagged
-        .iter()
-        .take(10)
-        .map(|&i| format!("{i}: {}", percent(share(i))))
-        .collect();
-    let explanation = if flagged.is_empty() {
-        format!(
-            "no stimulus was {what} more often than the overall {}",
-            percent(overall)
-        )
-    } else {
-        format!(
-            "{} of {n} stimuli were {what} more often than the overall {} (false-discovery rate {}); {}{}",
-            flagged.len(),
-            percent(overall),
-            evidence.params.alpha,
-            listed.join(", "),
-            if flagged.len() > listed.len() {
-                ", …"
-            } else {
-                ""
+            for id in trial.triplet.items() {
+                self.shown[id.index()] += 1;
+                if let Some(kind) = kind {
+                    self.without[kind][id.index()] += 1;
+                }
             }
+        }
+    }
+
+    /// Distinct triplets that showed each stimulus.
+    #[must_use]
+    pub fn shown(&self) -> &[u64] {
+        &self.shown
+    }
+
+    /// Of these, the ones without a choice for one reason.
+    #[must_use]
+    pub fn without(&self, kind: Without) -> &[u64] {
+        &self.without[kind as usize]
+    }
+
+    /// Of these, the ones without a choice for any reason, by stimulus.
+    #[must_use]
+    pub fn without_any(&self) -> Vec<u64> {
+        let [a, b, c] = &self.without;
+        (0..a.len()).map(|i| a[i] + b[i] + c[i]).collect()
+    }
+
+    /// For each stimulus, whether its trials lack a choice more often than all trials do:
+    /// binomial upper tails, adjusted over stimuli by Benjamini and Hochberg. NaN for one never shown.
+    #[must_use]
+    pub fn adjusted(&self, missing: &[u64]) -> Vec<f64> {
+        // Every trial shows three stimuli.
+        let overall = missing.iter().sum::<u64>() as f64 / self.shown.iter().sum::<u64>() as f64;
+        let p: Vec<f64> = self
+            .shown
+            .iter()
+            .zip(missing)
+            .map(|(&shown, &missing)| match (shown, missing) {
+                (0, _) => f64::NAN,
+                (_, 0) => 1.0,
+                (shown, missing) => Binomial::new(overall, shown)
+                    .map_or(f64::NAN, |binomial| binomial.sf(missing - 1)),
+            })
+            .collect();
+        benjamini_hochberg(&p)
+    }
+
+    pub(super) fn findings(&self, params: &DiagnoseParams) -> Vec<Finding> {
+        Without::ALL
+            .into_iter()
+            .flat_map(|kind| [self.rate(kind, params), self.by_stimulus(kind, params)])
+            .collect()
+    }
+
+    fn rate(&self, kind: Without, params: &DiagnoseParams) -> Finding {
+        let [name, what, advice, ..] = kind.words();
+        let total = self.trials as f64;
+        let count = self.trials_without[kind as usize] as f64;
+        let share = count / total;
+        let severity = match share {
+            0.0 => Severity::Fine,
+            _ if share < params.missing => Severity::Note,
+            _ if share < params.missing_large => Severity::Warning,
+            _ => Severity::Serious,
+        };
+        Finding::new(
+            name,
+            severity,
+            share,
+            format!("{count} of {total} trials ({}) {what}", percent(share)),
         )
-    };
-    let smallest = adjusted
-        .iter()
-        .copied()
-        .filter(|p| !p.is_nan())
-        .fold(1.0, f64::min);
-    Finding::new(name, severity, flagged.len() as f64, explanation)
+        .n(total)
+        .interval(wilson(count, total, 0.95))
+        .expected(0.0)
+        .advise(advice)
+    }
+
+    fn by_stimulus(&self, kind: Without, params: &DiagnoseParams) -> Finding {
+        let [.., name, what] = kind.words();
+        let (shown, missing) = (&self.shown, self.without(kind));
+        let n = shown.len();
+        let overall = self.triplets_without[kind as usize] as f64 / self.triplets as f64;
+        let adjusted = self.adjusted(missing);
+        let share = |i: usize| missing[i] as f64 / shown[i] as f64;
+        let mut flagged: Vec<usize> = (0..n).filter(|&i| adjusted[i] <= params.alpha).collect();
+        flagged.sort_by(|&a, &b| share(b).total_cmp(&share(a)).then(a.cmp(&b)));
+        let severity = match flagged.first() {
+            None => Severity::Fine,
+            Some(&worst) if share(worst) < 0.5 => Severity::Warning,
+            Some(_) => Severity::Serious,
+        };
+        let listed: Vec<String> = flagged
+            .iter()
+            .take(10)
+            .map(|&i| format!("{i}: {}", percent(share(i))))
+            .collect();
+        let explanation = if flagged.is_empty() {
+            format!(
+                "no stimulus was {what} more often than the overall {}",
+                percent(overall)
+            )
+        } else {
+            format!(
+                "{} of {n} stimuli were {what} more often than the overall {} (false-discovery rate {}); {}{}",
+                flagged.len(),
+                percent(overall),
+                params.alpha,
+                listed.join(", "),
+                if flagged.len() > listed.len() {
+                    ", …"
+                } else {
+                    ""
+                }
+            )
+        };
+        let smallest = adjusted
+            .iter()
+            .copied()
+            .filter(|p| !p.is_nan())
+            .fold(1.0, f64::min);
+        Finding::new(name, severity, flagged.len() as f64, explanation)
         .expected(0.0)
         .p(smallest)
         .stimuli(flagged.iter().map(|&i| i as u32).collect())
@@ -161,4 +230,5 @@ fn by_stimulus(
             "choices about these stimuli are missing not at random: report them as a list, check that the \
              agent can open them, and show that the result holds without them",
         )
+    }
 }

@@ -28,6 +28,8 @@ pub struct Finding {
     pub severity: Severity,
     /// The number it looks at; `None` if the trials do not give one.
     pub statistic: Option<f64>,
+    /// How many trials, pairs or triplets that number rests on, where it is one of them.
+    pub n: Option<u64>,
     /// Its 95 % confidence interval, where there is one.
     pub interval: Option<Interval>,
     /// The value a good agent would have, where one is known.
@@ -53,6 +55,7 @@ impl Finding {
             name,
             severity,
             statistic: Some(statistic),
+            n: None,
             interval: None,
             expected: None,
             p: None,
@@ -71,6 +74,13 @@ impl Finding {
             statistic: None,
             what_to_do: remedy.to_owned(),
             ..Self::new(name, Severity::Untested, f64::NAN, explanation.into())
+        }
+    }
+
+    pub(super) fn n(self, n: f64) -> Self {
+        Self {
+            n: Some(n as u64),
+            ..self
         }
     }
 

@@ -11,6 +11,7 @@
 //! | `similarity-structure` | answers at random |
 //! | `item-marginals` | choices that one number per stimulus explains |
 //! | `serial-dependence` | answers left over from the previous trial |
+//! | `time-dependence` | answers like those before them in time, where times are known |
 //! | `repeated-rows` | whole rows written twice in succession |
 //! | `refusals`, `unclear-answers`, `failures` | trials without a choice, by kind |
 //! | `refusals-by-stimulus`, `unclear-by-stimulus`, `failures-by-stimulus` | choices that are missing not at random |
@@ -21,8 +22,11 @@ mod position;
 mod repeats;
 mod serial;
 mod structure;
+mod survey;
 
+pub use declined::{Missing, Without};
 pub use finding::{Finding, Severity};
+pub use survey::{Places, Showing, Survey};
 
 use crate::judge::trial_stream;
 use emotome_triplets::{ChoiceSet, Outcome, Split, Trial, UnorderedTriplet};
@@ -130,6 +134,19 @@ pub enum DiagnoseError {
 }
 
 impl DiagnoseParams {
+    /// How bad a significant departure of a share is.
+    fn severity_of_departure(&self, p: f64, departure: f64) -> Severity {
+        if p.is_nan() || p > self.alpha {
+            Severity::Fine
+        } else if departure >= self.large {
+            Severity::Serious
+        } else if departure >= self.small {
+            Severity::Warning
+        } else {
+            Severity::Note
+        }
+    }
+
     fn check(&self) -> Result<(), DiagnoseError> {
         let refuse = |name, found, expected| {
             Err(DiagnoseError::Parameter {
@@ -200,14 +217,43 @@ pub fn diagnose(
     n_stimuli: usize,
     params: &DiagnoseParams,
 ) -> Result<Vec<Finding>, DiagnoseError> {
-    params.check()?;
-    let evidence = Evidence::new(judged, n_stimuli, params)?;
-    let mut findings = position::findings(&evidence);
-    findings.extend(repeats::findings(&evidence));
-    findings.extend(structure::findings(&evidence));
-    findings.extend(serial::findings(&evidence));
-    findings.extend(declined::findings(&evidence));
-    Ok(findings)
+    let mut survey = Survey::new(n_stimuli, params)?;
+    if judged.is_empty() {
+        return Err(DiagnoseError::Empty);
+    }
+    let Ok(count) = u32::try_from(judged.len()) else {
+        return Err(DiagnoseError::TooMany {
+            found: judged.len(),
+        });
+    };
+    let row = |row: u32| &judged[row as usize].0;
+    let mut in_time: Vec<u32> = (0..count).collect();
+    in_time.par_sort_by_key(|&r| row(r).number);
+    let mut by_triplet: Vec<(UnorderedTriplet, u32)> = (0..count)
+        .into_par_iter()
+        .map(|r| (row(r).triplet.unordered(), r))
+        .collect();
+    by_triplet.par_sort_unstable();
+    let lottery = |r: u32| {
+        // The number tells showings apart where a file does not count its replicates.
+        let trial = row(r);
+        emotome_stats::random::mix(trial_stream(trial) ^ trial.number ^ params.seed)
+    };
+    let mut showings = vec![Showing::Again; judged.len()];
+    for group in by_triplet.chunk_by(|a, b| a.0 == b.0) {
+        let lots = group.iter().map(|g| (lottery(g.1), row(g.1).number, g.1));
+        if let Some((.., first)) = lots.min() {
+            showings[first as usize] = match group {
+                [_] => Showing::Only,
+                _ => Showing::Counted,
+            };
+        }
+    }
+    drop(by_triplet);
+    for &r in &in_time {
+        survey.push(&judged[r as usize], showings[r as usize], None)?;
+    }
+    Ok(survey.findings())
 }
 
 /// The judged trials of a file of choices: numbered by row, since the row order is all that a file
@@ -224,110 +270,4 @@ pub fn judged_from_choices(choices: &ChoiceSet) -> Vec<Judged> {
         (trial, Outcome::Chosen(choice.odd))
     };
     choices.choices().iter().enumerate().map(trial).collect()
-}
-
-/// The trials, sorted the ways the diagnostics need.
-struct Evidence<'a> {
-    judged: &'a [Judged],
-    n_stimuli: usize,
-    params: &'a DiagnoseParams,
-    /// Rows in order of collection.
-    in_time: Vec<u32>,
-    /// Rows sorted by unordered triplet.
-    by_triplet: Vec<u32>,
-    /// One row per unordered triplet, drawn at random, in order of triplet.
-    distinct: Vec<u32>,
-}
-
-impl<'a> Evidence<'a> {
-    fn new(
-        judged: &'a [Judged],
-        n_stimuli: usize,
-        params: &'a DiagnoseParams,
-    ) -> Result<Self, DiagnoseError> {
-        if judged.is_empty() {
-            return Err(DiagnoseError::Empty);
-        }
-        let Ok(count) = u32::try_from(judged.len()) else {
-            return Err(DiagnoseError::TooMany {
-                found: judged.len(),
-            });
-        };
-        for (trial, _) in judged {
-            if let Some(id) = trial
-                .triplet
-                .items()
-                .into_iter()
-                .find(|id| id.index() >= n_stimuli)
-            {
-                return Err(DiagnoseError::UnknownStimulus {
-                    number: trial.number,
-                    id: id.0,
-                    n: n_stimuli,
-                });
-            }
-        }
-        let mut in_time: Vec<u32> = (0..count).collect();
-        let lane = |number: u64| (number % params.shards, number);
-        in_time.par_sort_by_key(|&row| lane(judged[row as usize].0.number));
-        // Showings of a triplet stand in order of collection, whatever the order of the rows.
-        let mut keyed: Vec<(UnorderedTriplet, u32)> = in_time
-            .par_iter()
-            .zip(0..count)
-            .map(|(&row, place)| (judged[row as usize].0.triplet.unordered(), place))
-            .collect();
-        keyed.par_sort_unstable();
-        keyed
-            .par_iter_mut()
-            .for_each(|entry| entry.1 = in_time[entry.1 as usize]);
-        let lottery = |row: u32| {
-            // The number tells showings apart where a file does not count its replicates.
-            let trial = &judged[row as usize].0;
-            emotome_stats::random::mix(trial_stream(trial) ^ trial.number ^ params.seed)
-        };
-        let distinct = keyed
-            .chunk_by(|a, b| a.0 == b.0)
-            .filter_map(|group| {
-                group
-                    .iter()
-                    .map(|g| g.1)
-                    .min_by_key(|&row| (lottery(row), row))
-            })
-            .collect();
-        let by_triplet = keyed.into_iter().map(|(_, row)| row).collect();
-        Ok(Self {
-            judged,
-            n_stimuli,
-            params,
-            in_time,
-            by_triplet,
-            distinct,
-        })
-    }
-
-    fn row(&self, row: u32) -> &'a Judged {
-        &self.judged[row as usize]
-    }
-
-    /// The rows of each unordered triplet that was shown more than once.
-    fn repeated(&self) -> impl Iterator<Item = &[u32]> {
-        self.by_triplet
-            .chunk_by(|&a, &b| {
-                self.row(a).0.triplet.unordered() == self.row(b).0.triplet.unordered()
-            })
-            .filter(|group| group.len() > 1)
-    }
-
-    /// How bad a significant departure of a share is.
-    fn severity_of_departure(&self, p: f64, departure: f64) -> Severity {
-        if p.is_nan() || p > self.params.alpha {
-            Severity::Fine
-        } else if departure >= self.params.large {
-            Severity::Serious
-        } else if departure >= self.params.small {
-            Severity::Warning
-        } else {
-            Severity::Note
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! Does the place at which a stimulus is shown decide whether it is called odd?
 
 use super::finding::{p_text, percent};
-use super::{Evidence, Finding, Severity};
+use super::{DiagnoseParams, Finding, Judged, Severity};
 use emotome_stats::distribution::chi_squared_sf;
 use emotome_stats::interval::wilson;
 
@@ -10,14 +10,35 @@ const NEEDED: f64 = 100.0;
 
 const PLACES: [&str; 3] = ["first", "second", "third"];
 
-pub(super) fn findings(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let orders = presentation_order(evidence);
-    let balanced = orders.severity < Severity::Warning;
-    vec![orders, position_shares(evidence, balanced)]
+/// Orders shown and places called odd, one showing a triplet.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    orders: [f64; 6],
+    places: [f64; 3],
+}
+
+impl Tally {
+    pub(super) fn push(&mut self, (trial, outcome): &Judged) {
+        self.orders[usize::from(trial.triplet.order_code())] += 1.0;
+        if let Some(place) = outcome.chosen() {
+            self.places[place.index()] += 1.0;
+        }
+    }
+
+    pub(super) fn findings(&self, params: &DiagnoseParams) -> Vec<Finding> {
+        let orders = presentation_order(params, self.orders);
+        let balanced = orders.severity < Severity::Warning;
+        vec![orders, position_shares(params, self.places, balanced)]
+    }
+
+    /// Choices of each place.
+    pub(super) fn places(&self) -> [u64; 3] {
+        self.places.map(|count| count as u64)
+    }
 }
 
 /// Pearson's χ² against equal shares, and its p-value.
-fn equal_shares(counts: &[f64]) -> (f64, f64) {
+pub(super) fn equal_shares(counts: &[f64]) -> (f64, f64) {
     let expected = counts.iter().sum::<f64>() / counts.len() as f64;
     let chi2 = counts
         .iter()
@@ -26,12 +47,8 @@ fn equal_shares(counts: &[f64]) -> (f64, f64) {
     (chi2, chi_squared_sf(chi2, counts.len() as f64 - 1.0))
 }
 
-fn presentation_order(evidence: &Evidence<'_>) -> Finding {
+fn presentation_order(params: &DiagnoseParams, counts: [f64; 6]) -> Finding {
     let name = "presentation-order";
-    let mut counts = [0.0; 6];
-    for &row in &evidence.distinct {
-        counts[usize::from(evidence.row(row).0.triplet.order_code())] += 1.0;
-    }
     let total: f64 = counts.iter().sum();
     if total < NEEDED {
         return Finding::untested(
@@ -42,27 +59,21 @@ fn presentation_order(evidence: &Evidence<'_>) -> Finding {
     }
     let (chi2, p) = equal_shares(&counts);
     let largest = counts.iter().copied().fold(0.0, f64::max) / total;
-    let severity = evidence.severity_of_departure(p, largest - 1.0 / 6.0);
+    let severity = params.severity_of_departure(p, largest - 1.0 / 6.0);
     let explanation = format!(
         "the commonest of the six orders of a triplet (by id) makes up {} of {total} distinct triplets, \
          16.7 % expected (χ²(5) = {chi2:.1}, {})",
         percent(largest),
         p_text(p)
     );
-    Finding::new(name, severity, largest, explanation).expected(1.0 / 6.0).p(p).advise(
+    Finding::new(name, severity, largest, explanation).n(total).expected(1.0 / 6.0).p(p).advise(
         "show every triplet in one of its six orders at random; until then a preference for a place \
          cannot be told from similarity",
     )
 }
 
-fn position_shares(evidence: &Evidence<'_>, balanced: bool) -> Finding {
+fn position_shares(params: &DiagnoseParams, counts: [f64; 3], balanced: bool) -> Finding {
     let name = "position-shares";
-    let mut counts = [0.0; 3];
-    for &row in &evidence.distinct {
-        if let Some(position) = evidence.row(row).1.chosen() {
-            counts[position.index()] += 1.0;
-        }
-    }
     let total: f64 = counts.iter().sum();
     if total < NEEDED {
         return Finding::untested(
@@ -80,7 +91,7 @@ fn position_shares(evidence: &Evidence<'_>, balanced: bool) -> Finding {
                 .total_cmp(&(shares[b] - 1.0 / 3.0).abs())
         })
         .unwrap_or(0);
-    let severity = evidence.severity_of_departure(p, (shares[worst] - 1.0 / 3.0).abs());
+    let severity = params.severity_of_departure(p, (shares[worst] - 1.0 / 3.0).abs());
     let listed: Vec<String> = (0..3)
         .map(|k| {
             let ci = wilson(counts[k], total, 0.95);
@@ -112,6 +123,7 @@ fn position_shares(evidence: &Evidence<'_>, balanced: bool) -> Finding {
     };
     Finding::new(name, severity, shares[worst], explanation)
         .interval(wilson(counts[worst], total, 0.95))
+        .n(total)
         .expected(1.0 / 3.0)
         .p(p)
         .advise(advice)

@@ -1,10 +1,10 @@
 //! What repeated triplets tell: does the answer follow the order, and does it repeat at all?
 
 use super::finding::{p_text, percent};
-use super::{Evidence, Finding, Severity};
+use super::{DiagnoseParams, Finding, Judged, Severity};
 use emotome_stats::distribution::normal_cdf;
-use emotome_stats::interval::normal;
-use emotome_stats::random::{CounterRng, Seed};
+use emotome_stats::interval::{Interval, normal, wilson};
+use emotome_stats::random::{CounterRng, Seed, mix};
 use emotome_triplets::UnorderedTriplet;
 use rayon::prelude::*;
 
@@ -18,36 +18,75 @@ const NEEDED: f64 = 50.0;
 /// (0.45 − 1/3) / (2/3), about a sixth of the way from guessing to the same answer always.
 const TOO_NOISY: f64 = 0.45;
 
+/// Showings held; of more, those of the triplets that come first in a keyed lottery.
+const HELD: usize = 1 << 21;
+
 /// The choices on one triplet: which of its stimuli (by ascending id) in which order.
 type Showings = Vec<(usize, usize)>;
 
-pub(super) fn findings(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let mut groups: Vec<Showings> = evidence
-        .repeated()
-        .map(|rows| showings(evidence, rows))
-        .collect();
-    groups.retain(|g| g.len() > 1);
-    let retest = retest_agreement(evidence, &groups);
-    groups.retain(|g| g.iter().any(|s| s.1 != g[0].1));
-    let total = groups.len();
-    if total > PERMUTED {
-        let seed = Seed(evidence.params.seed).derive("permuted triplets");
-        CounterRng::new(seed, 0).shuffle(&mut groups);
-        groups.truncate(PERMUTED);
-    }
-    let [dependence, flips] = order_findings(evidence, &groups, total);
-    vec![dependence, flips, retest]
+/// Choices on triplets that are shown more than once: 20 bytes each, at most [`HELD`].
+#[derive(Debug)]
+pub(super) struct Tally {
+    seed: Seed,
+    /// Triplets whose lot is above this are left out.
+    limit: u64,
+    showings: Vec<(UnorderedTriplet, u8, u8)>,
 }
 
-fn showings(evidence: &Evidence<'_>, rows: &[u32]) -> Showings {
-    rows.iter()
-        .filter_map(|&row| {
-            let (trial, outcome) = evidence.row(row);
-            let odd = outcome.chosen()?;
-            let order = usize::from(trial.triplet.order_code());
-            Some((UnorderedTriplet::ORDERS[order][odd.index()], order))
-        })
-        .collect()
+impl Tally {
+    pub(super) fn new(params: &DiagnoseParams) -> Self {
+        Self {
+            seed: Seed(params.seed).derive("repeated triplets"),
+            limit: u64::MAX,
+            showings: Vec::new(),
+        }
+    }
+
+    fn lot(&self, triplet: UnorderedTriplet) -> u64 {
+        let [a, b, c] = triplet.items().map(|id| u64::from(id.0));
+        mix(mix(a ^ self.seed.0) ^ (b | c << 32))
+    }
+
+    pub(super) fn push(&mut self, (trial, outcome): &Judged) {
+        let Some(odd) = outcome.chosen() else { return };
+        let triplet = trial.triplet.unordered();
+        if self.lot(triplet) > self.limit {
+            return;
+        }
+        let order = trial.triplet.order_code();
+        let item = UnorderedTriplet::ORDERS[usize::from(order)][odd.index()];
+        self.showings.push((triplet, item as u8, order));
+        while self.showings.len() > HELD {
+            self.limit /= 2;
+            let mut showings = std::mem::take(&mut self.showings);
+            showings.retain(|showing| self.lot(showing.0) <= self.limit);
+            self.showings = showings;
+        }
+    }
+
+    pub(super) fn findings(mut self, params: &DiagnoseParams) -> Vec<Finding> {
+        // A stable sort: showings of a triplet stay in order of collection.
+        self.showings.par_sort_by_key(|showing| showing.0);
+        let mut groups: Vec<Showings> = self
+            .showings
+            .chunk_by(|a, b| a.0 == b.0)
+            .filter(|group| group.len() > 1)
+            .map(|group| {
+                let showing = |s: &(_, u8, u8)| (usize::from(s.1), usize::from(s.2));
+                group.iter().map(showing).collect()
+            })
+            .collect();
+        let retest = retest_agreement(params, &groups);
+        groups.retain(|g| g.iter().any(|s| s.1 != g[0].1));
+        let total = groups.len();
+        if total > PERMUTED {
+            let seed = Seed(params.seed).derive("permuted triplets");
+            CounterRng::new(seed, 0).shuffle(&mut groups);
+            groups.truncate(PERMUTED);
+        }
+        let [dependence, flips] = order_findings(params, &groups, total);
+        vec![dependence, flips, retest]
+    }
 }
 
 /// Counts over pairs of showings of one triplet.
@@ -109,7 +148,7 @@ impl Pairs {
 
 /// Both tests permute the orders among the showings of a triplet: if the order plays no part, the
 /// stimulus answered does not depend on it, and every relabelling is equally likely.
-fn order_findings(evidence: &Evidence<'_>, groups: &[Showings], total: usize) -> [Finding; 2] {
+fn order_findings(params: &DiagnoseParams, groups: &[Showings], total: usize) -> [Finding; 2] {
     let names = ["order-dependence", "order-flips"];
     let found = groups
         .iter()
@@ -124,8 +163,8 @@ fn order_findings(evidence: &Evidence<'_>, groups: &[Showings], total: usize) ->
             )
         });
     }
-    let seed = Seed(evidence.params.seed).derive("permuted orders");
-    let permuted: Vec<Pairs> = (0..evidence.params.permutations)
+    let seed = Seed(params.seed).derive("permuted orders");
+    let permuted: Vec<Pairs> = (0..params.permutations)
         .into_par_iter()
         .map(|replicate| {
             let mut rng = CounterRng::new(seed, u64::from(replicate));
@@ -156,7 +195,7 @@ fn order_findings(evidence: &Evidence<'_>, groups: &[Showings], total: usize) ->
 
     let dependence = Finding::new(
         names[0],
-        evidence.severity_of_departure(place_p.unwrap_or(1.0), place - place_mean),
+        params.severity_of_departure(place_p.unwrap_or(1.0), place - place_mean),
         place,
         format!(
             "two answers to one triplet in different orders stood at the same place in {} of {} pairs, {} \
@@ -168,12 +207,14 @@ fn order_findings(evidence: &Evidence<'_>, groups: &[Showings], total: usize) ->
             groups.len(),
         ),
     )
+    .n(found.across)
+    .interval(ratio_interval(groups, |p| (p.same_place, p.across)))
     .expected(place_mean)
     .p(place_p.unwrap_or(1.0))
     .advise("the answer follows the place: balance the orders, average over all six, or change the prompt");
 
     let severity = flip_p.map_or(Severity::Fine, |p| {
-        evidence.severity_of_departure(p, flip - flip_mean)
+        params.severity_of_departure(p, flip - flip_mean)
     });
     let mut flips = Finding::new(
         names[1],
@@ -190,13 +231,37 @@ fn order_findings(evidence: &Evidence<'_>, groups: &[Showings], total: usize) ->
             }
         ),
     )
+    .n(found.across)
+    .interval(ratio_interval(groups, |p| (p.flipped, p.across)))
     .expected(flip_mean)
     .advise("average over orders; report the ceiling from repeats in all orders, not in one");
     flips.p = flip_p;
     [dependence, flips]
 }
 
-fn retest_agreement(evidence: &Evidence<'_>, groups: &[Showings]) -> Finding {
+/// The 95 % interval of Σ part / Σ whole over triplets, linearised, triplets taken as independent.
+///
+/// Never outside [0, 1]: Wilson's at the effective number of pairs.
+fn ratio_interval(groups: &[Showings], of: fn(&Pairs) -> (f64, f64)) -> Interval {
+    let parts: Vec<(f64, f64)> = groups
+        .iter()
+        .map(|g| of(&Pairs::of(g.iter().copied())))
+        .collect();
+    let (part, whole) = parts
+        .iter()
+        .fold((0.0, 0.0), |(p, w), x| (p + x.0, w + x.1));
+    let (share, m) = (part / whole, parts.len() as f64);
+    let squares: f64 = parts.iter().map(|x| (x.0 - share * x.1).powi(2)).sum();
+    let variance = squares / (whole * whole) * m / (m - 1.0);
+    let effective = if variance > 0.0 {
+        (share * (1.0 - share) / variance).min(whole)
+    } else {
+        m
+    };
+    wilson(share * effective, effective, 0.95)
+}
+
+fn retest_agreement(params: &DiagnoseParams, groups: &[Showings]) -> Finding {
     let name = "retest-agreement";
     let agreements: Vec<f64> = groups
         .iter()
@@ -228,7 +293,7 @@ fn retest_agreement(evidence: &Evidence<'_>, groups: &[Showings]) -> Finding {
             Severity::Serious,
             "the answers hardly repeat: check that the agent sees the stimuli, and how its replies are read",
         )
-    } else if p > evidence.params.alpha {
+    } else if p > params.alpha {
         // Nothing is shown by a test that could not have rejected.
         (
             Severity::Untested,
@@ -250,6 +315,7 @@ fn retest_agreement(evidence: &Evidence<'_>, groups: &[Showings]) -> Finding {
         p_text(p)
     );
     Finding::new(name, severity, mean, explanation)
+        .n(m)
         .interval(interval)
         .p(p)
         .advise(advice)
@@ -264,18 +330,10 @@ mod tests {
     fn few_repeats_of_guesses_are_untested_and_many_serious() {
         use crate::diagnose::DiagnoseParams;
         let params = DiagnoseParams::default();
-        let evidence = Evidence {
-            judged: &[],
-            n_stimuli: 3,
-            params: &params,
-            in_time: Vec::new(),
-            by_triplet: Vec::new(),
-            distinct: Vec::new(),
-        };
         let severity = |triplets: usize, agreeing: usize| {
             let group = |t: usize| vec![(0, 0), (usize::from(t >= agreeing), 0)];
             let groups: Vec<Showings> = (0..triplets).map(group).collect();
-            let finding = retest_agreement(&evidence, &groups);
+            let finding = retest_agreement(&params, &groups);
             assert_eq!(
                 finding.what_to_do.is_empty(),
                 finding.severity == Severity::Fine

@@ -1,54 +1,141 @@
 //! Is an answer left over from the trial before?
 
 use super::finding::{p_text, percent};
-use super::{Evidence, Finding, Severity};
+use super::{DiagnoseParams, Finding, Judged, Severity};
 use emotome_stats::distribution::normal_cdf;
+use emotome_triplets::Triplet;
 use emotome_triplets::design::rank::triplet_count;
 use statrs::distribution::{DiscreteCDF, Poisson};
+use std::collections::{HashMap, VecDeque};
 
 /// Pairs of successive choices below which nothing is tested.
 const NEEDED: f64 = 100.0;
 
-pub(super) fn findings(evidence: &Evidence<'_>) -> Vec<Finding> {
-    vec![serial_dependence(evidence), repeated_rows(evidence)]
+/// Places answered in successive trials on different stimuli.
+#[derive(Debug, Default)]
+struct Pairs {
+    table: [[f64; 3]; 3],
+    sharing: u64,
 }
 
-/// The rows of successive trials of the same collector.
-fn successive<'a>(evidence: &'a Evidence<'_>) -> impl Iterator<Item = (u32, u32)> + 'a {
-    let lane = |row| evidence.row(row).0.number % evidence.params.shards;
-    let pairs = evidence.in_time.windows(2).map(|pair| (pair[0], pair[1]));
-    pairs.filter(move |&(a, b)| lane(a) == lane(b))
+impl Pairs {
+    fn push(&mut self, before: &Judged, after: &Judged) {
+        let (Some(earlier), Some(later)) = (before.1.chosen(), after.1.chosen()) else {
+            return;
+        };
+        if disjoint(before.0.triplet, after.0.triplet) {
+            self.table[earlier.index()][later.index()] += 1.0;
+        } else {
+            self.sharing += 1;
+        }
+    }
 }
 
-/// Tests `Σ d_t·d_{t+1}`, where d_t is the indicator of the place answered less its mean.
+fn disjoint(a: Triplet, b: Triplet) -> bool {
+    let (a, b) = (a.items(), b.items());
+    !a.iter().any(|id| b.contains(id))
+}
+
+/// Successive trials of the same collector, in the order of their numbers.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pairs: Pairs,
+    total: f64,
+    equal: f64,
+    last: HashMap<u64, Judged>,
+}
+
+impl Tally {
+    /// Takes the next trial; `counts` unless it shows a triplet that was counted already.
+    pub(super) fn push(&mut self, judged: &Judged, counts: bool, shards: u64) {
+        let Some(before) = self.last.insert(judged.0.number % shards, *judged) else {
+            return;
+        };
+        self.total += 1.0;
+        let ((a, was), (b, is)) = (&before, judged);
+        let same = was.chosen().is_some() && was == is && a.triplet == b.triplet;
+        self.equal += f64::from(u8::from(same && a.replicate == b.replicate));
+        if counts {
+            self.pairs.push(&before, judged);
+        }
+    }
+
+    pub(super) fn findings(&self, params: &DiagnoseParams, n_stimuli: usize) -> Vec<Finding> {
+        vec![
+            dependence("serial-dependence", &self.pairs, params),
+            self.repeated_rows(params, n_stimuli),
+        ]
+    }
+
+    /// Counts successive trials that are equal in presented order, replicate and answer.
+    fn repeated_rows(&self, params: &DiagnoseParams, n_stimuli: usize) -> Finding {
+        let Self { total, equal, .. } = *self;
+        let name = "repeated-rows";
+        if total == 0.0 {
+            return Finding::untested(name, "there is one trial only", "judge more trials");
+        }
+        // By chance: the same triplet in the same order, drawn twice in succession.
+        let expected = total / (6.0 * triplet_count(n_stimuli as u64) as f64);
+        let p = if equal == 0.0 {
+            1.0
+        } else {
+            Poisson::new(expected).map_or(f64::NAN, |poisson| poisson.sf(equal as u64 - 1))
+        };
+        let severity = match params.severity_of_departure(p, equal / total) {
+            // Rows written twice are never a matter of taste, however few.
+            Severity::Note => Severity::Warning,
+            other => other,
+        };
+        let explanation = format!(
+            "{equal} of {total} trials repeat the row before them, order and answer included; {expected:.2} expected \
+         by chance ({})",
+            p_text(p)
+        );
+        Finding::new(name, severity, equal / total, explanation).n(total).expected(expected / total).p(p).advise(
+        "the collector wrote a row twice, for instance because a variable kept its value when a reply \
+         could not be parsed: drop the second of each pair and mend the collector",
+    )
+    }
+}
+
+/// How far back a trial on other stimuli is looked for.
+const LOOK_BACK: usize = 64;
+
+/// Successive trials in the order of their answers: each against the last before it that shows none of
+/// its stimuli, because trials are often asked for in groups that share some.
+#[derive(Debug, Default)]
+pub(super) struct InTime {
+    pairs: Pairs,
+    last: VecDeque<Judged>,
+}
+
+impl InTime {
+    pub(super) fn push(&mut self, judged: &Judged, counts: bool) {
+        if counts {
+            let other = |before: &&Judged| disjoint(before.0.triplet, judged.0.triplet);
+            if let Some(before) = self.last.iter().rev().find(other) {
+                self.pairs.push(before, judged);
+            }
+        }
+        if self.last.len() == LOOK_BACK {
+            self.last.pop_front();
+        }
+        self.last.push_back(*judged);
+    }
+
+    pub(super) fn finding(&self, params: &DiagnoseParams) -> Finding {
+        dependence("time-dependence", &self.pairs, params)
+    }
+}
+
+/// Tests `Σ d_t·d_u`, where u is the trial before t and d_t the indicator of the place answered less its
+/// mean.
 ///
 /// Trials in succession that share a stimulus are left out: their answers may rightly agree. Each
 /// triplet counts once as the later of two, or repeats of one sequence would count as many. Under
 /// independence the products are uncorrelated with mean 0 and variance tr Σ², Σ = diag(p) − p pᵀ.
-fn serial_dependence(evidence: &Evidence<'_>) -> Finding {
-    let name = "serial-dependence";
-    let mut table = [[0.0_f64; 3]; 3];
-    let mut sharing = 0_u64;
-    let mut counts = vec![false; evidence.judged.len()];
-    evidence
-        .distinct
-        .iter()
-        .for_each(|&row| counts[row as usize] = true);
-    for (earlier, later) in successive(evidence).filter(|&(_, later)| counts[later as usize]) {
-        let ((a, before), (b, after)) = (evidence.row(earlier), evidence.row(later));
-        let (Some(before), Some(after)) = (before.chosen(), after.chosen()) else {
-            continue;
-        };
-        if b.triplet
-            .items()
-            .iter()
-            .any(|id| a.triplet.items().contains(id))
-        {
-            sharing += 1;
-        } else {
-            table[before.index()][after.index()] += 1.0;
-        }
-    }
+fn dependence(name: &'static str, pairs: &Pairs, params: &DiagnoseParams) -> Finding {
+    let Pairs { table, sharing } = pairs;
     let total: f64 = table.iter().flatten().sum();
     if total < NEEDED {
         return Finding::untested(
@@ -82,7 +169,7 @@ fn serial_dependence(evidence: &Evidence<'_>) -> Finding {
             "see position-shares",
         );
     }
-    let severity = evidence.severity_of_departure(p, same - chance);
+    let severity = params.severity_of_departure(p, same - chance);
     let mut explanation = format!(
         "an answer stands at the same place as the one before in {} of {total} successive trials, {} \
          expected ({})",
@@ -97,46 +184,11 @@ fn serial_dependence(evidence: &Evidence<'_>) -> Finding {
         ));
     }
     Finding::new(name, severity, same, explanation)
+        .n(total)
         .expected(chance)
         .p(p)
         .advise(
             "look for replies that could not be parsed and for what the collector stored then; a stale \
              variable that keeps the previous answer does this. Store such trials as invalid and ask again",
         )
-}
-
-/// Counts successive trials that are equal in presented order, replicate and answer.
-fn repeated_rows(evidence: &Evidence<'_>) -> Finding {
-    let (mut total, mut equal) = (0.0, 0.0);
-    for (earlier, later) in successive(evidence) {
-        let ((a, before), (b, after)) = (evidence.row(earlier), evidence.row(later));
-        total += 1.0;
-        let same = before.chosen().is_some() && before == after && a.triplet == b.triplet;
-        equal += f64::from(u8::from(same && a.replicate == b.replicate));
-    }
-    let name = "repeated-rows";
-    if total == 0.0 {
-        return Finding::untested(name, "there is one trial only", "judge more trials");
-    }
-    // By chance: the same triplet in the same order, drawn twice in succession.
-    let expected = total / (6.0 * triplet_count(evidence.n_stimuli as u64) as f64);
-    let p = if equal == 0.0 {
-        1.0
-    } else {
-        Poisson::new(expected).map_or(f64::NAN, |poisson| poisson.sf(equal as u64 - 1))
-    };
-    let severity = match evidence.severity_of_departure(p, equal / total) {
-        // Rows written twice are never a matter of taste, however few.
-        Severity::Note => Severity::Warning,
-        other => other,
-    };
-    let explanation = format!(
-        "{equal} of {total} trials repeat the row before them, order and answer included; {expected:.2} expected \
-         by chance ({})",
-        p_text(p)
-    );
-    Finding::new(name, severity, equal / total, explanation).expected(expected / total).p(p).advise(
-        "the collector wrote a row twice, for instance because a variable kept its value when a reply \
-         could not be parsed: drop the second of each pair and mend the collector",
-    )
 }

@@ -1,7 +1,7 @@
 //! Do the answers hold similarity at all, and more of it than one number per stimulus?
 
 use super::finding::{p_text, percent};
-use super::{Evidence, Finding, Severity};
+use super::{DiagnoseParams, Finding, Judged, Severity};
 use crate::judge::trial_stream;
 use emotome_stats::distribution::normal_cdf;
 use emotome_stats::interval::normal;
@@ -18,42 +18,66 @@ const NEEDED: f64 = 1_000.0;
 /// Sweeps of the item-marginal fit: by far enough for choices among three.
 const SWEEPS: usize = 60;
 
-pub(super) fn findings(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let choices = sample(evidence);
-    let model = ItemMarginals::cross_fitted(&choices, evidence.n_stimuli);
-    let consistency = Consistency::of(&choices, &model.probabilities);
-    vec![
-        similarity_structure(evidence, &consistency),
-        item_marginals(evidence, &consistency, &model, choices.len()),
-    ]
+/// Choices on distinct triplets: those whose lots are the first, 24 bytes each.
+#[derive(Debug)]
+pub(super) struct Tally {
+    seed: u64,
+    /// No lot from here on is among the first.
+    limit: u64,
+    lots: Vec<(u64, Choice)>,
+}
+
+impl Tally {
+    pub(super) fn new(params: &DiagnoseParams) -> Self {
+        Self {
+            seed: Seed(params.seed).derive("structure trials").0,
+            limit: u64::MAX,
+            lots: Vec::new(),
+        }
+    }
+
+    pub(super) fn push(&mut self, (trial, outcome): &Judged) {
+        let Some(odd) = outcome.chosen() else { return };
+        let lot = mix(trial_stream(trial) ^ self.seed);
+        if lot > self.limit {
+            return;
+        }
+        let triplet = trial.triplet;
+        self.lots.push((lot, Choice { triplet, odd }));
+        if self.lots.len() == 2 * TRIALS {
+            self.keep_first();
+        }
+    }
+
+    fn keep_first(&mut self) {
+        if self.lots.len() > TRIALS {
+            let key = |&(lot, choice): &(u64, Choice)| (lot, choice.triplet);
+            self.lots.select_nth_unstable_by_key(TRIALS, key);
+            self.limit = self.lots[TRIALS].0;
+            self.lots.truncate(TRIALS);
+        }
+    }
+
+    pub(super) fn findings(mut self, params: &DiagnoseParams, n_stimuli: usize) -> Vec<Finding> {
+        self.keep_first();
+        self.lots
+            .sort_unstable_by_key(|&(lot, choice)| (lot, choice.triplet));
+        let choices: Vec<Halved> = self
+            .lots
+            .into_iter()
+            .map(|(lot, choice)| (choice, lot & 1 == 0))
+            .collect();
+        let model = ItemMarginals::cross_fitted(&choices, n_stimuli);
+        let consistency = Consistency::of(&choices, &model.probabilities);
+        vec![
+            similarity_structure(params, &consistency),
+            item_marginals(params, &consistency, &model, choices.len()),
+        ]
+    }
 }
 
 /// A choice and the half of the triplets that it belongs to.
 type Halved = (Choice, bool);
-
-fn sample(evidence: &Evidence<'_>) -> Vec<Halved> {
-    let seed = Seed(evidence.params.seed).derive("structure trials").0;
-    let mut lots: Vec<(u64, Choice)> = evidence
-        .distinct
-        .iter()
-        .filter_map(|&row| {
-            let (trial, outcome) = evidence.row(row);
-            let choice = Choice {
-                triplet: trial.triplet,
-                odd: outcome.chosen()?,
-            };
-            Some((mix(trial_stream(trial) ^ seed), choice))
-        })
-        .collect();
-    if lots.len() > TRIALS {
-        lots.select_nth_unstable_by_key(TRIALS, |&(lot, choice)| (lot, choice.triplet));
-        lots.truncate(TRIALS);
-    }
-    lots.sort_unstable_by_key(|&(lot, choice)| (lot, choice.triplet));
-    lots.into_iter()
-        .map(|(lot, choice)| (choice, lot & 1 == 0))
-        .collect()
-}
 
 /// `P(odd = k) = w_k / (w_a + w_b + w_c)`: one number per stimulus, nothing about pairs.
 ///
@@ -206,7 +230,7 @@ fn too_few(name: &'static str, coincidences: f64) -> Finding {
     )
 }
 
-fn similarity_structure(evidence: &Evidence<'_>, found: &Consistency) -> Finding {
+fn similarity_structure(params: &DiagnoseParams, found: &Consistency) -> Finding {
     let name = "similarity-structure";
     if found.coincidences < NEEDED {
         return too_few(name, found.coincidences);
@@ -220,9 +244,9 @@ fn similarity_structure(evidence: &Evidence<'_>, found: &Consistency) -> Finding
         found.coincidences,
         p_text(p)
     );
-    let (severity, advice) = if p <= evidence.params.alpha {
+    let (severity, advice) = if p <= params.alpha {
         (Severity::Fine, "")
-    } else if se <= evidence.params.small {
+    } else if se <= params.small {
         (
             Severity::Serious,
             "the answers cannot be told from random ones: check that the agent sees the stimuli, that ids match \
@@ -235,13 +259,14 @@ fn similarity_structure(evidence: &Evidence<'_>, found: &Consistency) -> Finding
         )
     };
     Finding::new(name, severity, found.raw, explanation)
+        .n(found.coincidences)
         .interval(normal(found.raw, se, 0.95))
         .p(p)
         .advise(advice)
 }
 
 fn item_marginals(
-    evidence: &Evidence<'_>,
+    params: &DiagnoseParams,
     found: &Consistency,
     model: &ItemMarginals,
     trials: usize,
@@ -258,9 +283,9 @@ fn item_marginals(
         );
     }
     let share = 1.0 - found.left / found.raw;
-    let severity = if share >= evidence.params.item_share_large {
+    let severity = if share >= params.item_share_large {
         Severity::Serious
-    } else if share >= evidence.params.item_share {
+    } else if share >= params.item_share {
         Severity::Warning
     } else {
         Severity::Fine
@@ -271,7 +296,7 @@ fn item_marginals(
         percent(share),
         percent(model.accuracy)
     );
-    Finding::new(name, severity, share, explanation).advise(
+    Finding::new(name, severity, share, explanation).n(trials as f64).advise(
         "the agent sorts stimuli along one scale rather than comparing them: report the item-marginal \
          baseline beside every accuracy, and results without the dominant dimension; look at the stimuli \
          at both ends of the scale for a fault such as black frames or empty captions",
