@@ -129,10 +129,11 @@ pub struct Plan {
 }
 
 /// Bytes of a bare choice in a journal: measured, 10 M rows of 2,180 stimuli.
-pub const BYTES_PER_CHOICE: f64 = 29.0;
+pub const BYTES_PER_CHOICE: f64 = 35.0;
 
-/// Bytes more for a choice with probabilities, latency, prompt hash, seed and reply reference.
-pub const BYTES_OF_DETAILS: f64 = 30.0;
+/// Bytes more for a choice with probabilities, latency, prompt hash, seed, reply reference, time,
+/// tokens and price.
+pub const BYTES_OF_DETAILS: f64 = 45.0;
 
 /// Bytes of a [`Choice`](crate::Choice) in memory.
 const BYTES_IN_MEMORY: f64 = 16.0;

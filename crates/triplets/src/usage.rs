@@ -58,6 +58,17 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Usage of which nothing is known.
+    #[must_use]
+    pub const fn unknown() -> Self {
+        Self {
+            prompt_tokens: None,
+            cached_tokens: None,
+            completion_tokens: None,
+            cost: None,
+        }
+    }
+
     /// The sum of two usages: unknown where either is unknown.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {

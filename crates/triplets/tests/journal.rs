@@ -4,7 +4,7 @@ mod journals;
 
 use emotome_stimuli::run::Interrupt;
 use emotome_triplets::journal::{Journal, JournalError, JournalWriter, Record, Stored};
-use emotome_triplets::{Outcome, Position, Split};
+use emotome_triplets::{Cause, Nanos, Outcome, Position, Split};
 use journals::*;
 
 #[test]
@@ -24,19 +24,27 @@ fn everything_recorded_is_read_back_unchanged() {
         assert_eq!(row.probabilities, Some([0.5, 0.25, 0.25]));
         assert_eq!((row.latency_ms, row.seed), (Some(k as u32), Some(k)));
         assert_eq!(row.prompt, Some(u64::MAX - k));
+        assert_eq!((row.at, row.cause), (Some(AT + k), None));
+        assert_eq!(row.requests, Some(1 + k as u32 % 2));
+        assert_eq!(row.usage, usage(k as u32));
         let reply = journal.reply(row.reply.unwrap()).unwrap();
         assert_eq!(reply, format!("video {} is noticeably different", k % 3));
     }
     let mut attempts = Vec::new();
     let visit = |row: &Stored| {
-        attempts.push((row.trial.number - 500, row.outcome, row.settles));
+        attempts.push((row.trial.number - 500, row.cause, row.settles));
+        assert_eq!(row.cause.map(Cause::outcome), Some(row.outcome));
+        assert_eq!(row.usage, usage(row.trial.number as u32 - 500));
         Ok::<_, JournalError>(())
     };
     journal.for_each_attempt(b, visit).unwrap();
     assert_eq!(attempts.len(), 20);
     assert_eq!(
         attempts[..2],
-        [(0, Outcome::Refused, true), (1, Outcome::Failed, false)]
+        [
+            (0, Some(Cause::RefusalField), true),
+            (1, Some(Cause::ServerError), false)
+        ]
     );
     let found = verify(&journal);
     assert!(found.is_sound(), "{:?}", found.problems);
@@ -89,6 +97,75 @@ fn a_trial_is_chosen_once_and_open_until_it_is_settled() {
     assert!(writer.standing(a).unwrap().settled.contains(8));
     let late = Record::new(trial, Outcome::Chosen(Position::Third));
     assert_eq!(writer.append(a, &[late]).unwrap().choices, 1);
+    let found = verify(&writer);
+    assert!(found.is_sound(), "{:?}", found.problems);
+}
+
+#[test]
+fn what_an_agent_spent_and_why_it_did_not_choose_is_known_without_its_rows() {
+    let place = folder();
+    let (a, b) = sample(&place.path);
+    let journal = Journal::open(&place.path).unwrap();
+    let offline = journal.standing(a).unwrap();
+    assert_eq!(offline.spent, Default::default());
+    let standing = journal.standing(b).unwrap();
+    let causes = [(Cause::RefusalField, 10), (Cause::ServerError, 10)];
+    assert_eq!(standing.causes, causes.into());
+    let spent = standing.spent;
+    let sum = |of: fn(u64) -> u64| (0..60).map(of).sum::<u64>();
+    assert_eq!((spent.requests, spent.completion_tokens), (90, 60));
+    assert_eq!(spent.prompt_tokens, sum(|k| 700 + k));
+    assert_eq!(spent.cached_tokens, 30 * 512);
+    let priced = sum(|k| if k % 4 == 0 { 0 } else { 1_000 + k });
+    assert_eq!(spent.cost, Nanos(priced));
+    assert_eq!((spent.unpriced, spent.uncounted), (15, 0));
+}
+
+#[test]
+fn trials_that_were_given_up_can_be_asked_again_and_nothing_is_doubled() {
+    let place = folder();
+    let design = design(40_000);
+    let mut writer = JournalWriter::create(&place.path, &design, &stimuli()).unwrap();
+    let a = writer.register(&agent("a")).unwrap();
+    let trial = |number| design.trial(number).unwrap();
+    let ends = |number, cause: Cause| Record {
+        cause: Some(cause),
+        settles: !cause.is_transient(),
+        ..Record::new(trial(number), cause.outcome())
+    };
+    // A whole segment and some more, so that a trial is opened again in one that has no bits.
+    let mut records = choices(&design, (0..20_000).filter(|n| n % 1_000 != 7));
+    for number in (7..20_000).step_by(1_000) {
+        records.push(ends(number, Cause::ServerError));
+        records.push(match number {
+            ..10_000 => ends(number, Cause::ContentFilter),
+            10_007 => ends(number, Cause::Rejected),
+            _ => ends(number, Cause::NoAnswer),
+        });
+    }
+    // Refused at first, without an answer in the end; and one that is answered in the end.
+    records.push(ends(1_007, Cause::OffList));
+    records.push(Record::new(trial(2_007), Outcome::Chosen(Position::First)));
+    writer.append(a, &records).unwrap();
+    let refused = |outcome, _: Option<Cause>| outcome == Outcome::Refused;
+    let (settled, count) = writer.reopened(a, refused).unwrap();
+    let open: Vec<u64> = (0..20_000).filter(|&n| !settled.contains(n)).collect();
+    assert_eq!(open, [7, 3_007, 4_007, 5_007, 6_007, 7_007, 8_007, 9_007]);
+    assert_eq!((count, settled.next_open(8)), (8, 3_007));
+    let malformed = |_, cause| cause == Some(Cause::Rejected);
+    assert_eq!(writer.reopened(a, malformed).unwrap().1, 1);
+
+    let before = writer.standing(a).unwrap();
+    let late = Record::new(trial(7), Outcome::Chosen(Position::Second));
+    let again = ends(3_007, Cause::ContentFilter);
+    let transient = ends(4_007, Cause::NoReply);
+    writer.append(a, &[late, again, transient]).unwrap();
+    let after = writer.standing(a).unwrap();
+    assert_eq!(after.choices(), before.choices() + 1);
+    assert_eq!(after.causes[&Cause::ContentFilter], 11);
+    assert_eq!(after.settled.len(), before.settled.len());
+    let (settled, count) = writer.reopened(a, refused).unwrap();
+    assert_eq!((count, settled.contains(7)), (7, true));
     let found = verify(&writer);
     assert!(found.is_sound(), "{:?}", found.problems);
 }

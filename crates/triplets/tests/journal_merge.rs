@@ -27,6 +27,9 @@ fn shard(path: &Path, design: &Design, index: u64, count: u64) {
             settles,
             latency_ms: Some(number as u32),
             reply: Some(&reply),
+            at: Some(AT + number),
+            requests: Some(1),
+            usage: usage(number as u32),
             ..Record::new(trial, outcome)
         };
         let mut records = Vec::new();
@@ -103,6 +106,7 @@ fn merged_shards_hold_what_one_journal_would() {
                 row.outcome,
                 row.attempt,
                 row.latency_ms,
+                (row.at, row.usage),
                 number(&reply),
             )
         })
@@ -113,6 +117,7 @@ fn merged_shards_hold_what_one_journal_would() {
     let standing = |journal: &Journal| journal.standing(journal.agent("a").unwrap()).unwrap();
     assert_eq!(standing(&writer).settled.len(), design.len());
     assert_eq!(standing(&writer).chosen, standing(&whole).chosen);
+    assert_eq!(standing(&writer).spent, standing(&whole).spent);
 }
 
 #[test]

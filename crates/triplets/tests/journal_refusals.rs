@@ -5,7 +5,7 @@ mod journals;
 use emotome_stimuli::{StimulusId, StimulusSet};
 use emotome_triplets::design::DesignParams;
 use emotome_triplets::journal::{Agent, Journal, JournalError, JournalWriter, MAX_REPLY, Record};
-use emotome_triplets::{Outcome, Trial, Triplet};
+use emotome_triplets::{Cause, Outcome, Trial, Triplet};
 use journals::*;
 
 #[test]
@@ -60,6 +60,13 @@ fn what_does_not_belong_to_the_design_is_refused() {
         writer.append(a, &[record]).unwrap_err(),
         JournalError::Limit { .. }
     ));
+    let record = Record {
+        cause: Some(Cause::NoReply),
+        ..Record::new(good, Outcome::Refused)
+    };
+    let error = writer.append(a, &[record]).unwrap_err();
+    let message = "given as refused with the cause no-reply, which is a kind of timeout";
+    assert!(error.to_string().contains(message), "{error}");
     assert!(
         writer.standing(a).unwrap().settled.is_empty(),
         "a refused batch left something"
@@ -174,7 +181,9 @@ fn files_that_are_no_journals_are_refused_and_left_alone() {
         for error in [read, write] {
             let known = matches!(
                 error,
-                JournalError::NotAJournal { .. } | JournalError::Newer { .. }
+                JournalError::NotAJournal { .. }
+                    | JournalError::Newer { .. }
+                    | JournalError::Older { .. }
             );
             assert!(known && error.to_string().contains(what), "{error}");
         }
@@ -200,6 +209,11 @@ fn files_that_are_no_journals_are_refused_and_left_alone() {
         "PRAGMA user_version = 9; PRAGMA wal_checkpoint(TRUNCATE)",
     );
     refused("format 9");
+    sql(
+        &place.path,
+        "PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE)",
+    );
+    refused("format 1, which no release wrote");
     for (change, what) in [
         ("DROP TABLE tally", "table tally is not as"),
         (

@@ -12,7 +12,7 @@ fn verification_finds_every_planted_change() {
     type Named = fn(&Problem) -> bool;
     let row: Named = |p| matches!(p, Problem::Row { number: 17, .. });
     let sum: Named = |p| matches!(p, Problem::Sum { first: 0, .. });
-    let changes: [(&str, Named); 16] = [
+    let changes: [(&str, Named); 22] = [
         (
             "UPDATE choice SET outcome = (outcome + 1) % 3 WHERE key % 16384 = 17",
             sum,
@@ -31,6 +31,19 @@ fn verification_finds_every_planted_change() {
             sum,
         ),
         ("DELETE FROM choice WHERE key % 16384 = 17", sum),
+        ("UPDATE choice SET cost = 0 WHERE key % 16384 = 504", sum),
+        ("UPDATE choice SET at = at + 1 WHERE key % 16384 = 504", sum),
+        (
+            "UPDATE choice SET requests = -1 WHERE key % 16384 = 17",
+            row,
+        ),
+        ("UPDATE attempt SET cause = NULL", sum),
+        ("UPDATE attempt SET cause = 48 WHERE outcome = 5", |p| {
+            matches!(p, Problem::Row { .. })
+        }),
+        ("UPDATE spent SET cost = cost - 1", |p| {
+            matches!(p, Problem::Spent { what: "cost", .. })
+        }),
         ("DELETE FROM attempt WHERE outcome = 5", sum),
         ("DELETE FROM segment", sum),
         ("UPDATE segment SET bits = zeroblob(2048)", sum),

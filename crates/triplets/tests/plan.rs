@@ -4,7 +4,7 @@ use emotome_stimuli::StimulusSet;
 use emotome_triplets::design::{Balance, CeilingParams, Design, DesignParams, FullSetParams};
 use emotome_triplets::journal::{Agent, JournalWriter, Record};
 use emotome_triplets::plan::{BYTES_OF_DETAILS, BYTES_PER_CHOICE, Plan, PlanParams, Sufficiency};
-use emotome_triplets::{Outcome, Position};
+use emotome_triplets::{Nanos, Outcome, Position, Usage};
 
 fn study(trials: u64) -> Design {
     let params = DesignParams {
@@ -209,6 +209,14 @@ fn the_promised_disk_space_is_what_a_journal_takes() {
                     prompt: Some(trial.number.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
                     seed: Some(trial.number),
                     reply: Some("3"),
+                    at: Some(1_800_000_000_000 + trial.number),
+                    requests: Some(1),
+                    usage: Usage {
+                        prompt_tokens: Some(738),
+                        cached_tokens: Some(512),
+                        completion_tokens: Some(1),
+                        cost: Some(Nanos(110_000)),
+                    },
                     ..record
                 }
             })

@@ -2,7 +2,8 @@
 
 use super::lock::Owner;
 use super::merge::Conflict;
-use crate::trial::Trial;
+use crate::cause::Cause;
+use crate::trial::{Outcome, Trial};
 use emotome_stimuli::provenance::timestamp;
 use std::path::{Path, PathBuf};
 
@@ -38,6 +39,20 @@ pub enum JournalError {
         /// Its format.
         found: i64,
         /// The newest known format.
+        known: i64,
+    },
+    /// The journal is of an early version.
+    #[error(
+        "{} has journal format {found}, which no release wrote; this program reads format {known}: collect into a \
+         new journal",
+        path.display()
+    )]
+    Older {
+        /// The journal.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The format that is read.
         known: i64,
     },
     /// Another process is writing.
@@ -117,6 +132,19 @@ pub enum JournalError {
         found: Box<Trial>,
         /// The trial of the design, if it has one of that number.
         expected: Option<Box<Trial>>,
+    },
+    /// A record names a cause that is of another outcome.
+    #[error(
+        "trial {number} was given as {} with the cause {cause}, which is a kind of {}",
+        outcome.status(), cause.outcome().status()
+    )]
+    OtherCause {
+        /// The trial.
+        number: u64,
+        /// What became of it.
+        outcome: Outcome,
+        /// The cause given.
+        cause: Cause,
     },
     /// A limit of the format is exceeded.
     #[error("{what} = {found}; a journal holds at most {max}")]

@@ -2,7 +2,7 @@
 
 use super::Journal;
 use super::error::JournalError;
-use super::record::{AgentId, COLUMNS, Record, Stored};
+use super::record::{ATTEMPT_COLUMNS, AgentId, COLUMNS, Record, Stored};
 use super::writer::JournalWriter;
 use emotome_stimuli::run::Run;
 use rusqlite::OptionalExtension;
@@ -224,12 +224,16 @@ impl Row {
         Record {
             trial: self.stored.trial,
             outcome: self.stored.outcome,
+            cause: self.stored.cause,
             settles: self.stored.settles,
             probabilities: self.stored.probabilities,
             latency_ms: self.stored.latency_ms,
             prompt: self.stored.prompt,
             seed: self.stored.seed,
             reply: self.reply.as_deref(),
+            at: self.stored.at,
+            requests: self.stored.requests,
+            usage: self.stored.usage,
         }
     }
 }
@@ -332,7 +336,7 @@ impl Merge<'_> {
 impl Journal {
     /// The attempts of an agent at a trial, with their replies.
     fn attempts_at(&self, agent: AgentId, number: u64) -> Result<Vec<Row>, JournalError> {
-        let sql = format!("SELECT {COLUMNS}, attempt, settles FROM attempt WHERE key = ?1");
+        let sql = format!("SELECT {COLUMNS}, {ATTEMPT_COLUMNS} FROM attempt WHERE key = ?1");
         let mut statement = self.prepare(&sql)?;
         let mut rows = statement
             .query([agent.key(number)])

@@ -2,7 +2,9 @@
 
 use super::error::JournalError;
 use super::reply::ReplyRef;
+use crate::cause::Cause;
 use crate::trial::{Choice, Outcome, Position, Split, Trial, Triplet};
+use crate::usage::{Nanos, Usage};
 use emotome_stats::random::mix;
 use emotome_stimuli::StimulusId;
 use serde::{Deserialize, Serialize};
@@ -54,6 +56,8 @@ pub struct Record<'a> {
     pub trial: Trial,
     /// What became of it.
     pub outcome: Outcome,
+    /// Why it is no choice, where that is known; of the outcome's kind.
+    pub cause: Option<Cause>,
     /// Whether the trial is settled. A choice always settles it; anything else does if nobody
     /// shall ask again.
     pub settles: bool,
@@ -67,6 +71,12 @@ pub struct Record<'a> {
     pub seed: Option<u64>,
     /// The reply, verbatim.
     pub reply: Option<&'a str>,
+    /// When the answer was complete, in milliseconds since 1970 (UTC).
+    pub at: Option<u64>,
+    /// How often something was sent to a server for it; `None` for agents that ask no server.
+    pub requests: Option<u32>,
+    /// Tokens and money of all these requests together.
+    pub usage: Usage,
 }
 
 impl Record<'_> {
@@ -76,12 +86,16 @@ impl Record<'_> {
         Self {
             trial,
             outcome,
+            cause: None,
             settles: true,
             probabilities: None,
             latency_ms: None,
             prompt: None,
             seed: None,
             reply: None,
+            at: None,
+            requests: None,
+            usage: Usage::unknown(),
         }
     }
 }
@@ -95,6 +109,8 @@ pub struct Stored {
     pub trial: Trial,
     /// What became of it.
     pub outcome: Outcome,
+    /// Why it is no choice, where that is known.
+    pub cause: Option<Cause>,
     /// Whether the trial is settled by it.
     pub settles: bool,
     /// How often the trial had failed before; 0 for choices.
@@ -109,6 +125,12 @@ pub struct Stored {
     pub seed: Option<u64>,
     /// Where the reply is kept; see [`Journal::reply`](super::Journal::reply).
     pub reply: Option<ReplyRef>,
+    /// When the answer was complete, in milliseconds since 1970 (UTC).
+    pub at: Option<u64>,
+    /// How often something was sent to a server for it.
+    pub requests: Option<u32>,
+    /// Tokens and money of all these requests together.
+    pub usage: Usage,
 }
 
 /// Trial numbers have this many bits in a row key, agents the bits above.
@@ -136,8 +158,11 @@ impl AgentId {
 }
 
 /// The columns that choices and attempts share, in their order.
-pub(super) const COLUMNS: &str =
-    "key, a, b, c, replicate, split, outcome, p, latency_ms, prompt, seed, reply";
+pub(super) const COLUMNS: &str = "key, a, b, c, replicate, split, outcome, p, latency_ms, prompt, \
+     seed, reply, at, requests, prompt_tokens, cached_tokens, completion_tokens, cost";
+
+/// The columns that only attempts have, after [`COLUMNS`].
+pub(super) const ATTEMPT_COLUMNS: &str = "cause, attempt, settles";
 
 /// An outcome as a number: 0 to 2 for the chosen place, then the others.
 pub(super) const fn outcome_code(outcome: Outcome) -> u8 {
@@ -162,6 +187,19 @@ pub(super) fn outcome_of(code: i64) -> Option<Outcome> {
         7 => Outcome::Failed,
         _ => return None,
     })
+}
+
+/// A cause as a number, 0 for none.
+pub(super) const fn cause_code(cause: Option<Cause>) -> u8 {
+    match cause {
+        Some(cause) => cause.code(),
+        None => 0,
+    }
+}
+
+/// The cause of a number, if it has one.
+pub(super) fn cause_of(code: i64) -> Option<Cause> {
+    Cause::from_code(u8::try_from(code).ok()?)
 }
 
 /// The split of a number, if it has one.
@@ -197,8 +235,7 @@ impl Stored {
         }
     }
 
-    /// Reads [`COLUMNS`], and for attempts the columns `attempt` and `settles` after them;
-    /// `None` if a value is out of its range.
+    /// Reads [`COLUMNS`], and for attempts [`ATTEMPT_COLUMNS`] after them; `None` if a value is out of its range.
     pub(super) fn read(row: &rusqlite::Row<'_>, attempt: bool) -> rusqlite::Result<Option<Self>> {
         let key: i64 = row.get(0)?;
         let ids: [i64; 3] = [row.get(1)?, row.get(2)?, row.get(3)?];
@@ -207,13 +244,19 @@ impl Stored {
         let latency: Option<i64> = row.get(8)?;
         let (prompt, seed, reply): (Option<i64>, Option<i64>, Option<i64>) =
             (row.get(9)?, row.get(10)?, row.get(11)?);
-        let (attempts, settles): (i64, bool) = if attempt {
-            (row.get(12)?, row.get(13)?)
+        let (at, requests): (Option<i64>, Option<i64>) = (row.get(12)?, row.get(13)?);
+        let tokens: [Option<i64>; 3] = [row.get(14)?, row.get(15)?, row.get(16)?];
+        let cost: Option<i64> = row.get(17)?;
+        let (cause, attempts, settles): (Option<i64>, i64, bool) = if attempt {
+            (row.get(18)?, row.get(19)?, row.get(20)?)
         } else {
-            (0, true)
+            (None, 0, true)
         };
         let parse = || -> Option<Self> {
             let (agent, number) = AgentId::of_key(key);
+            let small = |value: Option<i64>| value.map(u32::try_from).transpose().ok();
+            let large = |value: Option<i64>| value.map(u64::try_from).transpose().ok();
+            let outcome = outcome_of(outcome).filter(|o| o.chosen().is_none() == attempt)?;
             Some(Self {
                 agent,
                 trial: Trial {
@@ -222,7 +265,11 @@ impl Stored {
                     replicate: u16::try_from(replicate).ok()?,
                     split: split_of(split)?,
                 },
-                outcome: outcome_of(outcome).filter(|o| o.chosen().is_none() == attempt)?,
+                outcome,
+                cause: match cause {
+                    None => None,
+                    Some(code) => Some(cause_of(code).filter(|cause| cause.outcome() == outcome)?),
+                },
                 settles,
                 attempt: u32::try_from(attempts).ok()?,
                 probabilities: match p {
@@ -233,10 +280,18 @@ impl Stored {
                         Some([0, 4, 8].map(|k| f32::from_le_bytes(word(k))))
                     }
                 },
-                latency_ms: latency.map(u32::try_from).transpose().ok()?,
+                latency_ms: small(latency)?,
                 prompt: prompt.map(|v| v as u64),
                 seed: seed.map(|v| v as u64),
                 reply: reply.map(ReplyRef),
+                at: large(at)?,
+                requests: small(requests)?,
+                usage: Usage {
+                    prompt_tokens: small(tokens[0])?,
+                    cached_tokens: small(tokens[1])?,
+                    completion_tokens: small(tokens[2])?,
+                    cost: large(cost)?.map(Nanos),
+                },
             })
         };
         Ok(parse())
@@ -255,10 +310,17 @@ impl Stored {
             self.seed.is_some(),
             self.reply.is_some(),
             self.settles,
+            self.at.is_some(),
+            self.requests.is_some(),
+            self.usage.prompt_tokens.is_some(),
+            self.usage.cached_tokens.is_some(),
+            self.usage.completion_tokens.is_some(),
+            self.usage.cost.is_some(),
         ];
         let flags = present
             .iter()
             .fold(0, |flags, &bit| flags << 1 | u64::from(bit));
+        let small = |value: Option<u32>| u64::from(value.unwrap_or(0));
         let [p1, p2, p3] = p.unwrap_or_default();
         [
             self.agent.key(self.trial.number) as u64,
@@ -266,10 +328,15 @@ impl Stored {
             c | u64::from(self.trial.replicate) << 32 | (self.trial.split as u64) << 48,
             u64::from(outcome_code(self.outcome)) | u64::from(self.attempt) << 8 | flags << 40,
             p1 | p2 << 32,
-            p3 | u64::from(self.latency_ms.unwrap_or(0)) << 32,
+            p3 | small(self.latency_ms) << 32,
             self.prompt.unwrap_or(0),
             self.seed.unwrap_or(0),
             self.reply.map_or(0, |reply| reply.0 as u64),
+            self.at.unwrap_or(0),
+            small(self.requests) | u64::from(cause_code(self.cause)) << 32,
+            small(self.usage.prompt_tokens) | small(self.usage.cached_tokens) << 32,
+            small(self.usage.completion_tokens),
+            self.usage.cost.map_or(0, |cost| cost.0),
         ]
         .into_iter()
         .fold(0, |digest, word| mix(digest ^ word))

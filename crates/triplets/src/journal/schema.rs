@@ -8,10 +8,10 @@ use std::path::Path;
 const APPLICATION_ID: i64 = 0x456d_6f4a;
 
 /// The format that this program writes.
-pub(super) const FORMAT: i64 = 1;
+pub(super) const FORMAT: i64 = 2;
 
-/// Tables of format 1, by name.
-pub(super) const TABLES: [(&str, &str); 8] = [
+/// Tables of format 2, by name.
+pub(super) const TABLES: [(&str, &str); 9] = [
     (
         "design",
         "CREATE TABLE design (params TEXT NOT NULL, fingerprint INTEGER NOT NULL) STRICT",
@@ -29,14 +29,16 @@ pub(super) const TABLES: [(&str, &str); 8] = [
         "choice",
         "CREATE TABLE choice (key INTEGER PRIMARY KEY, a INTEGER NOT NULL, b INTEGER NOT NULL, c INTEGER NOT NULL, \
          replicate INTEGER NOT NULL, split INTEGER NOT NULL, outcome INTEGER NOT NULL, p BLOB, latency_ms INTEGER, \
-         prompt INTEGER, seed INTEGER, reply INTEGER) STRICT",
+         prompt INTEGER, seed INTEGER, reply INTEGER, at INTEGER, requests INTEGER, prompt_tokens INTEGER, \
+         cached_tokens INTEGER, completion_tokens INTEGER, cost INTEGER) STRICT",
     ),
     (
         "attempt",
         "CREATE TABLE attempt (key INTEGER NOT NULL, attempt INTEGER NOT NULL, a INTEGER NOT NULL, \
          b INTEGER NOT NULL, c INTEGER NOT NULL, replicate INTEGER NOT NULL, split INTEGER NOT NULL, \
-         outcome INTEGER NOT NULL, settles INTEGER NOT NULL, p BLOB, latency_ms INTEGER, prompt INTEGER, \
-         seed INTEGER, reply INTEGER, PRIMARY KEY (key, attempt)) STRICT, WITHOUT ROWID",
+         outcome INTEGER NOT NULL, cause INTEGER, settles INTEGER NOT NULL, p BLOB, latency_ms INTEGER, \
+         prompt INTEGER, seed INTEGER, reply INTEGER, at INTEGER, requests INTEGER, prompt_tokens INTEGER, \
+         cached_tokens INTEGER, completion_tokens INTEGER, cost INTEGER, PRIMARY KEY (key, attempt)) STRICT, WITHOUT ROWID",
     ),
     (
         "reply",
@@ -50,8 +52,14 @@ pub(super) const TABLES: [(&str, &str); 8] = [
     ),
     (
         "tally",
-        "CREATE TABLE tally (agent INTEGER NOT NULL, outcome INTEGER NOT NULL, n INTEGER NOT NULL, \
-         PRIMARY KEY (agent, outcome)) STRICT, WITHOUT ROWID",
+        "CREATE TABLE tally (agent INTEGER NOT NULL, outcome INTEGER NOT NULL, cause INTEGER NOT NULL, \
+         n INTEGER NOT NULL, PRIMARY KEY (agent, outcome, cause)) STRICT, WITHOUT ROWID",
+    ),
+    (
+        "spent",
+        "CREATE TABLE spent (agent INTEGER PRIMARY KEY, requests INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, \
+         cached_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cost INTEGER NOT NULL, \
+         uncounted INTEGER NOT NULL, unpriced INTEGER NOT NULL) STRICT",
     ),
 ];
 
@@ -101,6 +109,13 @@ pub(super) fn open(path: &Path, write: bool) -> Result<Connection, JournalError>
     let found = pragma("user_version").map_err(&failed)?;
     if found > FORMAT {
         return Err(JournalError::Newer {
+            path: path.to_owned(),
+            found,
+            known: FORMAT,
+        });
+    }
+    if (1..FORMAT).contains(&found) {
+        return Err(JournalError::Older {
             path: path.to_owned(),
             found,
             known: FORMAT,

@@ -69,6 +69,12 @@ impl Segment {
         }
     }
 
+    /// Opens the trial at an offset again.
+    pub(super) fn reopen(&mut self, offset: u64) {
+        let words = self.bits.get_or_insert_with(|| Box::new([u64::MAX; WORDS]));
+        words[(offset / 64) as usize] &= !(1 << (offset % 64));
+    }
+
     /// Drops the bits once all are set.
     pub(super) fn compact(&mut self) {
         if self.settled() == SEGMENT {
@@ -101,6 +107,13 @@ impl Settled {
     pub fn contains(&self, number: u64) -> bool {
         let segment = self.segments.get(&(number / SEGMENT));
         segment.is_some_and(|segment| segment.contains(number % SEGMENT))
+    }
+
+    /// Counts a settled trial as open again.
+    pub(super) fn reopen(&mut self, number: u64) {
+        if let Some(segment) = self.segments.get_mut(&(number / SEGMENT)) {
+            segment.reopen(number % SEGMENT);
+        }
     }
 
     /// The number of settled trials.
@@ -170,6 +183,12 @@ mod tests {
             segments: BTreeMap::from([(0, segment)]),
         };
         assert_eq!((settled.len(), settled.next_open(3)), (SEGMENT, SEGMENT));
+        let mut reopened = settled.clone();
+        reopened.reopen(9_000);
+        assert_eq!(
+            (reopened.len(), reopened.next_open(3)),
+            (SEGMENT - 1, 9_000)
+        );
         assert!(
             Segment::load(Some(&[0; 7]), 0, 0, 0).is_none(),
             "torn bits were accepted"

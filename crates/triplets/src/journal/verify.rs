@@ -1,9 +1,10 @@
 //! Checking a journal against its design, its sums and itself.
 
 use super::error::JournalError;
-use super::record::{AgentId, COLUMNS, Stored, outcome_code};
+use super::record::{ATTEMPT_COLUMNS, AgentId, COLUMNS, Stored, cause_code, outcome_code};
 use super::reply::Opened;
 use super::settled::{SEGMENT, Segment};
+use super::spent::{self, Spent};
 use super::{Journal, read_segment};
 use emotome_stimuli::run::Run;
 use rayon::prelude::*;
@@ -68,16 +69,32 @@ pub enum Problem {
         found: String,
     },
     /// The tally of an agent's outcomes is wrong.
-    #[error("agent {agent}: {found} rows of outcome {outcome}, the tally says {tally}")]
+    #[error(
+        "agent {agent}: {found} rows of outcome {outcome} and cause {cause}, the tally says {tally}"
+    )]
     Tally {
         /// The agent's number.
         agent: u32,
         /// The code of the outcome.
         outcome: u8,
+        /// The code of the cause, 0 for none.
+        cause: u8,
         /// The rows.
         found: u64,
         /// The tally.
         tally: u64,
+    },
+    /// What an agent spent is not the sum of its rows.
+    #[error("agent {agent}: the rows add up to {what} = {found}, {kept} was kept")]
+    Spent {
+        /// The agent's number.
+        agent: u32,
+        /// What was summed.
+        what: &'static str,
+        /// The sum of the rows.
+        found: u64,
+        /// The sum kept beside them.
+        kept: u64,
     },
     /// A block of replies is damaged, or not used as it should be.
     #[error("{found}")]
@@ -109,15 +126,16 @@ const CHUNK: usize = 65_536;
 #[derive(Default)]
 struct Sums {
     segments: BTreeMap<(u32, u64), Segment>,
-    tally: BTreeMap<(u32, u8), u64>,
+    tally: BTreeMap<(u32, u8, u8), u64>,
+    spent: BTreeMap<u32, Spent>,
     /// References to each block: how many, and the highest index.
     replies: BTreeMap<i64, (u64, usize)>,
 }
 
 impl Journal {
     /// Checks everything that can be checked: the file (SQLite's `integrity_check`), stimuli
-    /// and agents, every row against the design, rows against segments and tallies
-    /// (counts, bits, digests), and every block of replies against its checksum.
+    /// and agents, every row against the design, rows against segments, tallies and what was spent
+    /// (counts, bits, digests, sums), and every block of replies against its checksum.
     ///
     /// O(rows) time, about 8 s of CPU time for 10 M rows; 2 KiB of memory for 16,384 trials.
     ///
@@ -147,7 +165,7 @@ impl Journal {
         let mut sums = Sums::default();
         let choices = format!("SELECT {COLUMNS} FROM choice ORDER BY key");
         let attempts =
-            format!("SELECT {COLUMNS}, attempt, settles FROM attempt ORDER BY key, attempt");
+            format!("SELECT {COLUMNS}, {ATTEMPT_COLUMNS} FROM attempt ORDER BY key, attempt");
         for (sql, attempt) in [(choices, false), (attempts, true)] {
             if let Err(error) = self.check_rows(&sql, attempt, &agents, &mut sums, &mut found, run)
             {
@@ -158,6 +176,7 @@ impl Journal {
         for check in [
             Self::check_segments,
             Self::check_tallies,
+            Self::check_spent,
             Self::check_replies,
         ] {
             if run.interrupt.requested() {
@@ -279,10 +298,10 @@ impl Journal {
             if row.settles {
                 segment.settle(number % SEGMENT);
             }
-            *sums
-                .tally
-                .entry((agent, outcome_code(row.outcome)))
-                .or_default() += 1;
+            let codes = (agent, outcome_code(row.outcome), cause_code(row.cause));
+            *sums.tally.entry(codes).or_default() += 1;
+            let spent = sums.spent.entry(agent).or_default();
+            spent.add(row.requests, row.usage);
             if let Some(place) = row.reply {
                 let (count, last) = sums.replies.entry(place.block()).or_default();
                 *count += 1;
@@ -352,26 +371,56 @@ impl Journal {
     }
 
     fn check_tallies(&self, sums: &mut Sums, found: &mut Verification) -> Result<(), JournalError> {
-        let mut statement = self.prepare("SELECT agent, outcome, n FROM tally")?;
-        let kept: Vec<(u32, u8, i64)> = statement
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        let mut statement = self.prepare("SELECT agent, outcome, cause, n FROM tally")?;
+        let kept: Vec<((u32, u8, u8), i64)> = statement
+            .query_map([], |row| {
+                Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get(3)?))
+            })
             .and_then(Iterator::collect)
             .map_err(self.failed())?;
-        let mut tallies: BTreeMap<(u32, u8), (u64, u64)> = BTreeMap::new();
-        for (agent, outcome, n) in kept {
-            tallies.entry((agent, outcome)).or_default().1 = n as u64;
+        let mut tallies: BTreeMap<(u32, u8, u8), (u64, u64)> = BTreeMap::new();
+        for (key, n) in kept {
+            tallies.entry(key).or_default().1 = n as u64;
         }
         for (&key, &n) in &sums.tally {
             tallies.entry(key).or_default().0 = n;
         }
-        for ((agent, outcome), (rows, tally)) in tallies {
+        for ((agent, outcome, cause), (rows, tally)) in tallies {
             if rows != tally {
                 found.add(Problem::Tally {
                     agent,
                     outcome,
+                    cause,
                     found: rows,
                     tally,
                 });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_spent(&self, sums: &mut Sums, found: &mut Verification) -> Result<(), JournalError> {
+        let mut statement = self.prepare(spent::SELECT)?;
+        let mut rows = statement.query([]).map_err(self.failed())?;
+        let mut both: BTreeMap<u32, [Spent; 2]> = BTreeMap::new();
+        while let Some(row) = rows.next().map_err(self.failed())? {
+            let (agent, kept) = Spent::read(row).map_err(self.failed())?;
+            both.entry(agent).or_default()[1] =
+                kept.ok_or_else(|| self.damaged(format!("agent {agent} spent less than nothing")))?;
+        }
+        for (&agent, &summed) in &sums.spent {
+            both.entry(agent).or_default()[0] = summed;
+        }
+        for (agent, [summed, kept]) in both {
+            for ((what, found_sum), (_, kept)) in summed.columns().into_iter().zip(kept.columns()) {
+                if found_sum != kept {
+                    found.add(Problem::Spent {
+                        agent,
+                        what,
+                        found: found_sum,
+                        kept,
+                    });
+                }
             }
         }
         Ok(())

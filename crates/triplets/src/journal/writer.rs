@@ -3,19 +3,21 @@
 use super::error::JournalError;
 use super::lock::{Lock, Owner};
 use super::record::{
-    Agent, AgentId, COLUMNS, MAX_AGENTS, MAX_NUMBER, Record, Stored, outcome_code,
-    probability_bytes,
+    ATTEMPT_COLUMNS, Agent, AgentId, COLUMNS, MAX_AGENTS, MAX_NUMBER, Record, Stored, cause_code,
+    outcome_code, probability_bytes,
 };
 use super::reply::{Blocks, ReplyRef};
 use super::settled::{SEGMENT, Segment};
+use super::spent::Spent;
 use super::{Journal, read_segment, schema};
+use crate::cause::Cause;
 use crate::design::Design;
 use crate::trial::Outcome;
 use emotome_stimuli::StimulusSet;
 use rayon::prelude::*;
 use rusqlite::{OptionalExtension, Statement, Transaction, TransactionBehavior, params};
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Deref;
 use std::path::Path;
 
@@ -230,7 +232,7 @@ impl JournalWriter {
     ///
     /// # Errors
     /// [`JournalError::OtherTrial`] if a record is not the design's trial of its number;
-    /// [`JournalError::Full`]; [`JournalError::Limit`].
+    /// [`JournalError::OtherCause`]; [`JournalError::Full`]; [`JournalError::Limit`].
     pub fn append(
         &mut self,
         agent: AgentId,
@@ -256,6 +258,7 @@ impl JournalWriter {
                 expected: design.trial(found.number).map(Box::new),
             });
         }
+        records.iter().try_for_each(check_values)?;
         let failed = JournalError::of(&self.journal.path);
         let transaction =
             Transaction::new_unchecked(&self.journal.db, TransactionBehavior::Immediate)
@@ -273,6 +276,30 @@ impl JournalWriter {
     }
 }
 
+/// Checks that a record can be kept and means something.
+fn check_values(record: &Record<'_>) -> Result<(), JournalError> {
+    if let Some(cause) = record.cause
+        && cause.outcome() != record.outcome
+    {
+        return Err(JournalError::OtherCause {
+            number: record.trial.number,
+            outcome: record.outcome,
+            cause,
+        });
+    }
+    let (at, cost) = (record.at, record.usage.cost.map(|cost| cost.0));
+    for (what, value) in [
+        ("milliseconds since 1970", at),
+        ("billionths of a price", cost),
+    ] {
+        if let Some(found) = value.filter(|&value| value > i64::MAX as u64) {
+            let max = i64::MAX as u64;
+            return Err(JournalError::Limit { what, found, max });
+        }
+    }
+    Ok(())
+}
+
 fn params_json(design: &Design) -> String {
     serde_json::to_string(design.params()).expect("checked parameters are finite numbers")
 }
@@ -282,7 +309,8 @@ struct Batch<'a> {
     agent: AgentId,
     committed: &'a HashMap<(AgentId, u64), Segment>,
     segments: HashMap<(AgentId, u64), Segment>,
-    tally: [i64; 8],
+    tally: BTreeMap<(u8, u8), i64>,
+    spent: Spent,
     blocks: Blocks,
     appended: Appended,
     choice: Statement<'a>,
@@ -299,17 +327,18 @@ impl<'a> Batch<'a> {
         committed: &'a HashMap<(AgentId, u64), Segment>,
         next_block: i64,
     ) -> rusqlite::Result<Self> {
-        let values = "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12";
+        let values = "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18";
         Ok(Self {
             agent,
             committed,
             segments: HashMap::new(),
-            tally: [0; 8],
+            tally: BTreeMap::new(),
+            spent: Spent::default(),
             blocks: Blocks::new(next_block),
             appended: Appended::default(),
             choice: db.prepare(&format!("INSERT INTO choice ({COLUMNS}) {values})"))?,
             attempt: db.prepare(&format!(
-                "INSERT INTO attempt ({COLUMNS}, attempt, settles) {values}, ?13, ?14)"
+                "INSERT INTO attempt ({COLUMNS}, {ATTEMPT_COLUMNS}) {values}, ?19, ?20, ?21)"
             ))?,
             attempts: db
                 .prepare("SELECT COALESCE(MAX(attempt) + 1, 0) FROM attempt WHERE key = ?1")?,
@@ -348,6 +377,7 @@ impl<'a> Batch<'a> {
             agent: self.agent,
             trial: record.trial,
             outcome: record.outcome,
+            cause: record.cause,
             settles: record.settles,
             attempt: 0,
             probabilities: record.probabilities,
@@ -355,6 +385,9 @@ impl<'a> Batch<'a> {
             prompt: record.prompt,
             seed: record.seed,
             reply: None,
+            at: record.at,
+            requests: record.requests,
+            usage: record.usage,
         };
         let code = outcome_code(record.outcome);
         let is_choice = matches!(record.outcome, Outcome::Chosen(_));
@@ -382,7 +415,9 @@ impl<'a> Batch<'a> {
             segment.settle(number % SEGMENT);
         }
         segment.digest = segment.digest.wrapping_add(stored.digest());
-        self.tally[usize::from(code)] += 1;
+        let cause = cause_code(record.cause);
+        *self.tally.entry((code, cause)).or_default() += 1;
+        self.spent.add(record.requests, record.usage);
 
         let [a, b, c] = record.trial.triplet.items().map(|id| id.0);
         let statement = if is_choice {
@@ -404,9 +439,16 @@ impl<'a> Batch<'a> {
             statement.raw_bind_parameter(10, record.prompt.map(|v| v as i64))?;
             statement.raw_bind_parameter(11, record.seed.map(|v| v as i64))?;
             statement.raw_bind_parameter(12, stored.reply.map(|ReplyRef(place)| place))?;
+            statement.raw_bind_parameter(13, record.at.map(|v| v as i64))?;
+            statement.raw_bind_parameter(14, record.requests)?;
+            statement.raw_bind_parameter(15, record.usage.prompt_tokens)?;
+            statement.raw_bind_parameter(16, record.usage.cached_tokens)?;
+            statement.raw_bind_parameter(17, record.usage.completion_tokens)?;
+            statement.raw_bind_parameter(18, record.usage.cost.map(|cost| cost.0 as i64))?;
             if !is_choice {
-                statement.raw_bind_parameter(13, stored.attempt)?;
-                statement.raw_bind_parameter(14, stored.settles)?;
+                statement.raw_bind_parameter(19, record.cause.map(Cause::code))?;
+                statement.raw_bind_parameter(20, stored.attempt)?;
+                statement.raw_bind_parameter(21, stored.settles)?;
             }
             statement.raw_execute().map(|_| ())
         };
@@ -435,12 +477,13 @@ impl<'a> Batch<'a> {
             ])?;
         }
         let mut statement = db.prepare(
-            "INSERT INTO tally (agent, outcome, n) VALUES (?1, ?2, ?3) \
-             ON CONFLICT (agent, outcome) DO UPDATE SET n = n + excluded.n",
+            "INSERT INTO tally (agent, outcome, cause, n) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT (agent, outcome, cause) DO UPDATE SET n = n + excluded.n",
         )?;
-        for (outcome, &n) in self.tally.iter().enumerate().filter(|&(_, &n)| n > 0) {
-            statement.execute(params![self.agent.0, outcome as i64, n])?;
+        for (&(outcome, cause), &n) in &self.tally {
+            statement.execute(params![self.agent.0, outcome, cause, n])?;
         }
+        self.spent.store(db, self.agent)?;
         let next_block = self.blocks.close();
         let mut statement =
             db.prepare("INSERT INTO reply (block, size, zstd) VALUES (?1, ?2, ?3)")?;

@@ -9,7 +9,7 @@ use emotome_triplets::design::{CeilingParams, Design, DesignParams};
 use emotome_triplets::journal::{
     Agent, AgentId, Journal, JournalError, JournalWriter, Record, Stored, Verification,
 };
-use emotome_triplets::{Outcome, Position, Trial};
+use emotome_triplets::{Cause, Nanos, Outcome, Position, Trial, Usage};
 use std::path::{Path, PathBuf};
 
 pub const N: usize = 40;
@@ -94,6 +94,19 @@ pub fn sql(path: &Path, statement: &str) {
     db.execute_batch(statement).unwrap();
 }
 
+/// When the first answer of the sample was complete.
+pub const AT: u64 = 1_800_000_000_000;
+
+/// What the answers of the sample took: every fourth has no known price.
+pub fn usage(k: u32) -> Usage {
+    Usage {
+        prompt_tokens: Some(700 + k),
+        cached_tokens: (k % 2 == 0).then_some(512),
+        completion_tokens: Some(1),
+        cost: (k % 4 != 0).then_some(Nanos(1_000 + u64::from(k))),
+    }
+}
+
 /// A journal with 1,000 choices of one agent, some attempts and replies of another.
 pub fn sample(path: &Path) -> (AgentId, AgentId) {
     let design = design(9_000);
@@ -114,7 +127,16 @@ pub fn sample(path: &Path) -> (AgentId, AgentId) {
                 1 => Outcome::Failed,
                 _ => Outcome::Chosen(odd(&trial)),
             };
+            let cause = match outcome {
+                Outcome::Refused => Some(Cause::RefusalField),
+                Outcome::Failed => Some(Cause::ServerError),
+                _ => None,
+            };
             Record {
+                cause,
+                at: Some(AT + k as u64),
+                requests: Some(1 + k as u32 % 2),
+                usage: usage(k as u32),
                 settles: k % 6 != 1,
                 probabilities: Some([0.5, 0.25, 0.25]),
                 latency_ms: Some(k as u32),
