@@ -14,7 +14,7 @@
 #![allow(unsafe_code)]
 
 use super::kernel::{RowPosition, RowUpdate};
-use super::lanes::Lanes;
+use emotome_lanes::Lanes;
 use serde::{Deserialize, Serialize};
 
 /// What weights may be, and how the penalty acts on them.

@@ -7,7 +7,8 @@
 use super::deck::Deck;
 use super::engine::{Engine, Score};
 use super::fit::{Epoch, Model, Stop};
-use super::kernel::{InstructionSet, RowUpdate};
+use super::kernel::RowUpdate;
+use emotome_lanes::InstructionSet;
 use emotome_stats::random::{Seed, mix};
 use emotome_stimuli::array::{self, ArrayError, LabelledMatrix};
 use emotome_stimuli::output::Overwrite;

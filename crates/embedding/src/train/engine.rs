@@ -1,9 +1,10 @@
 //! Weights, optimiser state and the loop over batches that every model shares.
 
 use super::deck::Batch;
-use super::kernel::{self, InstructionSet, Likelihood, RowUpdate, Rows, Slopes};
-use super::lanes::LANES;
+use super::kernel::{self, Likelihood, RowUpdate, Rows, Slopes};
 use crate::Embedding;
+use emotome_lanes::InstructionSet;
+use emotome_lanes::LANES;
 use ndarray::Array2;
 use rayon::prelude::*;
 

@@ -3,8 +3,9 @@
 use super::checkpoint::{self, CheckpointError, CheckpointPolicy, Position};
 use super::deck::Deck;
 use super::engine::{Engine, Score};
-use super::kernel::{InstructionSet, Likelihood, RowUpdate};
+use super::kernel::{Likelihood, RowUpdate};
 use crate::{Embedding, EmbeddingError};
+use emotome_lanes::InstructionSet;
 use emotome_stats::random::Seed;
 use emotome_stimuli::run::Run;
 use emotome_triplets::ChoiceSet;

@@ -15,7 +15,6 @@ mod deck;
 mod engine;
 mod fit;
 mod kernel;
-mod lanes;
 mod noise;
 pub mod refit;
 pub mod select;
@@ -24,6 +23,6 @@ pub mod vice;
 
 pub use adam::Constraint;
 pub use checkpoint::{CheckpointError, CheckpointPolicy};
+pub use emotome_lanes::InstructionSet;
 pub use engine::Score;
 pub use fit::{Epoch, Fit, FitError, FitOptions, Stop, TrainingData};
-pub use kernel::InstructionSet;

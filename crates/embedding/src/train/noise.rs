@@ -4,7 +4,7 @@
 // Constants stand as published.
 #![allow(clippy::excessive_precision)]
 
-use super::lanes::{LANES, Lanes};
+use emotome_lanes::{LANES, Lanes};
 use emotome_stats::random::mix;
 
 /// Sixteen standard normal numbers for position `block` of the sequence `key`.
@@ -60,7 +60,7 @@ pub(crate) unsafe fn normals<V: Lanes>(key: u64, block: u64) -> V {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::lanes::Portable;
+    use emotome_lanes::Portable;
     use emotome_stats::distribution::normal_cdf;
 
     fn sample(key: u64, blocks: u64) -> Vec<f64> {

@@ -2,10 +2,11 @@
 
 use super::engine::{Engine, Score};
 use super::fit::{Epoch, Fit, FitError, FitOptions, Model, Plan, Scale, Stop, TrainingData, fit};
-use super::kernel::{InstructionSet, Likelihood};
+use super::kernel::Likelihood;
 use super::spose::CheckedSpose;
 use super::vice::{CheckedVice, warn_if_unpruned};
 use crate::{Embedding, EmbeddingError};
+use emotome_lanes::InstructionSet;
 use emotome_stats::random::{Seed, mix};
 use ndarray::Array2;
 use serde::Serialize;

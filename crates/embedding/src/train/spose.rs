@@ -15,8 +15,9 @@
 use super::adam::{Adam, BETA2, Constraint, PenalisedAdam};
 use super::engine::{Engine, Score};
 use super::fit::{Epoch, Fit, FitError, FitOptions, Model, Plan, Scale, Stop, TrainingData, fit};
-use super::kernel::{InstructionSet, Likelihood, RowUpdate};
+use super::kernel::{Likelihood, RowUpdate};
 use crate::evaluate::score::Similarity;
+use emotome_lanes::InstructionSet;
 use emotome_stats::random::{CounterRng, Seed};
 use emotome_stats::regression::fit_line;
 use ndarray::Array2;

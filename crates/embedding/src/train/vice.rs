@@ -16,9 +16,10 @@
 use super::adam::{Adam, BETA2};
 use super::engine::{Engine, Score, score_samples};
 use super::fit::{Epoch, Fit, FitError, FitOptions, Model, Plan, Scale, Stop, TrainingData, fit};
-use super::kernel::{InstructionSet, Likelihood, RowUpdate};
+use super::kernel::{Likelihood, RowUpdate};
 use super::spose::{check_common, require};
 use crate::evaluate::score::Similarity;
+use emotome_lanes::InstructionSet;
 use emotome_stats::random::{CounterRng, Seed};
 use ndarray::Array2;
 use posterior::{draw, importance, moments};

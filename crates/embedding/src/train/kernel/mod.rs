@@ -12,9 +12,6 @@
 //! registers, adds its trials in a fixed order and updates the row at once, so a step writes each
 //! weight once, needs no gradient matrix and gives the same bits at any number of threads.
 //!
-//! Code below that runs inside a `target_feature` function uses no closures: the compiler does not
-//! inline vector instructions into them.
-//!
 //! Cost per trial at d dimensions: 9d fused multiply-adds and 9d loads of `f32`.
 
 mod appearances;
@@ -27,89 +24,8 @@ pub(crate) use appearances::Appearances;
 pub(crate) use slopes::{Slopes, similarities_of, slopes};
 pub(crate) use update::{RowPosition, RowUpdate, update_rows};
 
-use super::lanes::{LANES, Lanes, Portable};
 use crate::evaluate::score::Similarity;
-use serde::Serialize;
-
-/// The instruction set that the kernels use. All give the same bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum InstructionSet {
-    /// Plain Rust.
-    Portable,
-    /// 256-bit vectors with fused multiply-add.
-    Avx2,
-    /// 512-bit vectors.
-    Avx512,
-}
-
-impl InstructionSet {
-    /// The fastest one that this CPU has.
-    #[must_use]
-    pub fn detect() -> Self {
-        *Self::available().last().unwrap_or(&Self::Portable)
-    }
-
-    /// All that this CPU has, slowest first.
-    #[must_use]
-    pub fn available() -> Vec<Self> {
-        #[allow(unused_mut)]
-        let mut sets = vec![Self::Portable];
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                sets.push(Self::Avx2);
-            }
-            if is_x86_feature_detected!("avx512f") && sets.len() == 2 {
-                sets.push(Self::Avx512);
-            }
-        }
-        sets
-    }
-
-    /// Runs a task compiled for this instruction set.
-    ///
-    /// # Safety
-    /// `self` must be [`available`](Self::available), and whatever the task demands must hold.
-    #[allow(unsafe_code)]
-    unsafe fn run<T: Task>(self, task: T) -> T::Output {
-        unsafe {
-            match self {
-                Self::Portable => task.run::<Portable>(),
-                #[cfg(target_arch = "x86_64")]
-                Self::Avx2 => run_avx2(task),
-                #[cfg(target_arch = "x86_64")]
-                Self::Avx512 => run_avx512(task),
-                #[cfg(not(target_arch = "x86_64"))]
-                _ => task.run::<Portable>(),
-            }
-        }
-    }
-}
-
-/// Work that is written once and compiled for each instruction set.
-trait Task {
-    type Output;
-
-    /// # Safety
-    /// The CPU must have the instructions of `V`; a task may demand more.
-    #[allow(unsafe_code)]
-    unsafe fn run<V: Lanes>(self) -> Self::Output;
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-#[allow(unsafe_code)]
-unsafe fn run_avx2<T: Task>(task: T) -> T::Output {
-    unsafe { task.run::<super::lanes::Avx2>() }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx2,fma")]
-#[allow(unsafe_code)]
-unsafe fn run_avx512<T: Task>(task: T) -> T::Output {
-    unsafe { task.run::<super::lanes::Avx512>() }
-}
+use emotome_lanes::LANES;
 
 /// What pass 1 needs besides rows and trials.
 #[derive(Debug, Clone, Copy)]

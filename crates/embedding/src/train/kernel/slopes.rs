@@ -2,8 +2,9 @@
 
 #![allow(unsafe_code)]
 
-use super::{InstructionSet, LANES, Lanes, Likelihood, Rows, Task};
+use super::{Likelihood, Rows};
 use crate::evaluate::score::Similarity;
+use emotome_lanes::{InstructionSet, LANES, Lanes, Task};
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
 

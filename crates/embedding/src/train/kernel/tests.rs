@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use super::*;
+use emotome_lanes::{InstructionSet, Lanes};
 use emotome_stats::random::{CounterRng, Seed};
 
 const ITEMS: usize = 9;

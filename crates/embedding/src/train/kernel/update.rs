@@ -2,9 +2,10 @@
 
 #![allow(unsafe_code)]
 
+use super::Rows;
 use super::appearances::Appearances;
-use super::{InstructionSet, LANES, Lanes, Rows, Task};
 use crate::evaluate::score::Similarity;
+use emotome_lanes::{InstructionSet, LANES, Lanes, Task};
 use rayon::prelude::*;
 
 /// Rows per task.

@@ -5,7 +5,7 @@
 use super::step::{EPSILON, LOG_SIGMA, MU, ViceStep, noise};
 use crate::train::engine::Engine;
 use crate::train::kernel::RowUpdate;
-use crate::train::lanes::{LANES, Lanes, Portable};
+use emotome_lanes::{LANES, Lanes, Portable};
 use emotome_stats::distribution::normal_cdf;
 use emotome_stats::multiplicity::count_rejected;
 use ndarray::Array2;

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use crate::train::lanes::Lanes;
+use emotome_lanes::Lanes;
 use serde::{Deserialize, Serialize};
 
 /// The family of both parts of the prior.
@@ -68,7 +68,7 @@ impl Prior {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::train::lanes::{LANES, Portable};
+    use emotome_lanes::{LANES, Portable};
 
     /// ln p(x) by log-sum-exp in f64, less the constant ln √2π of Gaussians or ln 2 of Laplace
     /// distributions.

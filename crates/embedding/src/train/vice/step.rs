@@ -5,8 +5,8 @@
 use super::prior::Prior;
 use crate::train::adam::Adam;
 use crate::train::kernel::{RowPosition, RowUpdate};
-use crate::train::lanes::{LANES, Lanes};
 use crate::train::noise::normals;
+use emotome_lanes::{LANES, Lanes};
 use emotome_stats::random::{Seed, mix};
 
 /// State per weight: μ, ln σ, their first and second moments, and the current ε.

@@ -6,7 +6,7 @@ use super::{EVEN, LANES, Lanes, hash};
 
 /// Lanes in plain Rust: correct on every CPU, and the reference for the others.
 #[derive(Clone, Copy)]
-pub(crate) struct Portable([f32; LANES]);
+pub struct Portable([f32; LANES]);
 
 impl Portable {
     #[inline(always)]
@@ -114,6 +114,14 @@ impl Lanes for Portable {
             *sum = unsafe { Self(*vector).sum() };
         }
         Self(sums)
+    }
+    #[inline(always)]
+    unsafe fn transpose(rows: *const f32, stride: usize, target: *mut f32) {
+        for r in 0..LANES {
+            for c in 0..LANES {
+                unsafe { *target.add(LANES * c + r) = *rows.add(stride * r + c) };
+            }
+        }
     }
     #[inline(always)]
     unsafe fn store_fours(vectors: [Self; 4], target: *mut [f32; 4]) {

@@ -7,7 +7,7 @@ use std::arch::x86_64::*;
 
 /// Two 256-bit registers.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx2(__m256, __m256);
+pub struct Avx2(__m256, __m256);
 
 impl Lanes for Avx2 {
     // 12 of 16 registers.
@@ -179,6 +179,41 @@ impl Lanes for Avx2 {
             }
         }
         unsafe { Self(eight(vectors, 0), eight(vectors, 8)) }
+    }
+    #[inline(always)]
+    unsafe fn transpose(rows: *const f32, stride: usize, target: *mut f32) {
+        /// Transposes eight rows of eight values.
+        #[inline(always)]
+        unsafe fn eight(rows: *const f32, stride: usize, target: *mut f32) {
+            unsafe {
+                // Fours of rows: vector 4 i + c holds columns c and c + 4 of rows 4 i … 4 i + 3.
+                let mut fours = [_mm256_setzero_ps(); 8];
+                for i in 0..2 {
+                    let a = _mm256_loadu_ps(rows.add(4 * i * stride));
+                    let b = _mm256_loadu_ps(rows.add((4 * i + 1) * stride));
+                    let c = _mm256_loadu_ps(rows.add((4 * i + 2) * stride));
+                    let d = _mm256_loadu_ps(rows.add((4 * i + 3) * stride));
+                    let (ab, ab_high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+                    let (cd, cd_high) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+                    fours[4 * i] = _mm256_shuffle_ps::<0x44>(ab, cd);
+                    fours[4 * i + 1] = _mm256_shuffle_ps::<0xEE>(ab, cd);
+                    fours[4 * i + 2] = _mm256_shuffle_ps::<0x44>(ab_high, cd_high);
+                    fours[4 * i + 3] = _mm256_shuffle_ps::<0xEE>(ab_high, cd_high);
+                }
+                for c in 0..4 {
+                    let (low, high) = (fours[c], fours[4 + c]);
+                    let column = _mm256_permute2f128_ps::<0x20>(low, high);
+                    _mm256_storeu_ps(target.add(LANES * c), column);
+                    let column = _mm256_permute2f128_ps::<0x31>(low, high);
+                    _mm256_storeu_ps(target.add(LANES * (c + 4)), column);
+                }
+            }
+        }
+        unsafe {
+            for (r, c) in [(0, 0), (0, 8), (8, 0), (8, 8)] {
+                eight(rows.add(stride * r + c), stride, target.add(LANES * c + r));
+            }
+        }
     }
     #[inline(always)]
     unsafe fn store_fours([a, b, c, d]: [Self; 4], target: *mut [f32; 4]) {

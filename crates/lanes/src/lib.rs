@@ -1,8 +1,11 @@
-//! Sixteen `f32` lanes: the one vector shape of all training kernels.
+//! Sixteen `f32` lanes: the one vector shape of all kernels.
 //!
 //! Each instruction set implements the same sixteen-lane operations, each lane correctly rounded
 //! (fused multiply-add included) and each reduction in the same tree. AVX-512, AVX2 and portable
-//! code therefore give bit-identical embeddings; only their speed differs.
+//! code therefore give bit-identical results; only their speed differs.
+//!
+//! A kernel is a [`Task`], written once over [`Lanes`] and run by an [`InstructionSet`]. Code that
+//! runs inside a task uses no closures: the compiler does not inline vector instructions into them.
 
 #![allow(unsafe_code)]
 // Constants stand as published.
@@ -14,36 +17,50 @@ mod avx2;
 mod avx512;
 mod portable;
 
-#[cfg(target_arch = "x86_64")]
-pub(crate) use avx2::Avx2;
-#[cfg(target_arch = "x86_64")]
-pub(crate) use avx512::Avx512;
-pub(crate) use portable::Portable;
+mod set;
 
-/// Lanes in a vector; rows of training matrices are padded to a multiple of it.
-pub(crate) const LANES: usize = 16;
+#[cfg(target_arch = "x86_64")]
+pub use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub use avx512::Avx512;
+pub use portable::Portable;
+pub use set::{InstructionSet, Task};
+
+/// Lanes in a vector; rows of matrices are padded to a multiple of it.
+pub const LANES: usize = 16;
 
 /// Sixteen `f32` values and the operations the kernels need.
 ///
 /// # Safety
 /// Every method may only run on a CPU with the instruction set of the implementation;
-/// [`super::kernel::InstructionSet`] checks this once, where it is chosen.
-pub(crate) trait Lanes: Copy {
+/// [`InstructionSet`] checks this once, where it is chosen.
+pub trait Lanes: Copy {
     /// Vectors of a row that have two accumulators each in registers at once.
     const PANEL: usize;
 
+    /// `value` in every lane.
     unsafe fn splat(value: f32) -> Self;
+    /// Sixteen values from memory, at any alignment.
     unsafe fn load(source: *const f32) -> Self;
+    /// Sixteen values to memory, at any alignment.
     unsafe fn store(self, target: *mut f32);
+    /// `self + other`.
     unsafe fn add(self, other: Self) -> Self;
+    /// `self − other`.
     unsafe fn sub(self, other: Self) -> Self;
+    /// `self · other`.
     unsafe fn mul(self, other: Self) -> Self;
+    /// `self / other`.
     unsafe fn div(self, other: Self) -> Self;
+    /// √self.
     unsafe fn sqrt(self) -> Self;
+    /// The larger; `other` wins ties and wherever one is NaN.
     unsafe fn max(self, other: Self) -> Self;
+    /// The smaller; `other` wins ties and wherever one is NaN.
     unsafe fn min(self, other: Self) -> Self;
     /// `self · factor + addend`, rounded once.
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// The nearest integer, ties to even.
     unsafe fn round_ties_even(self) -> Self;
     /// 2^self for integral self in −126..=127.
     unsafe fn exp2_integral(self) -> Self;
@@ -58,6 +75,9 @@ pub(crate) trait Lanes: Copy {
     unsafe fn sum(self) -> f32;
     /// The [`sum`](Self::sum) of each of sixteen vectors, a vector a lane.
     unsafe fn sum_each(vectors: &[[f32; LANES]; LANES]) -> Self;
+    /// Writes the transpose of sixteen rows of sixteen values, `stride` apart, one after the other:
+    /// `target[16 c + r] = rows[stride · r + c]`.
+    unsafe fn transpose(rows: *const f32, stride: usize, target: *mut f32);
     /// Stores lane t of the four vectors as `target[t]`.
     unsafe fn store_fours(vectors: [Self; 4], target: *mut [f32; 4]);
 
@@ -137,7 +157,6 @@ fn hash(key: [u32; 2], counter: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::kernel::InstructionSet;
 
     fn run<V: Lanes>(x: &[f32; LANES], y: &[f32; LANES]) -> Vec<u32> {
         let mut bits = Vec::new();
@@ -177,6 +196,15 @@ mod tests {
             let mut fours = [[0.0; 4]; LANES];
             V::store_fours([a, b, size, exponent], fours.as_mut_ptr());
             bits.extend(fours.as_flattened().iter().map(|v| v.to_bits()));
+            let mut columns = [[0.0; LANES]; LANES];
+            V::transpose(vectors.as_ptr().cast(), LANES, columns.as_mut_ptr().cast());
+            for (r, row) in vectors.iter().enumerate() {
+                assert_eq!(
+                    *row,
+                    columns.map(|column| column[r]),
+                    "row {r} is not transposed"
+                );
+            }
             for (vector, sum) in vectors.iter().zip(sums) {
                 assert_eq!(V::load(vector.as_ptr()).sum().to_bits(), sum.to_bits());
                 bits.push(sum.to_bits());

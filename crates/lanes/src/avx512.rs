@@ -8,7 +8,7 @@ use std::arch::x86_64::*;
 
 /// One 512-bit register.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx512(__m512);
+pub struct Avx512(__m512);
 
 impl Lanes for Avx512 {
     // 16 of 32 registers.
@@ -156,6 +156,41 @@ impl Lanes for Avx512 {
                 _mm512_shuffle_ps::<0x88>(twos[0], twos[1]),
                 _mm512_shuffle_ps::<0xDD>(twos[0], twos[1]),
             ))
+        }
+    }
+    #[inline(always)]
+    unsafe fn transpose(rows: *const f32, stride: usize, target: *mut f32) {
+        unsafe {
+            // Fours of rows i, i + 1, i + 2, i + 3: vector 4 i + c holds columns c, c + 4, c + 8 and
+            // c + 12 of the four, a 128-bit quarter each.
+            let mut fours = [_mm512_setzero_ps(); LANES];
+            for i in 0..4 {
+                let a = _mm512_loadu_ps(rows.add(4 * i * stride));
+                let b = _mm512_loadu_ps(rows.add((4 * i + 1) * stride));
+                let c = _mm512_loadu_ps(rows.add((4 * i + 2) * stride));
+                let d = _mm512_loadu_ps(rows.add((4 * i + 3) * stride));
+                let (ab, ab_high) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+                let (cd, cd_high) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+                fours[4 * i] = _mm512_shuffle_ps::<0x44>(ab, cd);
+                fours[4 * i + 1] = _mm512_shuffle_ps::<0xEE>(ab, cd);
+                fours[4 * i + 2] = _mm512_shuffle_ps::<0x44>(ab_high, cd_high);
+                fours[4 * i + 3] = _mm512_shuffle_ps::<0xEE>(ab_high, cd_high);
+            }
+            // Quarters of the same column from the four fours of rows.
+            for c in 0..4 {
+                let even = _mm512_shuffle_f32x4::<0x88>(fours[c], fours[4 + c]);
+                let odd = _mm512_shuffle_f32x4::<0xDD>(fours[c], fours[4 + c]);
+                let even_high = _mm512_shuffle_f32x4::<0x88>(fours[8 + c], fours[12 + c]);
+                let odd_high = _mm512_shuffle_f32x4::<0xDD>(fours[8 + c], fours[12 + c]);
+                for (column, vector) in [
+                    (c, _mm512_shuffle_f32x4::<0x88>(even, even_high)),
+                    (c + 4, _mm512_shuffle_f32x4::<0x88>(odd, odd_high)),
+                    (c + 8, _mm512_shuffle_f32x4::<0xDD>(even, even_high)),
+                    (c + 12, _mm512_shuffle_f32x4::<0xDD>(odd, odd_high)),
+                ] {
+                    _mm512_storeu_ps(target.add(LANES * column), vector);
+                }
+            }
         }
     }
     #[inline(always)]
