@@ -7,7 +7,10 @@
 //! [`tripletize`](fn@tripletize::tripletize) keeps the choices in memory, and
 //! [`diagnose`](fn@diagnose::diagnose) says how far the answers can be trusted.
 
+pub mod agree;
+pub mod answer;
 pub mod calibrate;
+pub mod chat;
 pub mod choice;
 pub mod collect;
 pub mod diagnose;
@@ -15,6 +18,8 @@ pub mod dialogue;
 pub mod features;
 pub mod journal_sink;
 pub mod judge;
+mod lottery;
+pub mod prompt;
 pub mod ratings;
 pub mod similarity;
 pub mod simulated;

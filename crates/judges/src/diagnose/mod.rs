@@ -14,15 +14,24 @@
 //! | `time-dependence` | answers like those before them in time, where times are known |
 //! | `repeated-rows` | whole rows written twice in succession |
 //! | `refusals`, `unclear-answers`, `failures` | trials without a choice, by kind |
+//! | `drift-positions`, `drift-missing`, `drift-latency` | answers that change steadily over the collection |
+//! | `unsteady-positions` | stretches of the collection with a preference for a place |
+//! | `missing-by-category` | choices missing by what the stimuli are |
+//! | `position-prior` | probabilities that favour a place whatever is shown there |
 //! | `refusals-by-stimulus`, `unclear-by-stimulus`, `failures-by-stimulus` | choices that are missing not at random |
 
+pub mod categories;
 mod declined;
+pub mod drift;
 mod finding;
+pub mod latency;
 mod position;
+pub mod prior;
 mod repeats;
 mod serial;
 mod structure;
 mod survey;
+pub mod trend;
 
 pub use declined::{Missing, Without};
 pub use finding::{Finding, Severity};
@@ -120,6 +129,16 @@ pub enum DiagnoseError {
     TooMany {
         /// The number of trials.
         found: usize,
+    },
+    /// An attribute does not have one value for each stimulus.
+    #[error("{name:?} has {found} values for {n} stimuli; give one for each")]
+    Attribute {
+        /// The attribute.
+        name: String,
+        /// Its values.
+        found: usize,
+        /// The number of stimuli.
+        n: usize,
     },
     /// A parameter is outside its range.
     #[error("{name} is {found}; expected {expected}")]

@@ -2,9 +2,10 @@
 
 use super::finding::{p_text, percent};
 use super::{DiagnoseParams, Finding, Judged, Severity};
+use crate::lottery::Lottery;
 use emotome_stats::distribution::normal_cdf;
 use emotome_stats::interval::{Interval, normal, wilson};
-use emotome_stats::random::{CounterRng, Seed, mix};
+use emotome_stats::random::{CounterRng, Seed};
 use emotome_triplets::UnorderedTriplet;
 use rayon::prelude::*;
 
@@ -24,55 +25,34 @@ const HELD: usize = 1 << 21;
 /// The choices on one triplet: which of its stimuli (by ascending id) in which order.
 type Showings = Vec<(usize, usize)>;
 
-/// Choices on triplets that are shown more than once: 20 bytes each, at most [`HELD`].
+/// Choices on triplets that are shown more than once, by item and order.
 #[derive(Debug)]
-pub(super) struct Tally {
-    seed: Seed,
-    /// Triplets whose lot is above this are left out.
-    limit: u64,
-    showings: Vec<(UnorderedTriplet, u8, u8)>,
-}
+pub(super) struct Tally(Lottery<(u8, u8)>);
 
 impl Tally {
     pub(super) fn new(params: &DiagnoseParams) -> Self {
-        Self {
-            seed: Seed(params.seed).derive("repeated triplets"),
-            limit: u64::MAX,
-            showings: Vec::new(),
-        }
-    }
-
-    fn lot(&self, triplet: UnorderedTriplet) -> u64 {
-        let [a, b, c] = triplet.items().map(|id| u64::from(id.0));
-        mix(mix(a ^ self.seed.0) ^ (b | c << 32))
+        Self(Lottery::new(
+            Seed(params.seed).derive("repeated triplets"),
+            HELD,
+        ))
     }
 
     pub(super) fn push(&mut self, (trial, outcome): &Judged) {
         let Some(odd) = outcome.chosen() else { return };
-        let triplet = trial.triplet.unordered();
-        if self.lot(triplet) > self.limit {
-            return;
-        }
         let order = trial.triplet.order_code();
         let item = UnorderedTriplet::ORDERS[usize::from(order)][odd.index()];
-        self.showings.push((triplet, item as u8, order));
-        while self.showings.len() > HELD {
-            self.limit /= 2;
-            let mut showings = std::mem::take(&mut self.showings);
-            showings.retain(|showing| self.lot(showing.0) <= self.limit);
-            self.showings = showings;
-        }
+        self.0.push(trial.triplet.unordered(), (item as u8, order));
     }
 
-    pub(super) fn findings(mut self, params: &DiagnoseParams) -> Vec<Finding> {
+    pub(super) fn findings(self, params: &DiagnoseParams) -> Vec<Finding> {
+        let mut showings = self.0.into_kept();
         // A stable sort: showings of a triplet stay in order of collection.
-        self.showings.par_sort_by_key(|showing| showing.0);
-        let mut groups: Vec<Showings> = self
-            .showings
+        showings.par_sort_by_key(|showing| showing.0);
+        let mut groups: Vec<Showings> = showings
             .chunk_by(|a, b| a.0 == b.0)
             .filter(|group| group.len() > 1)
             .map(|group| {
-                let showing = |s: &(_, u8, u8)| (usize::from(s.1), usize::from(s.2));
+                let showing = |s: &(_, (u8, u8))| (usize::from(s.1.0), usize::from(s.1.1));
                 group.iter().map(showing).collect()
             })
             .collect();

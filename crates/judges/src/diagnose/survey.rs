@@ -20,7 +20,7 @@ pub enum Showing {
 /// Judged trials, counted as they come.
 ///
 /// Held at most, whatever the number of trials: 50 MiB of choices for what pairs of stimuli have in
-/// common (2 × 2²⁰), 42 MiB of repeated showings (2²¹ of 20 bytes), 3 MiB of trials to be put in order of
+/// common (2 × 2²⁰), 32 MiB of repeated showings (2²¹), 3 MiB of trials to be put in order of
 /// time (2¹⁶), 32 bytes a stimulus, and the last trial of every shard.
 #[derive(Debug)]
 pub struct Survey {
