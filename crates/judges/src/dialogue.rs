@@ -18,6 +18,11 @@ pub trait Dialogue: Send + Sync {
     /// The number of stimuli that can be shown; trials show ids `0..n_stimuli`.
     fn n_stimuli(&self) -> usize;
 
+    /// Whether requests carry pictures or clips, or name them by address: then the host has to be allowed.
+    fn shows_media(&self) -> bool {
+        true
+    }
+
     /// What to do first about a trial. Preparing clips may take long: call it off the async threads.
     fn begin(&self, trial: &Trial) -> Step;
 

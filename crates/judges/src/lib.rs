@@ -21,6 +21,7 @@ pub mod judge;
 mod lottery;
 pub mod prompt;
 pub mod ratings;
+pub mod server;
 pub mod similarity;
 pub mod simulated;
 pub mod tripletize;
