@@ -10,7 +10,8 @@
 
 use emotome_language::gguf::Gguf;
 use emotome_language::model::Model;
-use emotome_language::score::{Prompt, Scorer, ScorerParams};
+use emotome_language::score::{Query, Scorer, ScorerParams};
+use emotome_language::tokenizer::TokenId;
 use emotome_stats::random::{CounterRng, Seed};
 use emotome_stimuli::run::{Interrupt, Run, Silent};
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ use std::time::Instant;
 /// Tokens of the prompt that both programs read.
 const PROMPT: usize = 512;
 const ROUNDS: usize = 5;
-const WANTED: [u32; 3] = [33, 34, 35];
+const WANTED: [TokenId; 3] = [TokenId(33), TokenId(34), TokenId(35)];
 
 /// Wall and CPU seconds of a task, children included.
 fn timed(task: impl FnOnce()) -> (f64, f64) {
@@ -80,7 +81,7 @@ fn prompt_processing(model: &Model, path: &PathBuf, threads: usize) {
         interrupt: &Interrupt::default(),
     };
     let text = tokens(model, 0, PROMPT);
-    let prompt = [Prompt {
+    let prompt = [Query {
         tokens: &text,
         wanted: &WANTED,
     }];
@@ -118,10 +119,12 @@ fn prompt_processing(model: &Model, path: &PathBuf, threads: usize) {
     }
 }
 
-fn tokens(model: &Model, stream: u64, count: usize) -> Vec<u32> {
+fn tokens(model: &Model, stream: u64, count: usize) -> Vec<TokenId> {
     let mut rng = CounterRng::new(Seed(1), stream);
     let vocabulary = model.vocabulary() as u64;
-    (0..count).map(|_| rng.below(vocabulary) as u32).collect()
+    (0..count)
+        .map(|_| TokenId(rng.below(vocabulary) as u32))
+        .collect()
 }
 
 /// Triplets of captions in all six orders: each prompt by itself, then all as a trie.
@@ -132,7 +135,7 @@ fn triplets(model: &Model) {
     };
     let system = tokens(model, 1, 45);
     let question = tokens(model, 2, 20);
-    let captions: Vec<Vec<u32>> = (0..12).map(|i| tokens(model, 3 + i, 25)).collect();
+    let captions: Vec<Vec<TokenId>> = (0..12).map(|i| tokens(model, 3 + i, 25)).collect();
     let mut texts = Vec::new();
     for a in 0..captions.len() {
         for b in 0..captions.len() {
@@ -154,7 +157,7 @@ fn triplets(model: &Model) {
     }
     let prompts: Vec<_> = texts
         .iter()
-        .map(|tokens| Prompt {
+        .map(|tokens| Query {
             tokens,
             wanted: &WANTED,
         })

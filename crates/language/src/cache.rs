@@ -1,6 +1,7 @@
 //! Prefixes whose keys and values are known.
 
 use crate::page::{PAGE, Page, PagePool};
+use crate::tokenizer::TokenId;
 use std::sync::Arc;
 
 /// Pages of prefixes as a trie, a page a node, under a cap.
@@ -23,7 +24,7 @@ pub(crate) struct PrefixCache {
 #[derive(Debug)]
 struct Node {
     /// At most [`PAGE`]; only a node with as many has children.
-    tokens: Vec<u32>,
+    tokens: Vec<TokenId>,
     page: Arc<Page>,
     parent: Option<usize>,
     children: Vec<usize>,
@@ -51,7 +52,7 @@ impl PrefixCache {
     }
 
     /// The longest known prefix of a text, and marks it as used.
-    pub(crate) fn find(&mut self, text: &[u32]) -> Prefix {
+    pub(crate) fn find(&mut self, text: &[TokenId]) -> Prefix {
         self.clock += 1;
         let mut prefix = Prefix::default();
         let mut parent = None;
@@ -73,7 +74,7 @@ impl PrefixCache {
     }
 
     /// Keeps the pages of a text, all its positions computed.
-    pub(crate) fn insert(&mut self, text: &[u32], pages: &[Arc<Page>]) {
+    pub(crate) fn insert(&mut self, text: &[TokenId], pages: &[Arc<Page>]) {
         self.clock += 1;
         let mut parent = None;
         for (tokens, page) in text.chunks(PAGE).zip(pages) {
@@ -110,7 +111,7 @@ impl PrefixCache {
     }
 
     /// Whether one of the two token lists begins with the other.
-    fn covers(&self, node: usize, common: usize, tokens: &[u32]) -> bool {
+    fn covers(&self, node: usize, common: usize, tokens: &[TokenId]) -> bool {
         let held = self.nodes[node]
             .as_ref()
             .map_or(0, |node| node.tokens.len());
@@ -127,7 +128,7 @@ impl PrefixCache {
     }
 
     /// The child that begins most like `tokens`, and in how many tokens; none if in no token.
-    fn closest(&self, parent: Option<usize>, tokens: &[u32]) -> Option<(usize, usize)> {
+    fn closest(&self, parent: Option<usize>, tokens: &[TokenId]) -> Option<(usize, usize)> {
         let common = |node: usize| {
             let held = self.nodes[node]
                 .as_ref()
@@ -141,7 +142,7 @@ impl PrefixCache {
             .filter(|&(_, common)| common > 0)
     }
 
-    fn push(&mut self, parent: Option<usize>, tokens: &[u32], page: &Arc<Page>) -> usize {
+    fn push(&mut self, parent: Option<usize>, tokens: &[TokenId], page: &Arc<Page>) -> usize {
         let node = Some(Node {
             tokens: tokens.to_vec(),
             page: Arc::clone(page),
@@ -205,15 +206,15 @@ mod tests {
         PrefixCache::new(PagePool::new(shape), cap)
     }
 
-    fn keep(cache: &mut PrefixCache, text: &[u32]) {
+    fn keep(cache: &mut PrefixCache, text: &[TokenId]) {
         assert!(cache.make_room(text.len().div_ceil(PAGE)));
         let page = || Arc::new(cache.pool.page().expect("a small page"));
         let pages: Vec<_> = text.chunks(PAGE).map(|_| page()).collect();
         cache.insert(text, &pages);
     }
 
-    fn text(len: u32, last: u32) -> Vec<u32> {
-        (0..len - 1).chain([last]).collect()
+    fn text(len: u32, last: u32) -> Vec<TokenId> {
+        (0..len - 1).chain([last]).map(TokenId).collect()
     }
 
     #[test]
@@ -229,7 +230,7 @@ mod tests {
             );
         }
         assert_eq!(cache.find(&text(40, 901)).tokens, 40);
-        assert_eq!(cache.find(&[5, 6]).tokens, 0);
+        assert_eq!(cache.find(&[5, 6].map(TokenId)).tokens, 0);
         // Two whole pages in common, and a last page each.
         assert_eq!(cache.pool.live(), 4);
     }

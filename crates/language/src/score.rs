@@ -5,6 +5,7 @@ use crate::elementary::ln;
 use crate::kernel::{LogSoftmax, log_softmax};
 use crate::model::{Model, Piece};
 use crate::page::{PAGE, Page, PagePool};
+use crate::tokenizer::TokenId;
 use crate::trie::Trie;
 use emotome_lanes::InstructionSet;
 use emotome_stimuli::run::Run;
@@ -43,7 +44,7 @@ pub enum ScoreError {
         /// Which prompt, from 0.
         prompt: usize,
         /// The token.
-        token: u32,
+        token: TokenId,
         /// The last token of the vocabulary.
         last: usize,
     },
@@ -108,11 +109,11 @@ impl Default for ScorerParams {
 
 /// A prompt, and the tokens whose log-probabilities after it are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Prompt<'a> {
+pub struct Query<'a> {
     /// The prompt's tokens, at least one.
-    pub tokens: &'a [u32],
+    pub tokens: &'a [TokenId],
     /// The tokens asked about, in any order and number.
-    pub wanted: &'a [u32],
+    pub wanted: &'a [TokenId],
 }
 
 /// How many tokens were asked for, and how many passed through the network.
@@ -128,7 +129,7 @@ pub struct Work {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// The model gave this token, one of those to stop at; it is not part of the continuation.
-    Stopped(u32),
+    Stopped(TokenId),
     /// It has as many tokens as were allowed.
     Length,
 }
@@ -137,7 +138,7 @@ pub enum End {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Continuation {
     /// The tokens.
-    pub tokens: Vec<u32>,
+    pub tokens: Vec<TokenId>,
     /// Why there are no more.
     pub end: End,
 }
@@ -150,17 +151,18 @@ pub struct Continuation {
 /// the same way whatever is computed beside it.
 ///
 /// ```no_run
-/// use emotome_language::score::{Prompt, Scorer, ScorerParams};
-/// use emotome_language::{gguf::Gguf, model::Model};
+/// use emotome_language::score::{Query, Scorer, ScorerParams};
+/// use emotome_language::{gguf::Gguf, model::Model, tokenizer::TokenId};
 /// use emotome_stimuli::run::{Interrupt, Run, Silent};
 ///
 /// let model = Model::load(&Gguf::open("SmolLM2-135M-Instruct.Q4_1.gguf")?)?;
 /// let mut scorer = Scorer::new(&model, ScorerParams::default());
 /// let run = Run { progress: &Silent, interrupt: &Interrupt::default() };
-/// let prompts = [[1, 9690, 198], [1, 9690, 2683]];
-/// let prompts = prompts.each_ref().map(|tokens| Prompt { tokens, wanted: &[33, 34, 35] });
-/// for answers in scorer.log_probabilities(&prompts, run)? {
-///     println!("{:?}", answers.map(f64::exp));
+/// let answers = [33, 34, 35].map(TokenId);
+/// let prompts = [[1, 9690, 198], [1, 9690, 2683]].map(|ids| ids.map(TokenId));
+/// let prompts = prompts.each_ref().map(|tokens| Query { tokens, wanted: &answers });
+/// for log_probabilities in scorer.log_probabilities(&prompts, run)? {
+///     println!("{log_probabilities:?}");
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -223,12 +225,12 @@ impl<'a> Scorer<'a> {
     /// [`ScoreError`]; what was computed until then is remembered.
     pub fn log_probabilities(
         &mut self,
-        prompts: &[Prompt<'_>],
+        prompts: &[Query<'_>],
         run: Run<'_>,
     ) -> Result<Vec<Vec<f64>>, ScoreError> {
         let last = self.model.vocabulary() - 1;
         for (prompt, p) in prompts.iter().enumerate() {
-            if let Some(&token) = p.wanted.iter().find(|&&token| token as usize > last) {
+            if let Some(&token) = p.wanted.iter().find(|token| token.index() > last) {
                 return Err(ScoreError::Token {
                     prompt,
                     token,
@@ -237,13 +239,13 @@ impl<'a> Scorer<'a> {
             }
         }
         let mut answers: Vec<Vec<f64>> = vec![Vec::new(); prompts.len()];
-        let texts: Vec<&[u32]> = prompts.iter().map(|prompt| prompt.tokens).collect();
+        let texts: Vec<&[TokenId]> = prompts.iter().map(|prompt| prompt.tokens).collect();
         run.progress
             .begin("Scoring prompts", Some(texts.len() as u64));
         let scored = self.read(&texts, run, |prompt, logits, softmax| {
             let below = ln(softmax.sum);
             let log_probability =
-                |&token: &u32| f64::from(logits[token as usize]) - f64::from(softmax.max) - below;
+                |token: &TokenId| f64::from(logits[token.index()]) - f64::from(softmax.max) - below;
             answers[prompt] = prompts[prompt].wanted.iter().map(log_probability).collect();
             run.progress.advance(1);
         });
@@ -261,9 +263,9 @@ impl<'a> Scorer<'a> {
     /// As [`log_probabilities`](Self::log_probabilities); prompts must leave room for `most_tokens`.
     pub fn continue_greedily(
         &mut self,
-        prompts: &[&[u32]],
+        prompts: &[&[TokenId]],
         most_tokens: usize,
-        stop: &[u32],
+        stop: &[TokenId],
         run: Run<'_>,
     ) -> Result<Vec<Continuation>, ScoreError> {
         for (prompt, tokens) in prompts.iter().enumerate() {
@@ -276,7 +278,7 @@ impl<'a> Scorer<'a> {
         while first < prompts.len() {
             // As many as are remembered together.
             let mut left = self.cap_pages();
-            let fits = |tokens: &&&[u32]| {
+            let fits = |tokens: &&&[TokenId]| {
                 let pages = (tokens.len() + most_tokens).div_ceil(PAGE) + 1;
                 let fits = pages <= left;
                 left = left.saturating_sub(pages);
@@ -300,20 +302,20 @@ impl<'a> Scorer<'a> {
 
     fn continue_group(
         &mut self,
-        prompts: &[&[u32]],
+        prompts: &[&[TokenId]],
         most_tokens: usize,
-        stop: &[u32],
+        stop: &[TokenId],
         run: Run<'_>,
     ) -> Result<Vec<Continuation>, ScoreError> {
-        let mut texts: Vec<Vec<u32>> = prompts.iter().map(|prompt| prompt.to_vec()).collect();
+        let mut texts: Vec<Vec<TokenId>> = prompts.iter().map(|prompt| prompt.to_vec()).collect();
         let mut ends: Vec<Option<End>> = vec![None; prompts.len()];
         for _ in 0..most_tokens {
             let open: Vec<usize> = (0..texts.len()).filter(|&i| ends[i].is_none()).collect();
-            let asked: Vec<&[u32]> = open.iter().map(|&i| texts[i].as_slice()).collect();
-            let mut next = vec![0; open.len()];
+            let asked: Vec<&[TokenId]> = open.iter().map(|&i| texts[i].as_slice()).collect();
+            let mut next = vec![TokenId(0); open.len()];
             self.read(&asked, run, |at, logits, softmax| {
                 let best = logits.iter().position(|&logit| logit == softmax.max);
-                next[at] = best.unwrap_or(0) as u32;
+                next[at] = TokenId(best.unwrap_or(0) as u32);
             })
             .map_err(|error| error.of_prompt(|prompt| open[prompt]))?;
             for (&i, token) in open.iter().zip(next) {
@@ -338,7 +340,7 @@ impl<'a> Scorer<'a> {
         usize::try_from(cap).unwrap_or(usize::MAX)
     }
 
-    fn check(&self, prompt: usize, tokens: &[u32], more: usize) -> Result<(), ScoreError> {
+    fn check(&self, prompt: usize, tokens: &[TokenId], more: usize) -> Result<(), ScoreError> {
         let last = self.model.vocabulary() - 1;
         let context = self.model.context_length();
         let total = tokens.len().saturating_add(more);
@@ -352,7 +354,7 @@ impl<'a> Scorer<'a> {
                 context,
             });
         }
-        if let Some(&token) = tokens.iter().find(|&&token| token as usize > last) {
+        if let Some(&token) = tokens.iter().find(|token| token.index() > last) {
             return Err(ScoreError::Token {
                 prompt,
                 token,
@@ -377,7 +379,7 @@ impl<'a> Scorer<'a> {
     /// Hands the logits after each text, in any order, to `take`.
     fn read(
         &mut self,
-        texts: &[&[u32]],
+        texts: &[&[TokenId]],
         run: Run<'_>,
         mut take: impl FnMut(usize, &[f32], LogSoftmax),
     ) -> Result<(), ScoreError> {
@@ -423,7 +425,7 @@ impl<'a> Scorer<'a> {
     fn batch(
         &mut self,
         trie: &Trie,
-        texts: &[&[u32]],
+        texts: &[&[TokenId]],
         stack: &mut Vec<usize>,
     ) -> Result<Vec<Passage>, ScoreError> {
         let (mut batch, mut tokens, mut rows) = (Vec::new(), 0, 0);
@@ -487,7 +489,7 @@ impl<'a> Scorer<'a> {
     fn pass(
         &mut self,
         trie: &Trie,
-        texts: &[&[u32]],
+        texts: &[&[TokenId]],
         batch: &mut [Passage],
         run: Run<'_>,
     ) -> Result<(crate::kernel::Matrix, Vec<LogSoftmax>), ScoreError> {

@@ -22,7 +22,7 @@ pub(crate) struct Trie {
 
 impl Trie {
     /// *O*(n log n) comparisons of n prompts; at most 2 n branches.
-    pub(crate) fn new(prompts: &[&[u32]]) -> Self {
+    pub(crate) fn new<T: Ord>(prompts: &[&[T]]) -> Self {
         let mut order: Vec<usize> = (0..prompts.len()).collect();
         order.sort_by_key(|&prompt| prompts[prompt]);
         let mut trie = Self {
@@ -31,7 +31,7 @@ impl Trie {
         };
         // Branches from the root to the prompt before.
         let mut path: Vec<usize> = Vec::new();
-        let mut before: &[u32] = &[];
+        let mut before: &[T] = &[];
         for prompt in order {
             let tokens = prompts[prompt];
             let common = tokens

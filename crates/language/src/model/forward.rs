@@ -5,6 +5,7 @@ use crate::kernel::{
     Attention, KeyedRow, Matrix, add, attend, normalise, normalise_parts, products, swiglu,
 };
 use crate::page::{PAGE, Page};
+use crate::tokenizer::TokenId;
 use emotome_lanes::InstructionSet;
 use emotome_stimuli::run::Interrupt;
 use rayon::prelude::*;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 /// Consecutive tokens of a text, whose keys and values are to be computed.
 pub(crate) struct Piece<'a> {
-    pub(crate) tokens: &'a [u32],
+    pub(crate) tokens: &'a [TokenId],
     /// Position of the first.
     pub(crate) start: usize,
     /// The first pages of the text, complete.
@@ -150,8 +151,8 @@ impl Model {
     /// A row of the embedding for each token.
     fn embed(&self, pieces: &[Piece<'_>], rows: usize) -> Matrix {
         let mut x = Matrix::zeros(rows, self.shape.width);
-        for (row, &token) in pieces.iter().flat_map(|piece| piece.tokens).enumerate() {
-            self.embedding.unpack(token as usize, 0, x.row_mut(row));
+        for (row, token) in pieces.iter().flat_map(|piece| piece.tokens).enumerate() {
+            self.embedding.unpack(token.index(), 0, x.row_mut(row));
         }
         x
     }

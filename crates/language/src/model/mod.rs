@@ -3,6 +3,8 @@
 mod forward;
 mod rope;
 mod shape;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use forward::Piece;
 
