@@ -75,7 +75,7 @@ pub struct Findings {
 
 impl Findings {
     /// Adds a finding in a file.
-    pub(crate) fn add(
+    pub fn add(
         &mut self,
         (severity, code): (Severity, &'static str),
         (file, line): (&Path, Option<u64>),

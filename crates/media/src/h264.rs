@@ -1,0 +1,536 @@
+//! H.264 in MP4, decoded in the process or by ffmpeg, whichever takes less work.
+//!
+//! Both give the same planes, because H.264 prescribes every bit; conversion and resizing are ours in
+//! either case. So which of them decoded changes the time and not the frames, and it is recorded.
+//!
+//! The built-in decoder decodes as little as is exact: from the last picture before a wanted one that
+//! begins a coded video sequence (IDR, which clears all references), and without the pictures in between
+//! that no other refers to (`nal_ref_idc` 0). Keyframes that are no IDR are no safe beginning, since
+//! pictures shown before them may refer further back.
+
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+use emotome_stimuli::run::Interrupt;
+use rust_h264::decoder::{ChromaFormat, Decoder as H264Decoder, Frame};
+use rust_h264::nal::{NalUnit, NalUnitType, SpsInfo, parse_avcc_config, parse_sps_info};
+
+use crate::error::MediaError;
+use crate::ffmpeg::{Ffmpeg, Layout, Stream};
+use crate::mp4::{Mp4, Sample, seek_read};
+use crate::picture::{Colour, Matrix, Picture, Subsampling};
+use crate::policy::Timeline;
+use crate::reader::{DecoderChoice, Params};
+use crate::source::{Container, Decoder, Each, FrameSource, MediaInfo, Said};
+
+/// Slices of one picture. The standard's levels allow fewer; the decoder copies the picture for each.
+const MAX_SLICES: usize = 512;
+/// Reference pictures that the standard allows.
+const MAX_REFERENCES: u32 = 16;
+
+/// Microseconds per macroblock of the built-in decoder and of ffmpeg, and of starting the latter: medians
+/// of three clips of 272 and 720 rows on one core. They choose the decoder and nothing else.
+const BUILT_IN_COST: f64 = 3.2;
+const FFMPEG_COST: f64 = 1.0;
+const FFMPEG_START: f64 = 60_000.0;
+
+/// An H.264 clip in an MP4 file.
+pub(crate) struct H264Clip {
+    path: PathBuf,
+    file: File,
+    samples: Vec<Sample>,
+    /// The samples shown, in the order of showing.
+    order: Vec<usize>,
+    info: MediaInfo,
+    timeline: Timeline,
+    config: Config,
+    ffmpeg: Option<Ffmpeg>,
+    params: Params,
+    /// Subtracted from a sample's time by the edit list.
+    edit: i64,
+}
+
+/// What the decoder is set up with.
+struct Config {
+    /// Bytes of the length before each unit.
+    length_bytes: usize,
+    /// Parameter sets.
+    sets: Vec<Vec<u8>>,
+    /// The size and kind of pictures.
+    sps: SpsInfo,
+    colour: Colour,
+}
+
+/// Why a clip is not for this decoder.
+pub(crate) enum Unfit {
+    /// ffmpeg may know it.
+    NotBuiltIn(String),
+    /// Nobody should try.
+    Fault(MediaError),
+}
+
+impl H264Clip {
+    /// Takes a clip whose headers were read.
+    pub(crate) fn new(
+        (path, file, bytes): (PathBuf, File, u64),
+        (mp4, movie_ticks): (Mp4, u32),
+        (ffmpeg, params): (Option<Ffmpeg>, Params),
+    ) -> Result<Self, Unfit> {
+        let video = mp4.video;
+        if !matches!(video.format.as_str(), "avc1" | "avc3") {
+            return Err(Unfit::NotBuiltIn(format!("{} in MP4", video.format)));
+        }
+        let fault = |what: String| {
+            Unfit::Fault(MediaError::Malformed {
+                path: path.clone(),
+                what,
+            })
+        };
+        let config = Config::read(&video.config, video.colour).map_err(&fault)?;
+        let sps = config.sps;
+        fits(&sps).map_err(Unfit::NotBuiltIn)?;
+        params
+            .limits
+            .check_pixels(&path, sps.coded_width, sps.coded_height)
+            .map_err(Unfit::Fault)?;
+        let shown = video.shown(movie_ticks).map_err(Unfit::NotBuiltIn)?;
+        let mut order: Vec<usize> = (0..video.samples.len())
+            .filter(|&sample| (shown.from..shown.until).contains(&video.samples[sample].time))
+            .collect();
+        order.sort_by_key(|&sample| video.samples[sample].time);
+        let last = order
+            .last()
+            .map_or(0, |&sample| video.samples[sample].ticks);
+        let times = order.iter().map(|&sample| video.samples[sample].time);
+        let timeline = Timeline::new(
+            u64::from(video.ticks_per_second),
+            times.collect(),
+            i64::from(last),
+        )
+        .ok_or_else(|| fault("its edit list shows none of its frames".to_owned()))?;
+        let (width, height) = video.rotation.turn((sps.width, sps.height));
+        let info = MediaInfo {
+            container: Container::Mp4,
+            codec: "h264".to_owned(),
+            width,
+            height,
+            duration: 0.0,
+            frames: 0,
+            rate: None,
+            rotation: video.rotation,
+            pixel_aspect: video.pixel_aspect,
+            colour: Some(config.colour),
+            audio: mp4.audio,
+            bytes,
+        };
+        Ok(Self {
+            info: info.timed(&timeline),
+            path,
+            file,
+            samples: video.samples,
+            order,
+            timeline,
+            config,
+            ffmpeg,
+            params,
+            edit: if shown.from == i64::MIN {
+                0
+            } else {
+                shown.from
+            },
+        })
+    }
+
+    /// Whether ffmpeg is there and would take less work for these frames.
+    fn by_ffmpeg(&self, wanted: &[usize]) -> Option<&Ffmpeg> {
+        let ffmpeg = self.ffmpeg.as_ref()?;
+        match self.params.decoder {
+            DecoderChoice::BuiltIn => None,
+            DecoderChoice::Ffmpeg => Some(ffmpeg),
+            DecoderChoice::Auto => {
+                let sps = &self.config.sps;
+                let blocks = f64::from(sps.coded_width) * f64::from(sps.coded_height) / 256.0;
+                let last = wanted.iter().map(|&frame| self.order[frame]).max()?;
+                let theirs = FFMPEG_START + FFMPEG_COST * blocks * (last + 1) as f64;
+                let ours = BUILT_IN_COST * blocks * self.stretches(wanted) as f64;
+                (theirs < ours).then_some(ffmpeg)
+            }
+        }
+    }
+
+    /// The samples from keyframes to the wanted frames that follow.
+    fn stretches(&self, wanted: &[usize]) -> usize {
+        let mut samples: Vec<usize> = wanted.iter().map(|&frame| self.order[frame]).collect();
+        samples.sort_unstable();
+        let (mut sum, mut next) = (0, 0);
+        for sample in samples {
+            let from = (next..=sample).rev().find(|&s| self.samples[s].key);
+            sum += sample + 1 - from.unwrap_or(next);
+            next = sample + 1;
+        }
+        sum
+    }
+
+    fn undecodable(&self, sample: usize, what: &str) -> MediaError {
+        MediaError::Undecodable {
+            path: self.path.clone(),
+            decoder: Decoder::H264.to_string(),
+            what: format!("sample {sample} (counted from 0): {what}"),
+        }
+    }
+
+    fn decode_built_in(
+        &mut self,
+        wanted: &[usize],
+        interrupt: &Interrupt,
+        each: &mut Each<'_>,
+    ) -> Result<(), MediaError> {
+        let mut goals: Vec<(usize, usize)> = wanted
+            .iter()
+            .enumerate()
+            .map(|(place, &frame)| (self.order[frame], place))
+            .collect();
+        goals.sort_unstable();
+        let mut decoder = self.fresh_decoder()?;
+        let (mut next, mut coded) = (0, Vec::new());
+        for (goal, place) in goals {
+            next = self.beginning(next, goal, &mut coded)?;
+            for sample in next..=goal {
+                if interrupt.requested() {
+                    return Err(MediaError::Interrupted);
+                }
+                self.load(sample, &mut coded)?;
+                let units = units(&coded, self.config.length_bytes)
+                    .map_err(|what| self.undecodable(sample, &what))?;
+                if sample != goal && !is_reference(&units) {
+                    continue;
+                }
+                let frame = self.decode_sample(&mut decoder, &units, sample)?;
+                if sample == goal {
+                    each(place, self.picture(frame, sample)?)?;
+                }
+            }
+            next = goal + 1;
+        }
+        Ok(())
+    }
+
+    /// The sample to go on with towards `goal`: the last IDR picture from `next` on, or `next` itself.
+    fn beginning(
+        &mut self,
+        next: usize,
+        goal: usize,
+        coded: &mut Vec<u8>,
+    ) -> Result<usize, MediaError> {
+        for sample in (next..=goal).rev() {
+            if !self.samples[sample].key {
+                continue;
+            }
+            self.load(sample, coded)?;
+            let units = units(coded, self.config.length_bytes)
+                .map_err(|what| self.undecodable(sample, &what))?;
+            if units.iter().any(|unit| kind(unit) == 5) {
+                return Ok(sample);
+            }
+        }
+        Ok(next)
+    }
+
+    fn load(&mut self, sample: usize, coded: &mut Vec<u8>) -> Result<(), MediaError> {
+        let Sample { offset, bytes, .. } = self.samples[sample];
+        // Samples lie within the file: their places were checked when its headers were read.
+        coded.resize(bytes as usize, 0);
+        seek_read(&mut self.file, offset, coded)
+            .map_err(|_| self.undecodable(sample, "its bytes cannot be read"))
+    }
+
+    fn fresh_decoder(&self) -> Result<H264Decoder, MediaError> {
+        let mut decoder = H264Decoder::new();
+        let sets: Vec<&[u8]> = self.config.sets.iter().map(Vec::as_slice).collect();
+        self.feed(&mut decoder, &sets, 0)?;
+        Ok(decoder)
+    }
+
+    fn decode_sample(
+        &self,
+        decoder: &mut H264Decoder,
+        units: &[&[u8]],
+        sample: usize,
+    ) -> Result<Frame, MediaError> {
+        self.feed(decoder, units, sample)?;
+        guarded(|| decoder.flush())
+            .and_then(|frame| frame.ok_or_else(|| "it holds no picture".to_owned()))
+            .map_err(|what| self.undecodable(sample, &what))
+    }
+
+    fn feed(
+        &self,
+        decoder: &mut H264Decoder,
+        units: &[&[u8]],
+        sample: usize,
+    ) -> Result<(), MediaError> {
+        let fault = |what: &str| self.undecodable(sample, what);
+        let slices = units.iter().filter(|unit| matches!(kind(unit), 1 | 5));
+        if slices.count() > MAX_SLICES {
+            return Err(fault("it has more slices than any level allows"));
+        }
+        for unit in units {
+            let nal = nal(unit);
+            if nal.nal_unit_type == NalUnitType::Sps {
+                let sps = guarded(|| parse_sps_info(&nal)).map_err(|what| fault(&what))?;
+                let sps = sps.map_err(|error| fault(&error.to_string()))?;
+                let ours = &self.config.sps;
+                if (sps.coded_width, sps.coded_height) != (ours.coded_width, ours.coded_height)
+                    || fits(&sps).is_err()
+                {
+                    return Err(fault("its pictures change their size"));
+                }
+            }
+            guarded(|| decoder.decode_nal(&nal))
+                .and_then(|decoded| decoded.map(drop).map_err(|error| error.to_string()))
+                .map_err(|what| fault(&what))?;
+        }
+        Ok(())
+    }
+
+    fn picture(&self, frame: Frame, sample: usize) -> Result<Picture, MediaError> {
+        let sps = &self.config.sps;
+        if (frame.width, frame.height) != (sps.width, sps.height) {
+            return Err(self.undecodable(sample, "it holds one field of a picture"));
+        }
+        let planes = [frame.y, frame.u, frame.v];
+        Ok(Picture::Planes {
+            size: (frame.width, frame.height),
+            subsampling: Subsampling {
+                across: 2,
+                down: match frame.chroma_format {
+                    ChromaFormat::Yuv420 => 2,
+                    ChromaFormat::Yuv422 => 1,
+                },
+            },
+            colour: self.config.colour,
+            planes: if frame.bit_depth > 8 {
+                planes.map(|plane| to_8_bits(&plane, frame.bit_depth))
+            } else {
+                planes
+            },
+        })
+    }
+
+    fn decode_by_ffmpeg(
+        &self,
+        ffmpeg: &Ffmpeg,
+        wanted: &[usize],
+        interrupt: &Interrupt,
+        each: &mut Each<'_>,
+    ) -> Result<Option<String>, MediaError> {
+        let sps = &self.config.sps;
+        let stream = Stream {
+            index: None,
+            size: (sps.width, sps.height),
+            layout: Layout::Planes {
+                subsampling: Subsampling {
+                    across: 2,
+                    down: if sps.chroma_format == 2 { 1 } else { 2 },
+                },
+                bits: sps.bit_depth_luma as u8,
+                colour: self.config.colour,
+            },
+        };
+        let times: Vec<i64> = wanted
+            .iter()
+            .map(|&frame| self.samples[self.order[frame]].time - self.edit)
+            .collect();
+        ffmpeg.decode((&self.path, &stream), &times, &self.params, interrupt, each)
+    }
+}
+
+impl FrameSource for H264Clip {
+    fn info(&self) -> &MediaInfo {
+        &self.info
+    }
+
+    fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    fn decoder(&self, wanted: &[usize]) -> Decoder {
+        self.by_ffmpeg(wanted)
+            .map_or(Decoder::H264, |ffmpeg| Decoder::Ffmpeg(ffmpeg.version()))
+    }
+
+    fn decode(
+        &mut self,
+        wanted: &[usize],
+        interrupt: &Interrupt,
+        each: &mut Each<'_>,
+    ) -> Result<Said, MediaError> {
+        let decoder = self.decoder(wanted);
+        let complaints = match self.by_ffmpeg(wanted) {
+            Some(ffmpeg) => self.decode_by_ffmpeg(ffmpeg, wanted, interrupt, each)?,
+            None => {
+                self.decode_built_in(wanted, interrupt, each)?;
+                None
+            }
+        };
+        Ok(Said {
+            decoder,
+            complaints,
+        })
+    }
+}
+
+impl Config {
+    fn read(avcc: &[u8], colour: Option<(u16, bool)>) -> Result<Self, String> {
+        let config = guarded(|| parse_avcc_config(avcc).map(|config| config.length_size))?;
+        let length_bytes = config.map_err(str::to_owned)?;
+        let sets: Vec<Vec<u8>> = parameter_sets(avcc)?;
+        let sps = sets
+            .iter()
+            .find(|unit| kind(unit) == 7)
+            .ok_or("its decoder configuration (avcC) has no sequence parameters")?;
+        let sps = guarded(|| parse_sps_info(&nal(sps)))?.map_err(|error| error.to_string())?;
+        let stated = (sps.matrix != 2).then_some((u16::from(sps.matrix), sps.full_range));
+        let (matrix, full_range) = stated.or(colour).unwrap_or((2, sps.full_range));
+        Ok(Self {
+            length_bytes,
+            sets,
+            sps,
+            colour: Colour {
+                matrix: Matrix::of_code(matrix),
+                full_range: full_range || sps.full_range,
+            },
+        })
+    }
+}
+
+/// The parameter sets of `avcC` with their headers (ISO/IEC 14496-15, 5.3.3.1).
+fn parameter_sets(avcc: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    let short = || "its decoder configuration (avcC) is cut short".to_owned();
+    let mut rest = avcc.get(5..).ok_or_else(short)?;
+    let mut sets = Vec::new();
+    for mask in [0x1f, 0xff] {
+        let (count, mut left) = rest.split_first().ok_or_else(short)?;
+        for _ in 0..count & mask {
+            let (length, after) = left.split_first_chunk::<2>().ok_or_else(short)?;
+            let length = usize::from(u16::from_be_bytes(*length));
+            sets.push(after.get(..length).ok_or_else(short)?.to_vec());
+            left = &after[length..];
+        }
+        rest = left;
+    }
+    Ok(sets)
+}
+
+/// Whether the built-in decoder knows pictures of this kind; in words, what it does not.
+fn fits(sps: &SpsInfo) -> Result<(), String> {
+    if sps.chroma_format > 2 {
+        return Err("H.264 with 4:4:4 colour".to_owned());
+    }
+    let depths = (sps.bit_depth_luma, sps.bit_depth_chroma);
+    if !matches!(depths, (8, 8) | (10, 10)) {
+        return Err(format!("H.264 of {} bits", sps.bit_depth_luma));
+    }
+    if sps.reference_frames > MAX_REFERENCES {
+        return Err(format!(
+            "H.264 with {} reference pictures",
+            sps.reference_frames
+        ));
+    }
+    if sps.width == 0 || sps.height == 0 {
+        return Err("H.264 with empty pictures".to_owned());
+    }
+    if !sps.width.is_multiple_of(2) || !sps.height.is_multiple_of(2) {
+        return Err("H.264 of odd width or height".to_owned());
+    }
+    Ok(())
+}
+
+/// The units of a sample, each after its length.
+fn units(mut coded: &[u8], length_bytes: usize) -> Result<Vec<&[u8]>, String> {
+    let mut units = Vec::new();
+    while !coded.is_empty() {
+        let (length, after) = coded
+            .split_at_checked(length_bytes)
+            .ok_or("it ends within a length")?;
+        let length = length
+            .iter()
+            .fold(0, |sum, &byte| sum << 8 | usize::from(byte));
+        let (unit, after) = after
+            .split_at_checked(length)
+            .ok_or_else(|| format!("a unit claims {length} bytes, {} are left", after.len()))?;
+        if !unit.is_empty() {
+            units.push(unit);
+        }
+        coded = after;
+    }
+    Ok(units)
+}
+
+/// The type of a unit that is not empty.
+fn kind(unit: &[u8]) -> u8 {
+    unit.first().map_or(0, |header| header & 0x1f)
+}
+
+/// Whether other pictures may refer to the one in these units.
+fn is_reference(units: &[&[u8]]) -> bool {
+    let referred = |unit: &&[u8]| matches!(kind(unit), 1 | 5) && unit[0] & 0x60 != 0;
+    // Units of other kinds may change how all that follows is decoded.
+    units
+        .iter()
+        .any(|unit| referred(unit) || matches!(kind(unit), 7 | 8))
+}
+
+/// A unit as the decoder takes it: without the bytes that keep start codes out of it (7.4.1).
+fn nal(unit: &[u8]) -> NalUnit<'_> {
+    let (header, payload) = unit.split_first().unwrap_or((&0, &[]));
+    NalUnit {
+        nal_ref_idc: header >> 5 & 3,
+        nal_unit_type: NalUnitType::from(header & 0x1f),
+        rbsp: without_guards(payload),
+    }
+}
+
+fn without_guards(payload: &[u8]) -> std::borrow::Cow<'_, [u8]> {
+    let guarded = |i: usize| payload[i..].starts_with(&[0, 0, 3]);
+    let Some(first) = (0..payload.len()).find(|&i| guarded(i)) else {
+        return payload.into();
+    };
+    let mut plain = payload[..first].to_vec();
+    let (mut zeros, mut at) = (0, first);
+    while let Some(&byte) = payload.get(at) {
+        if zeros >= 2 && byte == 3 {
+            zeros = 0;
+        } else {
+            zeros = if byte == 0 { zeros + 1 } else { 0 };
+            plain.push(byte);
+        }
+        at += 1;
+    }
+    plain.into()
+}
+
+/// Samples of 16 bits, little-endian, rounded to 8.
+pub(crate) fn to_8_bits(plane: &[u8], bits: u8) -> Vec<u8> {
+    let drop = bits - 8;
+    let half = 1_u32 << drop >> 1;
+    let (samples, _) = plane.as_chunks::<2>();
+    let round = |&sample: &[u8; 2]| {
+        let rounded = (u32::from(u16::from_le_bytes(sample)) + half) >> drop;
+        rounded.min(255) as u8
+    };
+    samples.iter().map(round).collect()
+}
+
+/// Calls the decoder, which indexes by numbers from the stream: what it panics over is damaged.
+fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        format!(
+            "the stream is damaged ({})",
+            text.unwrap_or("no reason given")
+        )
+    })
+}

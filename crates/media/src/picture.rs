@@ -1,0 +1,407 @@
+//! Pictures as decoders give them, and frames as judges see them.
+//!
+//! A decoded picture is three planes, brightness Y′ and two of colour; a frame is RGB. The planes are
+//! resized to the size wanted, those of colour where their samples lie, and converted there, in integers:
+//!
+//! *R* = (Y + r·C_r) , *G* = (Y − g_b·C_b − g_r·C_r), *B* = (Y + b·C_b), rounded to the nearest and clamped,
+//! with the coefficients of BT.601, BT.709 or BT.2020 (Rec. ITU-R) in 2¹⁴ths and Y, C scaled from their range.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{PixelType, ResizeAlg, ResizeOptions, Resizer};
+use serde::Serialize;
+
+use crate::policy::{Filter, Size};
+
+/// A quarter turn, clockwise, by which a picture is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub enum Rotation {
+    /// As it is.
+    #[default]
+    #[serde(rename = "0")]
+    None,
+    /// A quarter turn.
+    #[serde(rename = "90")]
+    Quarter,
+    /// Upside down.
+    #[serde(rename = "180")]
+    Half,
+    /// Three quarters.
+    #[serde(rename = "270")]
+    ThreeQuarters,
+}
+
+impl Rotation {
+    /// The rotation of a display matrix (a, b, c, d); anything but a turn is not applied.
+    pub(crate) fn of_matrix(matrix: [i32; 4]) -> Self {
+        match matrix.map(i32::signum) {
+            [0, 1, -1, 0] => Self::Quarter,
+            [-1, 0, 0, -1] => Self::Half,
+            [0, -1, 1, 0] => Self::ThreeQuarters,
+            _ => Self::None,
+        }
+    }
+
+    /// The rotation by degrees, clockwise.
+    pub(crate) fn of_degrees(degrees: i64) -> Self {
+        match degrees.rem_euclid(360) {
+            90 => Self::Quarter,
+            180 => Self::Half,
+            270 => Self::ThreeQuarters,
+            _ => Self::None,
+        }
+    }
+
+    /// Degrees, clockwise.
+    #[must_use]
+    pub const fn degrees(self) -> u32 {
+        match self {
+            Self::None => 0,
+            Self::Quarter => 90,
+            Self::Half => 180,
+            Self::ThreeQuarters => 270,
+        }
+    }
+
+    /// Width and height after the turn.
+    #[must_use]
+    pub const fn turn(self, (width, height): (u32, u32)) -> (u32, u32) {
+        match self {
+            Self::None | Self::Half => (width, height),
+            Self::Quarter | Self::ThreeQuarters => (height, width),
+        }
+    }
+}
+
+/// How brightness and colour differences were computed from RGB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub enum Matrix {
+    /// Rec. ITU-R BT.601; also taken where the file does not say, as ffmpeg does.
+    #[default]
+    #[serde(rename = "bt601")]
+    Bt601,
+    /// Rec. ITU-R BT.709.
+    #[serde(rename = "bt709")]
+    Bt709,
+    /// Rec. ITU-R BT.2020.
+    #[serde(rename = "bt2020")]
+    Bt2020,
+}
+
+impl Matrix {
+    /// The matrix of a number of H.273, table 4.
+    pub(crate) const fn of_code(code: u16) -> Self {
+        match code {
+            1 => Self::Bt709,
+            9 | 10 => Self::Bt2020,
+            _ => Self::Bt601,
+        }
+    }
+
+    /// Weights of red and blue in brightness.
+    const fn weights(self) -> (f64, f64) {
+        match self {
+            Self::Bt601 => (0.299, 0.114),
+            Self::Bt709 => (0.2126, 0.0722),
+            Self::Bt2020 => (0.2627, 0.0593),
+        }
+    }
+}
+
+/// What the numbers in the planes mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Colour {
+    /// How they were computed.
+    pub matrix: Matrix,
+    /// Whether they fill 0–255; otherwise 16–235, and 16–240 for colour.
+    pub full_range: bool,
+}
+
+/// How many pixels share a sample of colour. The sample of a pair lies on its left pixel (H.264, MPEG-2
+/// and most others; `chroma_location=left`), that of two rows between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Subsampling {
+    /// 2 if pairs in a row share one.
+    pub(crate) across: u32,
+    /// 2 if pairs in a column share one.
+    pub(crate) down: u32,
+}
+
+impl Subsampling {
+    pub(crate) const fn chroma(self, (width, height): (u32, u32)) -> (u32, u32) {
+        (width.div_ceil(self.across), height.div_ceil(self.down))
+    }
+}
+
+/// A decoded picture.
+pub(crate) enum Picture {
+    /// Brightness and colour, each row after row without gaps.
+    Planes {
+        size: (u32, u32),
+        subsampling: Subsampling,
+        colour: Colour,
+        planes: [Vec<u8>; 3],
+    },
+    /// Red, green, blue of each pixel.
+    Rgb { size: (u32, u32), pixels: Vec<u8> },
+}
+
+/// A frame: red, green and blue of each pixel, row after row, 8 bits each, as shown (rotation applied).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// 3·`width`·`height` bytes.
+    pub rgb: Vec<u8>,
+}
+
+impl Frame {
+    /// A frame of one colour.
+    #[must_use]
+    pub fn filled(width: u32, height: u32, colour: [u8; 3]) -> Self {
+        Self {
+            width,
+            height,
+            rgb: colour.repeat(width as usize * height as usize),
+        }
+    }
+
+    /// Mean brightness from 0 to 1: BT.601 weights on the gamma-coded values.
+    #[must_use]
+    pub fn brightness(&self) -> f64 {
+        let mut sums = [0_u64; 3];
+        for pixel in self.rgb.as_chunks::<3>().0 {
+            for (sum, &value) in sums.iter_mut().zip(pixel) {
+                *sum += u64::from(value);
+            }
+        }
+        let [red, green, blue] = sums.map(|sum| sum as f64);
+        let pixels = (self.rgb.len() / 3).max(1) as f64;
+        (0.299 * red + 0.587 * green + 0.114 * blue) / (255.0 * pixels)
+    }
+
+    /// Mean absolute difference of the values of two frames of one size, from 0 to 1; 1 if the sizes differ.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> f64 {
+        if (self.width, self.height) != (other.width, other.height) || self.rgb.is_empty() {
+            return 1.0;
+        }
+        let pairs = self.rgb.iter().zip(&other.rgb);
+        let sum: u64 = pairs.map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        sum as f64 / (255.0 * self.rgb.len() as f64)
+    }
+
+    /// The frame turned clockwise.
+    #[must_use]
+    pub fn rotated(self, rotation: Rotation) -> Self {
+        let (width, height) = rotation.turn((self.width, self.height));
+        let (old_width, old_height) = (self.width as usize, self.height as usize);
+        let (pixels, _) = self.rgb.as_chunks::<3>();
+        let from = |row: usize, column: usize| match rotation {
+            Rotation::None => (row, column),
+            Rotation::Quarter => (old_height - 1 - column, row),
+            Rotation::Half => (old_height - 1 - row, old_width - 1 - column),
+            Rotation::ThreeQuarters => (column, old_width - 1 - row),
+        };
+        if rotation == Rotation::None {
+            return self;
+        }
+        let rgb = (0..height as usize)
+            .flat_map(|row| (0..width as usize).map(move |column| from(row, column)))
+            .flat_map(|(row, column)| pixels[row * old_width + column])
+            .collect();
+        Self { width, height, rgb }
+    }
+}
+
+/// Resizes and converts; keeps the working memory of the last picture for the next.
+pub(crate) struct Painter {
+    resizer: Resizer,
+    filter: Filter,
+    size: Size,
+    rotation: Rotation,
+}
+
+impl Painter {
+    pub(crate) fn new(size: Size, filter: Filter, rotation: Rotation) -> Self {
+        Self {
+            resizer: Resizer::new(),
+            filter,
+            size,
+            rotation,
+        }
+    }
+
+    /// The frame of a picture; in words, what does not fit.
+    pub(crate) fn paint(&mut self, picture: Picture) -> Result<Frame, String> {
+        let size = match &picture {
+            Picture::Planes { size, .. } | Picture::Rgb { size, .. } => *size,
+        };
+        check(&picture)?;
+        let shown = self.rotation.turn(size);
+        // Resized before it is turned, to the size that the turn brings to the one wanted.
+        let target = self.rotation.turn(self.size.of(shown.0, shown.1));
+        let rgb = match picture {
+            Picture::Rgb { pixels, .. } if target == size => pixels,
+            Picture::Rgb { pixels, .. } => {
+                self.resize(&pixels, size, PixelType::U8x3, target, None)?
+            }
+            Picture::Planes {
+                subsampling,
+                colour,
+                planes: [y, u, v],
+                ..
+            } => {
+                let y = if target == size {
+                    y
+                } else {
+                    self.resize(&y, size, PixelType::U8, target, None)?
+                };
+                let u = self.resize_chroma(u, size, subsampling, target)?;
+                let v = self.resize_chroma(v, size, subsampling, target)?;
+                convert([&y, &u, &v], colour)
+            }
+        };
+        let (width, height) = target;
+        Ok(Frame { width, height, rgb }.rotated(self.rotation))
+    }
+
+    /// Resizes a plane of colour, whose samples lie on the left pixel of each pair: in its own pixels the
+    /// picture begins a quarter to the right, so a repeated column is put at the end for it to end in.
+    fn resize_chroma(
+        &mut self,
+        plane: Vec<u8>,
+        size: (u32, u32),
+        subsampling: Subsampling,
+        target: (u32, u32),
+    ) -> Result<Vec<u8>, String> {
+        let (width, height) = subsampling.chroma(size);
+        let exact = (
+            f64::from(size.0) / f64::from(subsampling.across),
+            f64::from(size.1) / f64::from(subsampling.down),
+        );
+        if subsampling.across == 1 {
+            if target == (width, height) {
+                return Ok(plane);
+            }
+            let crop = (0.0, exact.0, exact.1);
+            return self.resize(&plane, (width, height), PixelType::U8, target, Some(crop));
+        }
+        let mut padded = Vec::with_capacity((width as usize + 1) * height as usize);
+        for row in plane.chunks_exact(width as usize) {
+            padded.extend_from_slice(row);
+            padded.extend(row.last());
+        }
+        let crop = (0.25, exact.0, exact.1);
+        self.resize(
+            &padded,
+            (width + 1, height),
+            PixelType::U8,
+            target,
+            Some(crop),
+        )
+    }
+
+    fn resize(
+        &mut self,
+        pixels: &[u8],
+        (width, height): (u32, u32),
+        kind: PixelType,
+        target: (u32, u32),
+        crop: Option<(f64, f64, f64)>,
+    ) -> Result<Vec<u8>, String> {
+        let from = ImageRef::new(width, height, pixels, kind).map_err(|e| e.to_string())?;
+        let mut into = Image::new(target.0, target.1, kind);
+        let mut options =
+            ResizeOptions::new().resize_alg(ResizeAlg::Convolution(self.filter.kernel()));
+        if let Some((left, width, height)) = crop {
+            options = options.crop(left, 0.0, width, height);
+        }
+        self.resizer
+            .resize(&from, &mut into, &options)
+            .map_err(|e| e.to_string())?;
+        Ok(into.into_vec())
+    }
+}
+
+/// Holds the bytes of a picture against its size.
+fn check(picture: &Picture) -> Result<(), String> {
+    let area = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
+    let (size, fits) = match picture {
+        Picture::Rgb { size, pixels } => (*size, pixels.len() as u64 == 3 * area(*size)),
+        Picture::Planes {
+            size,
+            subsampling,
+            planes: [y, u, v],
+            ..
+        } => {
+            let chroma = area(subsampling.chroma(*size));
+            let sound = [(y, area(*size)), (u, chroma), (v, chroma)]
+                .iter()
+                .all(|(plane, expected)| plane.len() as u64 == *expected);
+            (*size, sound)
+        }
+    };
+    if fits && area(size) > 0 {
+        Ok(())
+    } else {
+        Err(format!(
+            "its planes do not fill {}×{} pixels",
+            size.0, size.1
+        ))
+    }
+}
+
+/// Bits after the point.
+const BITS: i32 = 14;
+
+/// Planes of one size to RGB.
+fn convert([y, u, v]: [&[u8]; 3], colour: Colour) -> Vec<u8> {
+    let (red, blue) = colour.matrix.weights();
+    let green = 1.0 - red - blue;
+    let (low, luma, chroma) = if colour.full_range {
+        (0, 1.0, 1.0)
+    } else {
+        (16, 255.0 / 219.0, 255.0 / 224.0)
+    };
+    let fixed = |value: f64| (value * f64::from(1 << BITS)).round() as i32;
+    let scale = fixed(luma);
+    let (rv, bu) = (
+        fixed(2.0 * (1.0 - red) * chroma),
+        fixed(2.0 * (1.0 - blue) * chroma),
+    );
+    let (gu, gv) = (
+        fixed(2.0 * (1.0 - blue) * blue / green * chroma),
+        fixed(2.0 * (1.0 - red) * red / green * chroma),
+    );
+    let base = (1 << (BITS - 1)) - low * scale;
+    let clamp = |value: i32| (value >> BITS).clamp(0, 255) as u8;
+    // Planes of a strip are computed side by side, which compilers turn into vectors, and then interleaved.
+    const STRIP: usize = 512;
+    let mut strips = [[0_u8; STRIP]; 3];
+    let mut rgb = vec![0; 3 * y.len()];
+    let sources = y.chunks(STRIP).zip(u.chunks(STRIP)).zip(v.chunks(STRIP));
+    for (((y, u), v), out) in sources.zip(rgb.chunks_mut(3 * STRIP)) {
+        let n = y.len();
+        let [r, g, b] = &mut strips;
+        let (r, g, b) = (&mut r[..n], &mut g[..n], &mut b[..n]);
+        let (u, v) = (&u[..n], &v[..n]);
+        for i in 0..n {
+            let bright = i32::from(y[i]) * scale + base;
+            let (u, v) = (i32::from(u[i]) - 128, i32::from(v[i]) - 128);
+            r[i] = clamp(bright + rv * v);
+            g[i] = clamp(bright - gu * u - gv * v);
+            b[i] = clamp(bright + bu * u);
+        }
+        for (pixel, ((r, g), b)) in out
+            .as_chunks_mut::<3>()
+            .0
+            .iter_mut()
+            .zip(r.iter().zip(&*g).zip(&*b))
+        {
+            *pixel = [*r, *g, *b];
+        }
+    }
+    rgb
+}
