@@ -126,6 +126,27 @@ impl Canvas {
         }
     }
 
+    /// A rectangle in a colour of a map, the same on light and dark pages.
+    pub(crate) fn painted(&mut self, [r, g, b]: [u8; 3], a: (f64, f64), c: (f64, f64)) {
+        if finite(&[a, c]) {
+            let [x, y] = [a.0.min(c.0), a.1.min(c.1)].map(number);
+            let [w, h] = [(a.0 - c.0).abs(), (a.1 - c.1).abs()].map(number);
+            self.push(format_args!(
+                "<rect fill=\"#{r:02x}{g:02x}{b:02x}\" x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\"/>"
+            ));
+        }
+    }
+
+    /// A centred text on a painted ground, whose colour does not follow the page.
+    pub(crate) fn inked(&mut self, ink: &str, class: &str, at: (f64, f64), text: &str) {
+        if finite(&[at]) {
+            let ([x, y], text) = ([at.0, at.1].map(number), escape(text));
+            self.push(format_args!(
+                "<text class=\"{class}\" style=\"fill:{ink}\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{text}</text>"
+            ));
+        }
+    }
+
     /// A marker of half-width `r`. Its shape follows `series`, so that series differ without colour.
     pub(crate) fn marker(&mut self, class: &str, series: usize, at: (f64, f64), r: f64) {
         if !finite(&[at]) {

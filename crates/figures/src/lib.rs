@@ -4,12 +4,15 @@
 //! description in words, and the numbers behind it as a table. Nothing here fits or estimates.
 
 pub mod accuracy;
+pub mod agreement;
 pub mod canvas;
 pub mod curve;
 pub mod dimensions;
+pub mod estimates;
 pub mod figure;
 mod frame;
 pub mod heatmap;
+pub mod histogram;
 pub mod order;
 mod png;
 pub mod positions;

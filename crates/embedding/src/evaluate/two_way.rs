@@ -90,7 +90,10 @@ impl TrialClusters {
     }
 
     /// Indexes trials, or questions, that show these triplets of `n_stimuli` stimuli.
-    pub(super) fn of(
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn of(
         n_stimuli: usize,
         triplets: impl Iterator<Item = UnorderedTriplet>,
     ) -> Result<Self, EvaluationError> {

@@ -60,6 +60,7 @@ mod reply;
 mod schema;
 mod settled;
 mod spent;
+mod stream;
 mod verify;
 mod writer;
 
@@ -334,7 +335,7 @@ impl Journal {
         visit: impl FnMut(&Stored) -> Result<(), E>,
     ) -> Result<(), E> {
         let sql = format!("SELECT {COLUMNS} FROM choice WHERE key BETWEEN ?1 AND ?2 ORDER BY key");
-        self.visit(&sql, agent, false, visit)
+        self.visit(&sql, agent.keys(), false, visit)
     }
 
     /// Visits the attempts of an agent that ended without a choice, in the order of their trials.
@@ -350,18 +351,18 @@ impl Journal {
             "SELECT {COLUMNS}, {ATTEMPT_COLUMNS} FROM attempt WHERE key BETWEEN ?1 AND ?2 \
              ORDER BY key, attempt"
         );
-        self.visit(&sql, agent, true, visit)
+        self.visit(&sql, agent.keys(), true, visit)
     }
 
+    /// Visits the rows between two keys, both included.
     fn visit<E: From<JournalError>>(
         &self,
         sql: &str,
-        agent: AgentId,
+        range: [i64; 2],
         attempts: bool,
         mut visit: impl FnMut(&Stored) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut statement = self.prepare(sql)?;
-        let range = [agent.key(0), agent.key(MAX_NUMBER - 1)];
         let mut rows = statement.query(range).map_err(self.failed())?;
         while let Some(row) = rows.next().map_err(self.failed())? {
             let stored = Stored::read(row, attempts)

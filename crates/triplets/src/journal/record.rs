@@ -148,6 +148,11 @@ impl AgentId {
         ((self.0 as u64) << NUMBER_BITS | number) as i64
     }
 
+    /// The row keys of all of the agent's trials, the first and the last.
+    pub(super) const fn keys(self) -> [i64; 2] {
+        [self.key(0), self.key(MAX_NUMBER - 1)]
+    }
+
     /// The agent and trial number of a row key.
     pub(super) const fn of_key(key: i64) -> (Self, u64) {
         (
