@@ -11,10 +11,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
-/// Answers are stored once there are so many, so many bytes of replies, or when so much time passed.
+/// Answers are stored once there are so many, so many bytes of replies, or when `commit` has passed.
 const ROWS: usize = 4_096;
 const BYTES: usize = 16 << 20;
-const TIME: Duration = Duration::from_millis(500);
 
 /// How often the writer looks for answers; they wait in a channel of [`WAITING`].
 const LOOK: Duration = Duration::from_millis(10);
@@ -119,7 +118,7 @@ impl Keeper<'_> {
                 Err(TryRecvError::Disconnected) => break,
             }
             let full = batch.len() >= ROWS || bytes >= BYTES;
-            if full || !batch.is_empty() && since.elapsed() >= TIME {
+            if full || !batch.is_empty() && since.elapsed() >= self.engine.server.params.commit {
                 if !self.store(&mut batch, &mut answers) {
                     return;
                 }

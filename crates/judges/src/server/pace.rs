@@ -56,20 +56,28 @@ pub struct Pace {
     epoch: u64,
     slow_start: bool,
     best: Option<Duration>,
-    round: (u32, Duration),
+    round: Round,
+}
+
+/// Replies that are compared as one: as many as the limit was at its start.
+#[derive(Debug, Clone, Default)]
+struct Round {
+    length: u32,
+    replies: u32,
+    sum: Duration,
 }
 
 impl Pace {
     /// A pace at its start.
     #[must_use]
-    pub const fn new(params: PaceParams) -> Self {
+    pub fn new(params: PaceParams) -> Self {
         Self {
             params,
-            limit: params.start as f64,
+            limit: f64::from(params.start),
             epoch: 0,
             slow_start: true,
             best: None,
-            round: (0, Duration::ZERO),
+            round: Round::default(),
         }
     }
 
@@ -87,21 +95,28 @@ impl Pace {
 
     /// A reply came; `under_way` counts the requests that were, this one included.
     pub fn succeeded(&mut self, epoch: u64, latency: Duration, under_way: usize) {
-        let (replies, sum) = &mut self.round;
-        *replies += 1;
-        *sum += latency;
-        if f64::from(*replies) >= self.limit.floor() {
-            let mean = *sum / *replies;
-            self.round = (0, Duration::ZERO);
-            let best = *self.best.get_or_insert(mean).min(&mut mean.clone());
+        if self.round.replies == 0 {
+            self.round.length = self.limit as u32;
+        }
+        self.round.replies += 1;
+        self.round.sum += latency;
+        if self.round.replies >= self.round.length {
+            let mean = self.round.sum / self.round.replies;
+            self.round = Round::default();
+            let best = self.best.map_or(mean, |best| best.min(mean));
             self.best = Some(best);
             if mean > best.mul_f64(self.params.collapse).max(NOISE) {
                 self.overloaded(epoch);
                 return;
             }
         }
-        // A limit that is not reached says nothing about what the server can do.
-        if epoch == self.epoch && under_way + 1 >= self.limit() {
+        // A limit that is not used says nothing about what the server can do.
+        let used = if self.slow_start {
+            2 * under_way > self.limit()
+        } else {
+            under_way + 1 >= self.limit()
+        };
+        if epoch == self.epoch && used {
             self.limit += if self.slow_start {
                 1.0
             } else {
@@ -116,7 +131,7 @@ impl Pace {
         if epoch == self.epoch {
             self.epoch += 1;
             self.slow_start = false;
-            self.round = (0, Duration::ZERO);
+            self.round = Round::default();
             self.limit = (self.limit * self.params.decrease).max(f64::from(self.params.least));
         }
     }

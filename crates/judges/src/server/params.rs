@@ -23,6 +23,7 @@ use std::time::Duration;
 /// | `grace` | 30 s | time that requests under way have to end after a stop |
 /// | `failing` | 100 | stop when so many trials in a row were left open after all their tries |
 /// | `rejected` | 8 | stop when the first so many trials were all rejected; they stay open |
+/// | `commit` | 0.5 s | time after which answers are stored, or 4,096 answers; a process that dies loses those since |
 /// | `window` | 65,536 | trials within which the order of asking is chosen |
 /// | `threads` | 2 | threads that carry requests |
 /// | `preparers` | 2 | threads that prepare prompts and clips |
@@ -49,6 +50,8 @@ pub struct ServerParams {
     pub failing: u32,
     /// Stop when the first so many trials were all rejected.
     pub rejected: u32,
+    /// Time after which answers are stored.
+    pub commit: Duration,
     /// Trials within which the order of asking is chosen.
     pub window: usize,
     /// Threads that carry requests.
@@ -72,6 +75,7 @@ impl Default for ServerParams {
             grace: Duration::from_secs(30),
             failing: 100,
             rejected: 8,
+            commit: Duration::from_millis(500),
             window: 65_536,
             threads: 2,
             preparers: 2,
