@@ -18,6 +18,8 @@
 mod attention;
 mod matrix;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod tile;
 mod weights;
 
