@@ -1,6 +1,7 @@
 //! Language models in the process: GGUF files, tokenizers and exact, cached scoring of prompts.
 
 mod cache;
+pub mod chat;
 mod elementary;
 pub mod gguf;
 mod kernel;

@@ -170,10 +170,10 @@ impl Quant {
         match self {
             Self::F32 => each(blocks, out, |b, [x]| *x = f32::from_le_bytes(*b)),
             Self::F16 => each(blocks, out, |b, [x]| {
-                *x = f16_to_f32(u16::from_le_bytes(*b))
+                *x = f16_to_f32(u16::from_le_bytes(*b));
             }),
             Self::BF16 => each(blocks, out, |b, [x]| {
-                *x = bf16_to_f32(u16::from_le_bytes(*b))
+                *x = bf16_to_f32(u16::from_le_bytes(*b));
             }),
             Self::Q4_0 => each(blocks, out, blocks::q4_0),
             Self::Q4_1 => each(blocks, out, blocks::q4_1),

@@ -20,10 +20,11 @@ mod prompt;
 mod split;
 mod spm;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod vocabulary;
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -194,24 +195,26 @@ impl Tokenizer {
     /// Marks in trusted text, such as a study's own template, taken as marks.
     #[must_use]
     pub fn markup(&self, text: &str) -> Prompt {
-        self.guarded_markup(text, None)
+        self.markup_with(text, |c| c)
     }
 
-    /// The same, where a guard character in the text stands for nothing but a break in a mark.
-    pub(crate) fn guarded_markup(&self, text: &str, guard: Option<char>) -> Prompt {
+    /// The same, and then every character between marks replaced.
+    pub(crate) fn markup_with(&self, text: &str, show: impl Fn(char) -> char) -> Prompt {
+        let shown = |part: &str| part.chars().map(&show).collect::<String>();
         let mut prompt = Prompt::default();
         let mut at = 0;
-        let plain = |prompt: &mut Prompt, text: &str| match guard {
-            Some(guard) => text.split(guard).for_each(|part| prompt.push_text(part)),
-            None => prompt.push_text(text),
-        };
         for (range, token) in self.vocabulary.marks().find(text) {
-            plain(&mut prompt, &text[at..range.start]);
+            prompt.push_text(&shown(&text[at..range.start]));
             prompt.push_mark(&text[range.clone()], token);
             at = range.end;
         }
-        plain(&mut prompt, &text[at..]);
+        prompt.push_text(&shown(&text[at..]));
         prompt
+    }
+
+    /// Where text looks like marks.
+    pub(crate) fn find_marks(&self, text: &str) -> impl Iterator<Item = Range<usize>> {
+        self.vocabulary.marks().find(text).map(|(range, _)| range)
     }
 
     /// The spelling of every mark.

@@ -302,6 +302,66 @@ fn a_file_cut_after_it_was_opened_is_an_error() {
     assert!(matches!(model.tensor("weight"), Err(GgufError::Io { .. })));
 }
 
+/// Makes the seeds of `fuzz/corpus/gguf`.
+#[test]
+#[ignore = "writes into fuzz/corpus"]
+fn binary_seeds_are_made_anew() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/gguf");
+    std::fs::create_dir_all(&folder).unwrap();
+    let seed =
+        |name: &str, build: &Build| std::fs::write(folder.join(name), build.bytes()).unwrap();
+    seed("tensors.gguf", &small());
+
+    let texts = |texts: &[&str]| {
+        Value::Array(Array::Text(
+            texts.iter().map(|&text| text.to_owned()).collect(),
+        ))
+    };
+    let numbers = |numbers: &[i32]| Value::Array(Array::I32(numbers.to_vec()));
+    let template =
+        "{% for m in messages %}{{ '<s>' + m.content | trim + '</s>' }}{% endfor %}{{ bos_token }}";
+    let vocabulary = |model: &str, pre: &str, tokens: &[&str], types: &[i32]| {
+        Build::default()
+            .value("tokenizer.ggml.model", Value::Text(model.into()))
+            .value("tokenizer.ggml.pre", Value::Text(pre.into()))
+            .value("tokenizer.ggml.tokens", texts(tokens))
+            .value("tokenizer.ggml.token_type", numbers(types))
+            .value("tokenizer.ggml.bos_token_id", Value::Unsigned(0))
+            .value("tokenizer.ggml.eos_token_id", Value::Unsigned(1))
+            .value("tokenizer.chat_template", Value::Text(template.into()))
+    };
+    let bpe = vocabulary(
+        "gpt2",
+        "smollm",
+        &["<s>", "</s>", "I", "t", "'", "s", "It", "\u{120}", "'s"],
+        &[3, 3, 1, 1, 1, 1, 1, 1, 4],
+    );
+    seed(
+        "bpe.gguf",
+        &bpe.value("tokenizer.ggml.merges", texts(&["I t"])),
+    );
+    let bytes: Vec<String> = (0..=255).map(|byte| format!("<0x{byte:02X}>")).collect();
+    let mut tokens = vec![
+        "<s>",
+        "</s>",
+        "\u{2581}",
+        "I",
+        "t",
+        "It",
+        "\u{2581}It",
+        "<unk>",
+    ];
+    let mut types = vec![3, 3, 1, 1, 1, 1, 5, 2];
+    tokens.extend(bytes.iter().map(String::as_str));
+    types.extend([6; 256]);
+    let scores = (0..tokens.len()).map(|i| -(i as f32)).collect();
+    let spm = vocabulary("llama", "default", &tokens, &types);
+    seed(
+        "spm.gguf",
+        &spm.value("tokenizer.ggml.scores", Value::Array(Array::F32(scores))),
+    );
+}
+
 proptest! {
     #[test]
     fn flipped_bytes_give_an_error_or_a_file_whose_tensors_can_be_read(

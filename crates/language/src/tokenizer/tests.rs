@@ -2,6 +2,7 @@
 //! never becomes a mark.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -67,6 +68,26 @@ fn spm() -> Fixture<Vec<Vec<TokenId>>> {
 
 fn tokenizer(build: &Build) -> Result<Tokenizer, TokenizerError> {
     Tokenizer::new(open(build).metadata())
+}
+
+/// A small tokenizer with these marks, of which the first begins and the second ends texts.
+pub(crate) fn with_marks(marks: &[&str]) -> Tokenizer {
+    let fixture = marks
+        .iter()
+        .fold(bpe(), |fixture, mark| fixture.with(mark, 3));
+    let mut build = fixture.build("gpt2", "qwen2");
+    for (key, value) in &mut build.values {
+        match key.as_str() {
+            "tokenizer.ggml.bos_token_id" => {
+                *value = Value::Unsigned(fixture.id(marks[0]).0.into());
+            }
+            "tokenizer.ggml.eos_token_id" => {
+                *value = Value::Unsigned(fixture.id(marks[1]).0.into());
+            }
+            _ => {}
+        }
+    }
+    tokenizer(&build).unwrap()
 }
 
 fn open(build: &Build) -> Gguf {
@@ -231,7 +252,7 @@ fn spellings_of_an_answer_are_found_with_white_space_around_them() {
             assert_eq!(
                 tokenizer.bytes(spelling.token),
                 Some(spelling.text.as_bytes())
-            )
+            );
         })
         .map(|spelling| spelling.text)
         .collect();
@@ -365,9 +386,12 @@ fn long_texts_take_time_in_proportion() {
 proptest! {
     #[test]
     fn tokens_say_the_text(text in "(?s)[a-z <>|_0-9\n'é一]{0,60}|(?s).{0,60}") {
-        let by_rule = tokenizer(&bpe().build("gpt2", "llama-bpe")).unwrap();
+        static BOTH: LazyLock<[Tokenizer; 2]> = LazyLock::new(|| {
+            [bpe().build("gpt2", "llama-bpe"), spm().build("llama", "default")]
+                .map(|build| tokenizer(&build).unwrap())
+        });
+        let [by_rule, by_score] = &*BOTH;
         prop_assert_eq!(by_rule.decode(&by_rule.encode_text(&text).unwrap()), text.as_str());
-        let by_score = tokenizer(&spm().build("llama", "default")).unwrap();
         let tokens = by_score.encode_text(&text).unwrap();
         let shown = by_score.decode(&tokens);
         prop_assert_eq!(shown.strip_prefix(' ').unwrap_or(""), text.as_str());
