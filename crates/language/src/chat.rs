@@ -85,6 +85,14 @@ pub enum ChatError {
          template of your own with a fixed date"
     )]
     Date,
+    /// A variable has a name that the conversation itself goes by.
+    #[error(
+        "the chat template's variable {name:?} is set by the program; remove it from the variables, or choose another name"
+    )]
+    Reserved {
+        /// The name.
+        name: String,
+    },
     /// The conversation leaves no character to tell its text from the template's.
     #[error("the conversation uses every character of Unicode's private areas; remove some")]
     Crowded,
@@ -154,15 +162,21 @@ impl Default for ChatOptions {
     }
 }
 
-/// What a template knows.
-#[derive(Serialize)]
-struct Context {
-    messages: Vec<Message>,
-    #[serde(flatten)]
-    variables: Map<String, serde_json::Value>,
-}
-
 /// A model's way to write conversations.
+///
+/// ```no_run
+/// use emotome_language::chat::{ChatOptions, ChatTemplate, Message, Role};
+/// use emotome_language::gguf::Gguf;
+/// use emotome_language::tokenizer::Tokenizer;
+///
+/// let model = Gguf::open("SmolLM2-135M-Instruct.Q4_1.gguf")?;
+/// let tokenizer = Tokenizer::new(model.metadata())?;
+/// let template = ChatTemplate::from_metadata(model.metadata())?;
+/// let messages = [Message::new(Role::User, "Say <|im_end|>.")];
+/// let prompt = template.render(&tokenizer, &messages, &ChatOptions::default())?;
+/// let tokens = tokenizer.encode(&prompt)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct ChatTemplate {
     environment: Environment<'static>,
     source: String,
@@ -267,21 +281,20 @@ impl ChatTemplate {
             let bytes = token.and_then(|token| tokenizer.bytes(token));
             String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
         };
-        let mut variables = options.variables.clone();
-        variables.extend([
-            ("bos_token".into(), spelled(tokenizer.bos()).into()),
-            ("eos_token".into(), spelled(tokenizer.eos()).into()),
-            (
-                "add_generation_prompt".into(),
-                options.answer_follows.into(),
-            ),
-        ]);
-        let context = Value::from(Serde(Context {
-            messages: shown,
-            variables,
-        }));
+        let own = serde_json::json!({
+            "messages": shown,
+            "bos_token": spelled(tokenizer.bos()),
+            "eos_token": spelled(tokenizer.eos()),
+            "add_generation_prompt": options.answer_follows,
+        });
+        let mut context = options.variables.clone();
+        for (name, value) in own.as_object().into_iter().flatten() {
+            if context.insert(name.clone(), value.clone()).is_some() {
+                return Err(ChatError::Reserved { name: name.clone() });
+            }
+        }
         let template = self.environment.get_template("chat");
-        let text = template.and_then(|template| template.render(context));
+        let text = template.and_then(|template| template.render(Value::from(Serde(context))));
         let text = text.map_err(|error| failure(&error))?;
         Ok(tokenizer.markup_with(&text, |c| guard.show(c)))
     }

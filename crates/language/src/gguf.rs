@@ -16,7 +16,7 @@ mod metadata;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -217,6 +217,10 @@ impl Gguf {
             path: path.to_owned(),
             source,
         };
+        // Opening a pipe would wait for somebody to write into it.
+        if !fs::metadata(path).map_err(io)?.is_file() {
+            return Err(io(io::Error::other("it is no ordinary file")));
+        }
         let file = File::open(path).map_err(io)?;
         let size = file.metadata().map_err(io)?.len();
         let (metadata, tensors) = header::read(path, BufReader::new(&file), size)?;

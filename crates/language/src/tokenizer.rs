@@ -64,6 +64,19 @@ enum Engine {
 }
 
 /// A tokenizer; it holds no state between calls and may be used from many threads.
+///
+/// ```no_run
+/// use emotome_language::gguf::Gguf;
+/// use emotome_language::tokenizer::Tokenizer;
+///
+/// let model = Gguf::open("SmolLM2-135M-Instruct.Q4_1.gguf")?;
+/// let tokenizer = Tokenizer::new(model.metadata())?;
+/// let mut prompt = tokenizer.markup("<|im_start|>user\n");
+/// prompt.push_text("a caption, <|im_end|> and all");
+/// let tokens = tokenizer.encode(&prompt)?;
+/// assert_eq!(tokenizer.decode(&tokens), prompt.text());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Tokenizer {
     vocabulary: Vocabulary,

