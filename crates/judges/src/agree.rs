@@ -10,7 +10,7 @@
 //! `(raw − ⅓) / ⅔`; Cohen's κ is `(raw − e) / (1 − e)`, `e = Σ_k ā_k b̄_k`
 //! (doi:10.1177/001316446002000104).
 //!
-//! Intervals are percentiles of a hierarchical bootstrap: triplets are drawn with replacement, and answers
+//! Intervals are expanded percentiles (Hesterberg 2015) of a hierarchical bootstrap: triplets are drawn with replacement, and answers
 //! go with their triplet; where raters are known they are drawn with replacement, and all answers of a rater
 //! go with the rater. Where most triplets have answers of several raters both are drawn, with product
 //! weights (Owen 2007, doi:10.1214/07-AOAS122); where a triplet has one rater, drawing raters draws the
@@ -65,15 +65,18 @@ type Answer = (u8, u8, u32);
 pub struct Source {
     name: String,
     answers: Lottery<Answer>,
+    ordered: bool,
     raters: bool,
 }
 
 impl Source {
-    /// A source without answers. Ids of all sources must be those of the same stimuli.
+    /// A source without answers, and whether its choices have their presented order. Ids of all sources must
+    /// be those of the same stimuli.
     #[must_use]
-    pub fn new(name: impl Into<String>, params: &AgreeParams) -> Self {
+    pub fn new(name: impl Into<String>, ordered: bool, params: &AgreeParams) -> Self {
         Self {
             name: name.into(),
+            ordered,
             answers: Lottery::new(
                 Seed(params.seed).derive("triplets compared"),
                 params.capacity,
@@ -134,8 +137,10 @@ pub struct Pair {
     pub triplets: u64,
     /// Probability that an answer of each agrees.
     pub raw: f64,
-    /// Its 95 % interval.
+    /// Its 95 % interval, over triplets and raters.
     pub raw_ci95: Interval,
+    /// Its 95 % interval over stimuli, as far as the caller gives one.
+    pub raw_ci95_stimuli: Option<Interval>,
     /// (raw − ⅓) / ⅔.
     pub chance_corrected: f64,
     /// Its 95 % interval.
@@ -182,14 +187,17 @@ impl Question {
     }
 }
 
-/// Compares sources pairwise. O(N log N), plus replicates × triplets × (sources + pairs) for the bootstrap.
+/// An interval of the mean of a score over triplets that allows for what they share.
+pub type OverStimuli<'a> = &'a dyn Fn(&[UnorderedTriplet], &[f64]) -> Option<Interval>;
+
+/// Compares sources pairwise; `over_stimuli` adds intervals of its own kind. O(N log N), plus replicates × triplets × (sources + pairs) for the bootstrap.
 ///
 /// ```
 /// use emotome_judges::agree::{AgreeParams, Source, consistency};
 /// use emotome_stimuli::StimulusId;
 /// use emotome_triplets::{Choice, Position, Triplet};
 /// let params = AgreeParams { needed: 1, ..AgreeParams::default() };
-/// let [mut a, mut b] = ["a", "b"].map(|name| Source::new(name, &params));
+/// let [mut a, mut b] = ["a", "b"].map(|name| Source::new(name, true, &params));
 /// for (items, of_a, of_b) in [
 ///     ([0, 1, 2], Position::First, Position::First),
 ///     ([3, 4, 5], Position::First, Position::Second),
@@ -198,12 +206,16 @@ impl Question {
 ///     a.push(Choice { triplet, odd: of_a }, None);
 ///     b.push(Choice { triplet, odd: of_b }, None);
 /// }
-/// let found = consistency(vec![a, b], &params);
+/// let found = consistency(vec![a, b], &params, &|_, _| None);
 /// assert_eq!((found.triplets, found.pairs[0].raw), (2, 0.5));
 /// # Ok::<(), emotome_triplets::trial::TripletError>(())
 /// ```
 #[must_use]
-pub fn consistency(mut sources: Vec<Source>, params: &AgreeParams) -> Consistency {
+pub fn consistency(
+    mut sources: Vec<Source>,
+    params: &AgreeParams,
+    over_stimuli: OverStimuli<'_>,
+) -> Consistency {
     let limit = sources
         .iter()
         .map(|source| source.answers.limit())
@@ -212,10 +224,9 @@ pub fn consistency(mut sources: Vec<Source>, params: &AgreeParams) -> Consistenc
     sources
         .iter_mut()
         .for_each(|source| source.answers.narrow(limit));
-    let (names, raters): (Vec<String>, Vec<bool>) = sources
-        .iter()
-        .map(|source| (source.name.clone(), source.raters))
-        .unzip();
+    let names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
+    let raters: Vec<bool> = sources.iter().map(|source| source.raters).collect();
+    let ordered: Vec<bool> = sources.iter().map(|source| source.ordered).collect();
     let questions: Vec<Vec<Question>> = sources.into_iter().map(questions).collect();
     let summaries = questions.iter().zip(&names).zip(&raters);
     let summaries = summaries.map(|((questions, name), &raters)| summary(name, questions, raters));
@@ -254,6 +265,14 @@ pub fn consistency(mut sources: Vec<Source>, params: &AgreeParams) -> Consistenc
             .zip(intervals)
             .map(|(&(i, j), estimates)| {
                 let [raw, kappa] = estimates;
+                let agreed: Vec<f64> = triplets
+                    .iter()
+                    .filter_map(|&t| about(&questions[i], t).zip(about(&questions[j], t)))
+                    .map(|(a, b)| {
+                        let (a, b) = (a.shares(), b.shares());
+                        (0..3).map(|k| a[k] * b[k]).sum()
+                    })
+                    .collect();
                 let correct = |raw: f64| (raw - 1.0 / 3.0) * 1.5;
                 Pair {
                     first: names[i].clone(),
@@ -261,6 +280,7 @@ pub fn consistency(mut sources: Vec<Source>, params: &AgreeParams) -> Consistenc
                     triplets: triplets.len() as u64,
                     raw: raw.0,
                     raw_ci95: raw.1,
+                    raw_ci95_stimuli: over_stimuli(triplets, &agreed),
                     chance_corrected: correct(raw.0),
                     chance_corrected_ci95: Interval {
                         low: correct(raw.1.low),
@@ -268,7 +288,9 @@ pub fn consistency(mut sources: Vec<Source>, params: &AgreeParams) -> Consistenc
                     },
                     kappa: kappa.0,
                     kappa_ci95: kappa.1,
-                    same_order: same_order(&questions[i], &questions[j], triplets),
+                    same_order: (ordered[i] && ordered[j])
+                        .then(|| same_order(&questions[i], &questions[j], triplets))
+                        .flatten(),
                 }
             })
             .collect::<Vec<_>>()

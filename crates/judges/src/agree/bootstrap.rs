@@ -1,10 +1,12 @@
 //! Consistencies of several pairs on the same triplets, with resamples shared by all pairs.
 
 use super::{AgreeParams, Question, about};
+use emotome_stats::distribution::normal_cdf;
 use emotome_stats::interval::{Interval, percentile};
 use emotome_stats::random::{CounterRng, Seed};
 use emotome_triplets::UnorderedTriplet;
 use rayon::prelude::*;
+use statrs::distribution::{ContinuousCDF, StudentsT};
 use std::collections::HashMap;
 
 /// Sources over the triplets of a comparison.
@@ -101,12 +103,22 @@ impl<'a> Aligned<'a> {
             .collect();
         (0..self.pairs.len())
             .map(|pair| {
+                let level = expanded(self.clusters(self.pairs[pair]));
                 [0, 1].map(|k| {
                     let drawn: Vec<f64> = replicates.iter().map(|r| r[pair][k]).collect();
-                    (observed[pair][k], percentile(&drawn, 0.95))
+                    (observed[pair][k], percentile(&drawn, level))
                 })
             })
             .collect()
+    }
+
+    /// The number of things drawn at the level that has the fewest.
+    fn clusters(&self, (i, j): (usize, usize)) -> usize {
+        let raters = [i, j].map(|source| match &self.sources[&source] {
+            Answers::Shares(_) => self.triplets,
+            Answers::Raters(_, raters) => *raters,
+        });
+        raters[0].min(raters[1])
     }
 
     /// Means with these weights of triplets, raters drawn anew where `draw` says from which stream.
@@ -188,4 +200,13 @@ impl Means {
             })
             .collect()
     }
+}
+
+/// The level at which percentiles of resamples of m things cover 95 %: 1 − 2 Φ(−√(m / (m − 1)) t), t the
+/// 97.5 % quantile of Student's t with m − 1 degrees of freedom (Hesterberg 2015,
+/// doi:10.1080/00031305.2015.1089789). Few raters would give too narrow intervals.
+fn expanded(m: usize) -> f64 {
+    let df = m.saturating_sub(1).max(1) as f64;
+    let t = StudentsT::new(0.0, 1.0, df).map_or(f64::INFINITY, |t| t.inverse_cdf(0.975));
+    1.0 - 2.0 * normal_cdf(-((df + 1.0) / df).sqrt() * t)
 }

@@ -265,3 +265,48 @@ pub fn category_finding(rows: &[CategoryMissing], params: &DiagnoseParams) -> Fi
          fitted to the choices; report it, and show that results hold without these stimuli",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    #[test]
+    fn permutations_correlations_and_adjusted_tails_are_those_of_scipy() {
+        let fixture: Value =
+            serde_json::from_str(include_str!("../../tests/fixtures/qc.json")).unwrap();
+        let case = &fixture["missing"];
+        let list = |name: &str| case[name].as_array().unwrap();
+        let counts = |name| list(name).iter().map(|v| v.as_u64().unwrap()).collect();
+        let mut missing = Missing::new(60);
+        missing.shown = counts("shown");
+        missing.without[Without::Refused as usize] = counts("lost");
+        let flag = list("flag").iter().map(|v| v == true).collect();
+        let rating = list("rating").iter().map(|v| v.as_f64().unwrap());
+        let attributes = [
+            ("flag".to_owned(), Attribute::Flag(flag)),
+            ("rating".to_owned(), Attribute::Rating(rating.collect())),
+        ];
+        let rows = missing_by_category(&missing, &attributes, &DiagnoseParams::default()).unwrap();
+        let value = |name: &str| case[name].as_f64().unwrap();
+        let near = |found: f64, expected: f64, within: f64| {
+            assert!(
+                (found - expected).abs() <= within,
+                "{found}, expected {expected}"
+            );
+        };
+        assert_eq!(rows.len(), 2);
+        near(rows[0].effect, value("difference"), 1e-12);
+        // Two random permutation tests.
+        near(rows[0].p, value("difference_p"), 0.015);
+        near(rows[1].effect, value("rho"), 1e-12);
+        near(rows[1].p / value("rho_p"), 1.0, 1e-8);
+        let ci = rows[1].effect_ci95.unwrap();
+        near(ci.low, case["rho_ci95"][0].as_f64().unwrap(), 1e-9);
+        near(ci.high, case["rho_ci95"][1].as_f64().unwrap(), 1e-9);
+        let adjusted = missing.adjusted(missing.without(Without::Refused));
+        for (found, expected) in adjusted.iter().zip(list("by_stimulus")) {
+            near(*found, expected.as_f64().unwrap(), 1e-10);
+        }
+    }
+}

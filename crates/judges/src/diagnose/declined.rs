@@ -193,11 +193,6 @@ impl Missing {
             Some(&worst) if share(worst) < 0.5 => Severity::Warning,
             Some(_) => Severity::Serious,
         };
-        let listed: Vec<String> = flagged
-            .iter()
-            .take(10)
-            .map(|&i| format!("{i}: {}", percent(share(i))))
-            .collect();
         let explanation = if flagged.is_empty() {
             format!(
                 "no stimulus was {what} more often than the overall {}",
@@ -205,16 +200,10 @@ impl Missing {
             )
         } else {
             format!(
-                "{} of {n} stimuli were {what} more often than the overall {} (false-discovery rate {}); {}{}",
+                "{} of {n} stimuli were {what} more often than the overall {} (false-discovery rate {})",
                 flagged.len(),
                 percent(overall),
                 params.alpha,
-                listed.join(", "),
-                if flagged.len() > listed.len() {
-                    ", …"
-                } else {
-                    ""
-                }
             )
         };
         let smallest = adjusted
@@ -225,7 +214,7 @@ impl Missing {
         Finding::new(name, severity, flagged.len() as f64, explanation)
         .expected(0.0)
         .p(smallest)
-        .stimuli(flagged.iter().map(|&i| i as u32).collect())
+        .stimuli(flagged.iter().map(|&i| (i as u32, share(i))).collect())
         .advise(
             "choices about these stimuli are missing not at random: report them as a list, check that the \
              agent can open them, and show that the result holds without them",

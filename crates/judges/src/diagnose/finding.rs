@@ -38,6 +38,9 @@ pub struct Finding {
     pub p: Option<f64>,
     /// The stimuli concerned, worst first, for findings about stimuli.
     pub stimuli: Vec<u32>,
+    /// The share of each of these stimuli, and where the explanation lists them.
+    #[serde(skip)]
+    listed: Option<(usize, Vec<f64>)>,
     /// What was found, in a sentence with its numbers.
     pub explanation: String,
     /// What to do about it; empty if nothing.
@@ -60,6 +63,7 @@ impl Finding {
             expected: None,
             p: None,
             stimuli: Vec::new(),
+            listed: None,
             explanation,
             what_to_do: String::new(),
         }
@@ -102,8 +106,33 @@ impl Finding {
         Self { p: Some(p), ..self }
     }
 
-    pub(super) fn stimuli(self, stimuli: Vec<u32>) -> Self {
-        Self { stimuli, ..self }
+    /// Stimuli with their shares, listed by id at the end of the explanation.
+    pub(super) fn stimuli(self, shares: Vec<(u32, f64)>) -> Self {
+        let (stimuli, shares) = shares.into_iter().unzip();
+        let listed = Some((self.explanation.len(), shares));
+        Self {
+            stimuli,
+            listed,
+            ..self
+        }
+        .named(|id| id.to_string())
+    }
+
+    /// The same with stimuli listed by name.
+    #[must_use]
+    pub fn named(mut self, name: impl Fn(u32) -> String) -> Self {
+        const SHOWN: usize = 10;
+        let Some((from, shares)) = self.listed.as_ref().filter(|l| !l.1.is_empty()) else {
+            return self;
+        };
+        let rows = self.stimuli.iter().zip(shares).take(SHOWN);
+        let listed: Vec<String> = rows
+            .map(|(&id, share)| format!("{}: {}", name(id), percent(*share)))
+            .collect();
+        let more = if shares.len() > SHOWN { ", …" } else { "" };
+        self.explanation.truncate(*from);
+        self.explanation += &format!("; {}{more}", listed.join(", "));
+        self
     }
 
     /// Advice, given unless all is well.
