@@ -161,6 +161,27 @@ impl Orders {
 }
 
 impl Mode {
+    /// Free text, by default.
+    pub const FREE: Self = Self::Free {
+        max_tokens: free_tokens(),
+        reasks: one(),
+        reask_tokens: reask_tokens(),
+    };
+
+    /// A label, by default.
+    pub const CHOICE: Self = Self::Choice {
+        max_tokens: choice_tokens(),
+        audit: audit(),
+    };
+
+    /// Probabilities, by default.
+    pub const LOGPROB: Self = Self::Logprob {
+        orders: Orders::Cyclic,
+        top: top(),
+        constrain: false,
+        audit: audit(),
+    };
+
     /// The name in tables.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -11,5 +11,5 @@ mod usage;
 
 pub use body::Conversation;
 pub use dialect::{Dialect, Passthrough, Tail, Unsupported};
-pub use reply::{ChatReply, TokenLogprob, cause_of_status};
+pub use reply::{ChatReply, TokenLogprob};
 pub use usage::usage_of;

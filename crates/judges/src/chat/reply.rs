@@ -2,6 +2,7 @@
 
 use super::usage::usage_of;
 use crate::dialogue::Reply;
+use crate::server::cause_of_status;
 use emotome_triplets::{Cause, Usage};
 use serde::Deserialize;
 use serde_json::Value;
@@ -50,14 +51,14 @@ struct Listed {
 }
 
 impl ChatReply {
-    /// Reads a reply of status 200.
+    /// Reads a reply.
     ///
     /// # Errors
     /// The cause for which the trial ends otherwise: [`Cause::Malformed`] for what is no chat
     /// completion, or that of the error which the body states.
     pub fn read(reply: &Reply) -> Result<Self, Cause> {
-        if reply.status != 200 {
-            return Err(cause_of_status(reply));
+        if let Some(cause) = cause_of(reply) {
+            return Err(cause);
         }
         let body: Value = serde_json::from_slice(&reply.body).map_err(|_| Cause::Malformed)?;
         let choice = &body["choices"][0];
@@ -120,25 +121,18 @@ fn first_token(token: &Value) -> Result<Vec<TokenLogprob>, Cause> {
     Ok(first)
 }
 
-/// Why a trial ends that got a reply of another status than 200.
-#[must_use]
-pub fn cause_of_status(reply: &Reply) -> Cause {
-    match reply.status {
-        408 | 504 => Cause::ServerTimeout,
-        422 => Cause::MediaRejected,
-        429 => Cause::RateLimited,
-        300..=399 => Cause::Redirected,
-        500..=599 => Cause::ServerError,
-        400..=499 => {
-            let body: Value = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
-            if is_filtered(&body["error"]) {
-                Cause::RequestFiltered
-            } else {
-                Cause::Rejected
-            }
-        }
-        _ => Cause::Malformed,
+/// Why a trial ends that got a reply which is no success.
+fn cause_of(reply: &Reply) -> Option<Cause> {
+    let cause = cause_of_status(reply.status)?;
+    if cause != Cause::Rejected {
+        return Some(cause);
     }
+    let body: Value = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
+    Some(if is_filtered(&body["error"]) {
+        Cause::RequestFiltered
+    } else {
+        Cause::Rejected
+    })
 }
 
 /// An error stated in a body of status 200, as gateways do.
@@ -149,10 +143,7 @@ fn cause_of_error(error: &Value) -> Cause {
     let code = &error["code"];
     let code = code.as_u64().or_else(|| code.as_str()?.parse().ok());
     match code.and_then(|code| u16::try_from(code).ok()) {
-        Some(status @ 300..=599) => cause_of_status(&Reply {
-            status,
-            body: bytes::Bytes::new(),
-        }),
+        Some(status @ 300..=599) => cause_of_status(status).unwrap_or(Cause::Rejected),
         _ => Cause::Rejected,
     }
 }

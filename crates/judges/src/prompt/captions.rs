@@ -134,16 +134,19 @@ impl CaptionDeck {
         few.map(|(row, _)| StimulusId(row as u32)).collect()
     }
 
-    /// The number of the caption that a policy of one caption shows, counted from 0.
+    /// The number of the caption that is shown in a trial, counted from 0; `None` if all are, or none.
     #[must_use]
     pub fn drawn(&self, trial: &Trial, stimulus: StimulusId) -> Option<usize> {
+        self.row(trial_stream(trial) ^ mix(u64::from(stimulus.0)), stimulus)
+    }
+
+    fn row(&self, stream: u64, stimulus: StimulusId) -> Option<usize> {
         let n = self.texts.get(stimulus.index())?.len();
         let row = match self.policy {
             CaptionPolicy::All => None,
             CaptionPolicy::Number(number) => Some(number as usize - 1),
             CaptionPolicy::Drawn { .. } if n == 0 => None,
             CaptionPolicy::Drawn { seed } => {
-                let stream = trial_stream(trial) ^ mix(u64::from(stimulus.0));
                 let mut rng = CounterRng::new(Seed(seed).derive("caption of a trial"), stream);
                 Some(rng.below(n as u64) as usize)
             }
@@ -151,12 +154,8 @@ impl CaptionDeck {
         row.filter(|&row| row < n)
     }
 
-    /// The caption, or captions, of a stimulus in a trial.
-    pub(super) fn of(
-        &self,
-        trial: &Trial,
-        stimulus: StimulusId,
-    ) -> Result<Cow<'_, str>, MediaError> {
+    /// The caption, or captions, of a stimulus; one that is drawn is drawn from `stream`.
+    pub(super) fn at(&self, stream: u64, stimulus: StimulusId) -> Result<Cow<'_, str>, MediaError> {
         let texts = self
             .texts
             .get(stimulus.index())
@@ -165,7 +164,7 @@ impl CaptionDeck {
             CaptionPolicy::All if texts.len() > 1 => Some(Cow::Owned(texts.join("\n"))),
             CaptionPolicy::All => texts.first().map(|text| text.as_str().into()),
             _ => self
-                .drawn(trial, stimulus)
+                .row(stream, stimulus)
                 .map(|row| texts[row].as_str().into()),
         };
         text.ok_or_else(|| MediaError {
@@ -209,7 +208,8 @@ mod tests {
             let trial = trial([0, 1, 2], replicate);
             let rows = [0, 1].map(|s| deck.drawn(&trial, StimulusId(s)).unwrap());
             assert_eq!(
-                deck.of(&trial, StimulusId(1)).unwrap(),
+                deck.at(trial_stream(&trial) ^ mix(1), StimulusId(1))
+                    .unwrap(),
                 format!("1-{}", rows[1])
             );
             counts[rows[0]] += 1;
@@ -228,15 +228,12 @@ mod tests {
         some[2].truncate(1);
         let deck = CaptionDeck::new(some, CaptionPolicy::Number(2)).unwrap();
         assert_eq!(deck.unshown(), [StimulusId(2)]);
-        let error = deck.of(&trial([0, 1, 2], 0), StimulusId(2)).unwrap_err();
+        let error = deck.at(0, StimulusId(2)).unwrap_err();
         assert!(error.to_string().contains("1 captions, not 2"), "{error}");
-        assert_eq!(deck.of(&trial([0, 1, 2], 0), StimulusId(3)).unwrap(), "3-1");
-        assert!(deck.of(&trial([0, 1, 9], 0), StimulusId(9)).is_err());
+        assert_eq!(deck.at(0, StimulusId(3)).unwrap(), "3-1");
+        assert!(deck.at(0, StimulusId(9)).is_err());
         let all = CaptionDeck::new(texts(), CaptionPolicy::All).unwrap();
-        assert_eq!(
-            all.of(&trial([0, 1, 2], 0), StimulusId(0)).unwrap(),
-            "0-0\n0-1\n0-2\n0-3\n0-4"
-        );
+        assert_eq!(all.at(0, StimulusId(0)).unwrap(), "0-0\n0-1\n0-2\n0-3\n0-4");
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What is shown in the place of a stimulus.
 
 use super::captions::CaptionDeck;
+use crate::judge::trial_stream;
 use bytes::Bytes;
+use emotome_stats::random::mix;
 use emotome_stimuli::StimulusId;
 use emotome_stimuli::digest::Sha256Sum;
 use emotome_triplets::Trial;
@@ -118,7 +120,23 @@ impl Shown {
     /// [`MediaError`] if it has no caption, or its medium cannot be had.
     pub fn of(&self, trial: &Trial, stimulus: StimulusId) -> Result<Exhibit<'_>, MediaError> {
         match self {
-            Self::Captions(deck) => deck.of(trial, stimulus).map(Exhibit::Text),
+            Self::Captions(deck) => {
+                let stream = trial_stream(trial) ^ mix(u64::from(stimulus.0));
+                deck.at(stream, stimulus).map(Exhibit::Text)
+            }
+            Self::Media(source) => source.media(stimulus).map(Exhibit::Media),
+        }
+    }
+
+    /// What to show of a stimulus on its own: of captions drawn for each trial, one drawn for the stimulus.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn alone(&self, stimulus: StimulusId) -> Result<Exhibit<'_>, MediaError> {
+        match self {
+            Self::Captions(deck) => deck
+                .at(mix(u64::from(stimulus.0)), stimulus)
+                .map(Exhibit::Text),
             Self::Media(source) => source.media(stimulus).map(Exhibit::Media),
         }
     }
