@@ -23,6 +23,7 @@ use std::thread;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
 use minijinja::{Environment, Error, ErrorKind, State};
+use minijinja_contrib::pycompat;
 use regex::{Captures, Regex};
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
@@ -303,15 +304,25 @@ impl ChatTemplate {
 /// Python's methods, at the cost of the work they do.
 fn method(state: &mut State, value: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {
     let text = |value: &Value| value.as_str().map_or(0, str::len) as u64;
-    state.consume_fuel(1 + args.iter().chain([value]).map(text).sum::<u64>() / 64)?;
+    let bytes: u64 = args.iter().chain([value]).map(text).sum();
+    state.consume_fuel(1 + bytes / 64)?;
     match (name, args) {
         // Their results can be much longer than what they are made of; the filters see to it.
         ("replace", [old, new]) => {
             state.apply_filter("replace", &[value.clone(), old.clone(), new.clone()])
         }
         ("join", [items]) => state.apply_filter("join", &[items.clone(), value.clone()]),
+        // Plain fields alone: a width can ask for any length.
+        ("format", _) if args.iter().all(|arg| arg.as_object().is_none()) => {
+            let fields = || value.as_str().unwrap_or_default().split('{').skip(1);
+            if fields().any(|field| field.split('}').next().is_some_and(|f| f.contains(':'))) {
+                return Err(ErrorKind::UnknownMethod.into());
+            }
+            state.consume_fuel(fields().count() as u64 * (1 + bytes / 64))?;
+            pycompat::unknown_method_callback(state, value, name, args)
+        }
         ("replace" | "join" | "format", _) => Err(ErrorKind::UnknownMethod.into()),
-        _ => minijinja_contrib::pycompat::unknown_method_callback(state, value, name, args),
+        _ => pycompat::unknown_method_callback(state, value, name, args),
     }
 }
 

@@ -267,6 +267,10 @@ fn hostile_templates_end_soon_and_take_little_memory() {
             "{% set x = x ~ x %}".repeat(18)
         ),
         "{{ '{:>999999999}'.format(1) }}".into(),
+        format!(
+            "{{% set x = '{{}}{{}}{{}}{{}}' %}}{}{{{{ x.format(x) }}}}",
+            "{% set x = x ~ x %}".repeat(18)
+        ),
         "{{ '%999999999d' | format(1) }}".into(),
         "{{ 'a' | indent(999999999) }}{{ 'a\nb' | indent(999999999) }}".into(),
     ]
