@@ -9,6 +9,7 @@
 
 pub mod agree;
 pub mod answer;
+pub mod batch;
 pub mod calibrate;
 pub mod chat;
 pub mod choice;
@@ -21,6 +22,7 @@ pub mod judge;
 mod lottery;
 pub mod prompt;
 pub mod ratings;
+pub mod readout;
 pub mod server;
 pub mod similarity;
 pub mod simulated;

@@ -29,6 +29,7 @@ mod keep;
 mod pace;
 mod params;
 mod price;
+pub mod probe;
 mod retry;
 mod secret;
 mod verdict;
