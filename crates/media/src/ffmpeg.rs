@@ -2,7 +2,7 @@
 //! [`INSTALL_FFMPEG`](crate::error::INSTALL_FFMPEG).
 //!
 //! They run as processes of their own, without a shell, with nothing on their standard input, may open
-//! files and nothing else (`-protocol_whitelist file`), and are ended when their time is up or the user
+//! files and nothing else (`-protocol_whitelist file`), of formats that hold their pictures themselves, and are ended when their time is up or the user
 //! asks to stop. Paths are given whole and behind `file:`, so that a name cannot be taken for an option or
 //! an address. ffmpeg hands over the planes as they were coded; conversion and resizing are ours, so that
 //! its version changes them as little as H.264 allows. Frames are picked by their times, and their number
@@ -34,6 +34,10 @@ const LISTED: u64 = 160;
 const LISTED_BESIDE: u64 = 1 << 20;
 /// Rows of sound that may stand beside a frame of video.
 const SOUND_PER_FRAME: u64 = 16;
+/// Demuxers that may be tried: those of single files. Playlists and scripts (hls, concat, image2, lavfi) name
+/// other files or wait for addresses.
+const FORMATS: &str = "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,avi,flv,live_flv,mpeg,mpegvideo,mpegts,ogg,asf,\
+     ivf,obu,h264,hevc,m4v,yuv4mpegpipe,nut,mxf,dv,rm,swf,wtv,gif,apng,webp_pipe,jpegxl_pipe,tiff_pipe,bmp_pipe";
 /// How often a running program is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -156,11 +160,11 @@ impl Ffmpeg {
         self.version.clone()
     }
 
-    /// Decodes the frames of a stream at the times given, ascending, in ticks of the stream.
+    /// Decodes `count` frames of a stream, those whose times lie in `runs`, in ticks of the stream.
     pub(crate) fn decode(
         &self,
         (path, stream): (&Path, &Stream),
-        times: &[i64],
+        (runs, count): (&[(i64, i64)], usize),
         params: &Params,
         interrupt: &Interrupt,
         each: &mut Each<'_>,
@@ -169,13 +173,14 @@ impl Ffmpeg {
         command.args(["-nostdin", "-hide_banner", "-v", "error", "-copyts"]);
         command.args(["-threads", &params.ffmpeg_threads.to_string()]);
         command.args(["-noautorotate", "-protocol_whitelist", "file"]);
+        command.args(["-format_whitelist", FORMATS]);
         command.arg("-i").arg(address(path));
         let map = stream
             .index
             .map_or("0:v:0".to_owned(), |index| format!("0:{index}"));
-        command.args(["-map", &map, "-vf", &picked(times)]);
+        command.args(["-map", &map, "-vf", &format!("select='{}'", picked(runs))]);
         command.args([self.untouched, "passthrough"]);
-        command.args(["-frames:v", &times.len().to_string()]);
+        command.args(["-frames:v", &count.to_string()]);
         command.args([
             "-f",
             "rawvideo",
@@ -195,7 +200,7 @@ impl Ffmpeg {
             (path, params.limits.max_seconds),
             interrupt,
             |out| {
-                for place in 0..times.len() {
+                for place in 0..count {
                     let mut planes = Vec::new();
                     for bytes in stream.layout.planes(stream.size) {
                         let mut plane = Vec::with_capacity(bytes);
@@ -215,11 +220,10 @@ impl Ffmpeg {
             },
         )?;
         taken?;
-        if got < times.len() {
+        if got < count {
             let said = complaints.unwrap_or_else(|| "it gave no reason".to_owned());
             return Err(undecodable(format!(
-                "{got} of {} frames came ({said})",
-                times.len()
+                "{got} of {count} frames came ({said})"
             )));
         }
         Ok(complaints)
@@ -236,6 +240,7 @@ impl Ffmpeg {
     ) -> Result<Answer, MediaError> {
         let mut command = Command::new(&self.ffprobe);
         command.args(["-hide_banner", "-v", "error", "-protocol_whitelist", "file"]);
+        command.args(["-format_whitelist", FORMATS]);
         command
             .args(more)
             .args(["-show_entries", entries, "-of", "json=compact=1"]);
@@ -288,11 +293,31 @@ impl Stream {
     }
 }
 
-/// The filter that lets the frames of these times pass. Runs of times are not joined: between them there
-/// may be frames that are not shown.
-fn picked(times: &[i64]) -> String {
-    let terms: Vec<String> = times.iter().map(|time| format!("eq(pts,{time})")).collect();
-    format!("select='{}'", terms.join("+"))
+/// The filter that lets the frames pass whose times lie in one of these runs, ascending and apart: a tree of
+/// comparisons, since ffmpeg follows a flat sum of them to a depth of 100 only.
+fn picked(runs: &[(i64, i64)]) -> String {
+    match runs {
+        [] => "0".to_owned(),
+        [(first, last)] if first == last => format!("eq(pts,{first})"),
+        [(first, last)] => format!("between(pts,{first},{last})"),
+        _ => {
+            let (before, after) = runs.split_at(runs.len() / 2);
+            format!(
+                "if(lt(pts,{}),{},{})",
+                after[0].0,
+                picked(before),
+                picked(after)
+            )
+        }
+    }
+}
+
+/// The runs of neighbours among the frames wanted, as first and last times.
+pub(crate) fn runs(wanted: &[usize], time: impl Fn(usize) -> i64) -> Vec<(i64, i64)> {
+    wanted
+        .chunk_by(|before, after| before + 1 == *after)
+        .map(|run| (time(run[0]), time(run[run.len() - 1])))
+        .collect()
 }
 
 /// A path that is neither option nor address.
@@ -590,11 +615,11 @@ impl FrameSource for ForeignClip {
         interrupt: &Interrupt,
         each: &mut Each<'_>,
     ) -> Result<Said, MediaError> {
-        let times: Vec<i64> = wanted.iter().map(|&frame| self.times[frame]).collect();
+        let runs = runs(wanted, |frame| self.times[frame]);
         let what = (self.path.as_path(), &self.stream);
-        let complaints = self
-            .ffmpeg
-            .decode(what, &times, &self.params, interrupt, each)?;
+        let complaints =
+            self.ffmpeg
+                .decode(what, (&runs, wanted.len()), &self.params, interrupt, each)?;
         Ok(Said {
             decoder: self.decoder(wanted),
             complaints,

@@ -17,7 +17,7 @@ use rust_h264::decoder::{ChromaFormat, Decoder as H264Decoder, Frame};
 use rust_h264::nal::{NalUnit, NalUnitType, SpsInfo, parse_avcc_config, parse_sps_info};
 
 use crate::error::MediaError;
-use crate::ffmpeg::{Ffmpeg, Layout, Stream};
+use crate::ffmpeg::{Ffmpeg, Layout, Stream, runs};
 use crate::mp4::{Mp4, Sample, seek_read};
 use crate::picture::{Colour, Matrix, Picture, Subsampling};
 use crate::policy::Timeline;
@@ -338,11 +338,11 @@ impl H264Clip {
                 colour: self.config.colour,
             },
         };
-        let times: Vec<i64> = wanted
-            .iter()
-            .map(|&frame| self.samples[self.order[frame]].time - self.edit)
-            .collect();
-        ffmpeg.decode((&self.path, &stream), &times, &self.params, interrupt, each)
+        let runs = runs(wanted, |frame| {
+            self.samples[self.order[frame]].time - self.edit
+        });
+        let what = (self.path.as_path(), &stream);
+        ffmpeg.decode(what, (&runs, wanted.len()), &self.params, interrupt, each)
     }
 }
 

@@ -1,10 +1,14 @@
 //! Pictures as decoders give them, and frames as judges see them.
 //!
-//! A decoded picture is three planes, brightness Y′ and two of colour; a frame is RGB. The planes are
-//! resized to the size wanted, those of colour where their samples lie, and converted there, in integers:
+//! A decoded picture is three planes, brightness Y′ and two of colour, C_B and C_R; a frame is RGB:
 //!
-//! *R* = (Y + r·C_r) , *G* = (Y − g_b·C_b − g_r·C_r), *B* = (Y + b·C_b), rounded to the nearest and clamped,
-//! with the coefficients of BT.601, BT.709 or BT.2020 (Rec. ITU-R) in 2¹⁴ths and Y, C scaled from their range.
+//! *R* = *Y* + 2(1−*r*)·*C_R*, *B* = *Y* + 2(1−*b*)·*C_B*, *G* = (*Y* − *r*·*R* − *b*·*B*) / (1−*r*−*b*),
+//!
+//! with the weights *r*, *b* of BT.601, BT.709 or BT.2020 (Rec. ITU-R) after the planes are scaled from their
+//! range. Where the size changes, the planes are resized, those of colour to where their samples lie, rounded to
+//! 8 bits, and converted at the new size; otherwise colour is interpolated linearly between its samples. An
+//! unresized frame differs from floating point throughout by at most 2 of 255. ffmpeg's fast conversion repeats
+//! samples of colour instead, and its exact one uses a cubic: near edges of saturated colours these are further off.
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{PixelType, ResizeAlg, ResizeOptions, Resizer};
@@ -253,14 +257,15 @@ impl Painter {
                 planes: [y, u, v],
                 ..
             } => {
-                let y = if target == size {
-                    y
+                let converter = Converter::new(colour);
+                if target == size {
+                    converter.subsampled([&y, &u, &v], size, subsampling)
                 } else {
-                    self.resize(&y, size, PixelType::U8, target, None)?
-                };
-                let u = self.resize_chroma(u, size, subsampling, target)?;
-                let v = self.resize_chroma(v, size, subsampling, target)?;
-                convert([&y, &u, &v], colour)
+                    let y = self.resize(&y, size, PixelType::U8, target, None)?;
+                    let u = self.resize_chroma(&u, size, subsampling, target)?;
+                    let v = self.resize_chroma(&v, size, subsampling, target)?;
+                    converter.whole([&y, &u, &v])
+                }
             }
         };
         let (width, height) = target;
@@ -271,7 +276,7 @@ impl Painter {
     /// picture begins a quarter to the right, so a repeated column is put at the end for it to end in.
     fn resize_chroma(
         &mut self,
-        plane: Vec<u8>,
+        plane: &[u8],
         size: (u32, u32),
         subsampling: Subsampling,
         target: (u32, u32),
@@ -282,11 +287,8 @@ impl Painter {
             f64::from(size.1) / f64::from(subsampling.down),
         );
         if subsampling.across == 1 {
-            if target == (width, height) {
-                return Ok(plane);
-            }
             let crop = (0.0, exact.0, exact.1);
-            return self.resize(&plane, (width, height), PixelType::U8, target, Some(crop));
+            return self.resize(plane, (width, height), PixelType::U8, target, Some(crop));
         }
         let mut padded = Vec::with_capacity((width as usize + 1) * height as usize);
         for row in plane.chunks_exact(width as usize) {
@@ -353,55 +355,132 @@ fn check(picture: &Picture) -> Result<(), String> {
     }
 }
 
-/// Bits after the point.
-const BITS: i32 = 14;
+/// Brightness and colour to red, green and blue, in 16 bits with 5 after the point.
+///
+/// Products are the upper halves of 16 × 16 bits, which every vector unit has; what they drop is under a
+/// sixteenth of a step in all, so that a value differs from the exact one by at most 1.
+#[derive(Clone, Copy)]
+struct Converter {
+    /// Subtracted from brightness.
+    black: i16,
+    luma: i16,
+    red_of_v: i16,
+    green_of_u: i16,
+    green_of_v: i16,
+    blue_of_u: i16,
+}
 
-/// Planes of one size to RGB.
-fn convert([y, u, v]: [&[u8]; 3], colour: Colour) -> Vec<u8> {
-    let (red, blue) = colour.matrix.weights();
-    let green = 1.0 - red - blue;
-    let (low, luma, chroma) = if colour.full_range {
-        (0, 1.0, 1.0)
-    } else {
-        (16, 255.0 / 219.0, 255.0 / 224.0)
-    };
-    let fixed = |value: f64| (value * f64::from(1 << BITS)).round() as i32;
-    let scale = fixed(luma);
-    let (rv, bu) = (
-        fixed(2.0 * (1.0 - red) * chroma),
-        fixed(2.0 * (1.0 - blue) * chroma),
-    );
-    let (gu, gv) = (
-        fixed(2.0 * (1.0 - blue) * blue / green * chroma),
-        fixed(2.0 * (1.0 - red) * red / green * chroma),
-    );
-    let base = (1 << (BITS - 1)) - low * scale;
-    let clamp = |value: i32| (value >> BITS).clamp(0, 255) as u8;
-    // Planes of a strip are computed side by side, which compilers turn into vectors, and then interleaved.
-    const STRIP: usize = 512;
-    let mut strips = [[0_u8; STRIP]; 3];
-    let mut rgb = vec![0; 3 * y.len()];
-    let sources = y.chunks(STRIP).zip(u.chunks(STRIP)).zip(v.chunks(STRIP));
-    for (((y, u), v), out) in sources.zip(rgb.chunks_mut(3 * STRIP)) {
-        let n = y.len();
-        let [r, g, b] = &mut strips;
-        let (r, g, b) = (&mut r[..n], &mut g[..n], &mut b[..n]);
-        let (u, v) = (&u[..n], &v[..n]);
-        for i in 0..n {
-            let bright = i32::from(y[i]) * scale + base;
-            let (u, v) = (i32::from(u[i]) - 128, i32::from(v[i]) - 128);
-            r[i] = clamp(bright + rv * v);
-            g[i] = clamp(bright - gu * u - gv * v);
-            b[i] = clamp(bright + bu * u);
-        }
-        for (pixel, ((r, g), b)) in out
-            .as_chunks_mut::<3>()
-            .0
-            .iter_mut()
-            .zip(r.iter().zip(&*g).zip(&*b))
-        {
-            *pixel = [*r, *g, *b];
+/// The upper half of a product.
+fn upper(a: i16, b: i16) -> i16 {
+    ((i32::from(a) * i32::from(b)) >> 16) as i16
+}
+
+impl Converter {
+    fn new(colour: Colour) -> Self {
+        let (red, blue) = colour.matrix.weights();
+        let green = 1.0 - red - blue;
+        let (black, luma, chroma) = if colour.full_range {
+            (0, 1.0, 1.0)
+        } else {
+            (16, 255.0 / 219.0, 255.0 / 224.0)
+        };
+        // Brightness comes in 7 bits after the point, colour in 8; 5 are left of the upper half.
+        let of_luma = |value: f64| (value * f64::from(1 << 14)).round() as i16;
+        let of_chroma = |value: f64| (value * chroma * f64::from(1 << 13)).round() as i16;
+        Self {
+            black,
+            luma: of_luma(luma),
+            red_of_v: of_chroma(2.0 * (1.0 - red)),
+            green_of_u: of_chroma(2.0 * (1.0 - blue) * blue / green),
+            green_of_v: of_chroma(2.0 * (1.0 - red) * red / green),
+            blue_of_u: of_chroma(2.0 * (1.0 - blue)),
         }
     }
-    rgb
+
+    /// A row of pixels; `u` and `v` less their middle with 3 bits after the point.
+    fn row(self, y: &[u8], u: &[i16], v: &[i16], rgb: &mut [u8]) {
+        const STRIP: usize = 256;
+        let mut packed = [0_u32; STRIP];
+        let rows = y.chunks(STRIP).zip(u.chunks(STRIP)).zip(v.chunks(STRIP));
+        for (((y, u), v), rgb) in rows.zip(rgb.chunks_mut(3 * STRIP)) {
+            let n = y.len();
+            let (u, v, packed) = (&u[..n], &v[..n], &mut packed[..n]);
+            for i in 0..n {
+                let bright = upper((i16::from(y[i]) - self.black) << 7, self.luma) + 16;
+                let (u, v) = (u[i] << 5, v[i] << 5);
+                let value = |sum: i16| (sum >> 5).clamp(0, 255) as u32;
+                let red = value(bright + upper(v, self.red_of_v));
+                let green = bright - upper(u, self.green_of_u) - upper(v, self.green_of_v);
+                let blue = value(bright + upper(u, self.blue_of_u));
+                packed[i] = red | value(green) << 8 | blue << 16;
+            }
+            // Four bytes a pixel, of which the next overwrites one, are half the work of three times one.
+            let (whole, last) = packed.split_at(n - 1);
+            for (place, pixel) in whole.iter().enumerate() {
+                rgb[3 * place..3 * place + 4].copy_from_slice(&pixel.to_le_bytes());
+            }
+            rgb[3 * (n - 1)..].copy_from_slice(&last[0].to_le_bytes()[..3]);
+        }
+    }
+
+    /// Planes of one size.
+    fn whole(self, [y, u, v]: [&[u8]; 3]) -> Vec<u8> {
+        const STRIP: usize = 1_024;
+        let mut rgb = vec![0; 3 * y.len()];
+        let mut wide = [[0_i16; STRIP]; 2];
+        let rows = y.chunks(STRIP).zip(u.chunks(STRIP)).zip(v.chunks(STRIP));
+        for (((y, u), v), rgb) in rows.zip(rgb.chunks_mut(3 * STRIP)) {
+            for (wide, plane) in wide.iter_mut().zip([u, v]) {
+                for (wide, &value) in wide.iter_mut().zip(plane) {
+                    *wide = (i16::from(value) - 128) << 3;
+                }
+            }
+            self.row(y, &wide[0][..y.len()], &wide[1][..y.len()], rgb);
+        }
+        rgb
+    }
+
+    /// Planes as they were decoded; colour between its samples is interpolated linearly.
+    fn subsampled(
+        self,
+        [y, u, v]: [&[u8]; 3],
+        size: (u32, u32),
+        subsampling: Subsampling,
+    ) -> Vec<u8> {
+        let width = size.0 as usize;
+        let (columns, rows) = subsampling.chroma(size);
+        let (columns, rows) = (columns as usize, rows as usize);
+        let mut rgb = vec![0; 3 * y.len()];
+        let mut blended = vec![0_i16; columns];
+        let mut wide = [vec![0_i16; 2 * columns], vec![0_i16; 2 * columns]];
+        for (row, (y, rgb)) in y.chunks(width).zip(rgb.chunks_mut(3 * width)).enumerate() {
+            // Three quarters of the row of colour on which the pixel lies and one of the next nearest.
+            let (near, next) = match (subsampling.down, row % 2) {
+                (1, _) => (row, row),
+                (_, 0) => (row / 2, (row / 2).saturating_sub(1)),
+                _ => (row / 2, (row / 2 + 1).min(rows - 1)),
+            };
+            for (wide, plane) in wide.iter_mut().zip([u, v]) {
+                let line = |row: usize| &plane[row * columns..][..columns];
+                for ((blended, &near), &next) in blended.iter_mut().zip(line(near)).zip(line(next))
+                {
+                    *blended = 3 * i16::from(near) + i16::from(next) - 4 * 128;
+                }
+                if subsampling.across == 1 {
+                    for (wide, &blended) in wide.iter_mut().zip(&blended) {
+                        *wide = 2 * blended;
+                    }
+                    continue;
+                }
+                let (pairs, _) = wide.as_chunks_mut::<2>();
+                let last = columns - 1;
+                for ((pair, &on), &after) in pairs.iter_mut().zip(&blended).zip(&blended[1..]) {
+                    *pair = [2 * on, on + after];
+                }
+                pairs[last] = [2 * blended[last]; 2];
+            }
+            self.row(y, &wide[0][..width], &wide[1][..width], rgb);
+        }
+        rgb
+    }
 }

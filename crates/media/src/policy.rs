@@ -163,7 +163,9 @@ impl From<Rate> for String {
 /// | `Every` | all |
 ///
 /// A frame that would be taken twice (a rate above the clip's own, a long still passage) is taken once, and
-/// at least one frame is always taken, where ffmpeg's filter takes none of a clip under half a slot.
+/// at least one frame is always taken, where ffmpeg's filter takes none of a clip under half a slot. The last
+/// frame lasts as long as the file says; ffmpeg guesses that from the frame rate, so that at an irregular
+/// rate its filter may take one frame less at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum At {
@@ -237,7 +239,7 @@ impl Filter {
 /// | field | default | allowed |
 /// |---|---|---|
 /// | `at` | `Uniform(3)`, as many as the published prompts show | counts from 1 |
-/// | `max_frames` | 64 | 1 – 4,096 |
+/// | `max_frames` | 64 | 1 – 2,048 |
 /// | `size` | `Longest(448)` | 1 – 8,192 pixels a side |
 /// | `filter` | `Bicubic` | |
 ///
@@ -270,7 +272,7 @@ impl Default for FramePolicy {
 /// The largest side that a frame can be resized to.
 const MAX_SIDE: u32 = 8_192;
 /// The most frames that can be taken of a clip.
-const MAX_FRAMES: usize = 4_096;
+const MAX_FRAMES: usize = 2_048;
 
 impl FramePolicy {
     /// Checks the fields against the table.

@@ -1,0 +1,59 @@
+//! Writes the frames of a clip to standard output as raw RGB, as `ffmpeg -f rawvideo -pix_fmt rgb24` does:
+//! `extract FILE uniform:3|fps:2|every original|LONGEST auto|built-in|ffmpeg [THREADS]`.
+//! What was taken is said on standard error.
+
+use std::io::Write;
+
+use emotome_media::FramePolicy;
+use emotome_media::policy::{At, Filter, Size};
+use emotome_media::reader::{DecoderChoice, Params, Reader};
+use emotome_stimuli::run::Interrupt;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [file, at, size, decoder, threads @ ..] = &arguments[..] else {
+        return Err(
+            "usage: extract FILE uniform:K|fps:F|every original|LONGEST auto|built-in|ffmpeg"
+                .into(),
+        );
+    };
+    let at = match at.split_once(':') {
+        Some(("uniform", k)) => At::Uniform(k.parse()?),
+        Some(("fps", rate)) => At::Fps(rate.parse()?),
+        _ => At::Every,
+    };
+    let size = match size.as_str() {
+        "original" => Size::Original,
+        longest => Size::Longest(longest.parse()?),
+    };
+    let decoder = match decoder.as_str() {
+        "built-in" => DecoderChoice::BuiltIn,
+        "ffmpeg" => DecoderChoice::Ffmpeg,
+        _ => DecoderChoice::Auto,
+    };
+    let mut params = Params {
+        decoder,
+        ..Params::default()
+    };
+    if let Some(threads) = threads.first() {
+        params.ffmpeg_threads = threads.parse()?;
+    }
+    let policy = FramePolicy {
+        at,
+        size,
+        max_frames: 2_048,
+        filter: Filter::Bicubic,
+    };
+    let reader = Reader::new(params);
+    let extraction = reader.frames(file, &policy.check()?, &Interrupt::default())?;
+    let mut out = std::io::stdout().lock();
+    for frame in &extraction.frames {
+        out.write_all(&frame.rgb)?;
+    }
+    eprintln!(
+        "{} frames by {}",
+        extraction.frames.len(),
+        extraction.taken.decoder
+    );
+    Ok(())
+}
