@@ -181,7 +181,11 @@ impl Destination {
 }
 
 /// Writes every figure and its numbers, and removes those of an older report.
-fn write_figures(folder: &Path, report: &Report, overwrite: Overwrite) -> Result<(), OutputError> {
+pub(crate) fn write_figures(
+    folder: &Path,
+    report: &Report,
+    overwrite: Overwrite,
+) -> Result<(), OutputError> {
     output::folder(folder, Overwrite::Replace)?;
     let assets = report.assets();
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();

@@ -1,0 +1,351 @@
+//! Journals of agents with known faults: each is told apart from a healthy one, by name.
+
+use emotome_judges::Judge;
+use emotome_judges::agree::AgreeParams;
+use emotome_judges::diagnose::{DiagnoseParams, Severity};
+use emotome_judges::simulated::{
+    Declining, PlantParams, ResponseParams, SimulatedJudge, StaleAnswers,
+};
+use emotome_stats::random::{Seed, mix};
+use emotome_stimuli::output::Overwrite;
+use emotome_stimuli::run::{Interrupt, Run, Silent};
+use emotome_stimuli::{StimulusSet, study::Study};
+use emotome_triplets::design::{CeilingParams, Design, DesignParams};
+use emotome_triplets::journal::{Agent, JournalWriter, Record};
+use emotome_triplets::{Cause, Nanos, Outcome, Usage};
+use emotome_workflows::qc::{AgentQuality, QcRequest, QcSummary, qc};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const N: usize = 60;
+
+fn key(i: usize) -> String {
+    format!("clip <{i:02}>.mp4")
+}
+
+fn design(trials: u64) -> Design {
+    let ceiling = CeilingParams {
+        triplets: 200,
+        same_order: 3,
+        all_orders: 6,
+    };
+    DesignParams {
+        trials,
+        ceiling: Some(ceiling),
+        ..DesignParams::new(N, 3)
+    }
+    .check()
+    .unwrap()
+}
+
+fn planted(bias: [f64; 3], seed: u64) -> SimulatedJudge {
+    let weights = PlantParams::new(N, 8).plant(Seed(1)).unwrap();
+    let params = ResponseParams {
+        position_bias: bias,
+        ..ResponseParams::default()
+    };
+    SimulatedJudge::new(weights.view(), params, Seed(seed)).unwrap()
+}
+
+/// Stimuli that a study flags.
+fn flagged(i: usize) -> bool {
+    i % 12 == 5
+}
+
+fn journal(folder: &Path, design: &Design) -> PathBuf {
+    let path = folder.join("journal.sqlite");
+    let stimuli = StimulusSet::from_labels((0..N).map(key)).unwrap();
+    let mut writer = JournalWriter::create(&path, design, &stimuli).unwrap();
+    let refuses = (0..N)
+        .map(|i| if flagged(i) { 0.5 } else { 0.002 })
+        .collect();
+    let stale = StaleAnswers::new(
+        planted([0.0; 3], 4),
+        |t| design.trial(t).unwrap(),
+        0.15,
+        Seed(4),
+    );
+    let agents: [(&str, Box<dyn Judge>); 4] = [
+        ("healthy", Box::new(planted([0.0; 3], 1))),
+        ("order-biased", Box::new(planted([0.0, 0.0, 0.9], 2))),
+        (
+            "<script>refusing</script>",
+            Box::new(
+                Declining::new(planted([0.0; 3], 3), Outcome::Refused, refuses, Seed(3)).unwrap(),
+            ),
+        ),
+        ("stale server", Box::new(stale.unwrap())),
+    ];
+    for (k, (name, judge)) in agents.iter().enumerate() {
+        let agent = Agent {
+            name: (*name).to_owned(),
+            model: "planted".to_owned(),
+            revision: "1".to_owned(),
+            settings: format!(
+                r#"{{"labels":{{"set":"{}"}},"temperature":0}}"#,
+                ["1", "A"][k % 2]
+            ),
+        };
+        let id = writer.register(&agent).unwrap();
+        let records: Vec<Record<'_>> = design
+            .trials()
+            .map(|trial| {
+                let outcome = judge.judge(&trial).outcome;
+                let noise = mix(trial.number ^ k as u64);
+                Record {
+                    cause: (outcome == Outcome::Refused).then_some(Cause::RefusalText),
+                    latency_ms: Some(100 + (noise % 400) as u32),
+                    at: Some(1_700_000_000_000 + 250 * trial.number + noise % 1_000),
+                    requests: Some(1),
+                    usage: Usage {
+                        prompt_tokens: Some(300),
+                        completion_tokens: Some(4),
+                        cost: (k > 0).then_some(Nanos(1_000)),
+                        ..Usage::unknown()
+                    },
+                    ..Record::new(trial, outcome)
+                }
+            })
+            .collect();
+        for batch in records.chunks(4_096) {
+            writer.append(id, batch).unwrap();
+        }
+    }
+    path
+}
+
+fn study(folder: &Path) -> PathBuf {
+    let path = folder.join("study");
+    fs::create_dir(&path).unwrap();
+    fs::write(path.join("study.toml"), "format = 1\nname = \"test\"\n").unwrap();
+    let mut table = "key\tsensitive\n".to_owned();
+    for i in 0..N {
+        let flag = if flagged(i) { "Horror" } else { "n/a" };
+        table += &format!("{}\t{flag}\n", key(i));
+    }
+    fs::write(path.join("stimuli.tsv"), table).unwrap();
+    Study::open(&path).unwrap();
+    path
+}
+
+/// Five people who judge as the healthy agent does, with a stimulus that the journal does not have.
+fn people(folder: &Path, design: &Design) -> PathBuf {
+    let judge = planted([0.0; 3], 9);
+    let mut table = "a,b,c,choice,rater\n".to_owned();
+    for trial in design.trials().skip(2_000).take(1_500) {
+        let odd = judge.judge(&trial).outcome.chosen().unwrap();
+        let [a, b, c] = trial.triplet.items().map(|id| key(id.index()));
+        table += &format!("{a},{b},{c},{},p{}\n", odd.index() + 1, trial.number % 5);
+    }
+    table += &format!("{},{},elsewhere.mp4,1,p0\n", key(0), key(1));
+    let path = folder.join("people.csv");
+    fs::write(&path, table).unwrap();
+    path
+}
+
+fn request(folder: &Path, journal: PathBuf) -> QcRequest {
+    QcRequest {
+        journal,
+        agents: Vec::new(),
+        study: None,
+        humans: Vec::new(),
+        params: DiagnoseParams::default(),
+        agree: AgreeParams {
+            replicates: 100,
+            ..AgreeParams::default()
+        },
+        out: folder.join("qc"),
+        overwrite: Overwrite::Refuse,
+        command: vec!["emotome".into(), "qc".into()],
+    }
+}
+
+fn examine(request: &QcRequest) -> QcSummary {
+    let interrupt = Interrupt::default();
+    let run = Run {
+        progress: &Silent,
+        interrupt: &interrupt,
+    };
+    qc(request, run).unwrap()
+}
+
+fn alarms(agent: &AgentQuality) -> Vec<&'static str> {
+    let bad = |f: &&emotome_workflows::qc::NamedFinding| f.finding.severity >= Severity::Warning;
+    agent
+        .findings
+        .iter()
+        .filter(bad)
+        .map(|f| f.finding.name)
+        .collect()
+}
+
+#[test]
+fn faulty_agents_are_flagged_and_a_healthy_one_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let design = design(12_000);
+    let mut request = request(folder.path(), journal(folder.path(), &design));
+    request.study = Some(study(folder.path()));
+    request.humans = vec![people(folder.path(), &design)];
+    let summary = examine(&request);
+    let [healthy, biased, refusing, stale] = &summary.agents[..] else {
+        panic!("four agents");
+    };
+    assert_eq!(alarms(healthy), [""; 0], "{:#?}", healthy.findings);
+    assert!(healthy.verdict < Severity::Warning);
+    for name in ["position-shares", "order-dependence"] {
+        assert!(alarms(biased).contains(&name), "{:?}", alarms(biased));
+    }
+    for name in ["refusals", "refusals-by-stimulus", "missing-by-category"] {
+        assert!(alarms(refusing).contains(&name), "{:?}", alarms(refusing));
+    }
+    assert!(
+        alarms(stale).contains(&"serial-dependence"),
+        "{:?}",
+        alarms(stale)
+    );
+
+    // What is refused is named by key, and counted by cause.
+    let named = refusing
+        .findings
+        .iter()
+        .find(|f| f.finding.name == "refusals-by-stimulus")
+        .unwrap();
+    let expected: Vec<String> = (0..N).filter(|&i| flagged(i)).map(key).collect();
+    let mut keys = named.stimulus_keys.clone();
+    keys.sort();
+    assert_eq!(keys, expected);
+    assert!(named.finding.explanation.contains(&key(5)));
+    let ending = refusing
+        .endings
+        .iter()
+        .find(|e| e.outcome == "refused")
+        .unwrap();
+    assert_eq!(ending.cause, Some(Cause::RefusalText));
+    assert_eq!(ending.trials, refusing.trials.without_choice);
+    let t = &refusing.trials;
+    assert_eq!(
+        (t.recorded, t.chosen + t.without_choice),
+        (design.len(), design.len())
+    );
+
+    // Unknown prices are not zero.
+    assert_eq!(healthy.spent.unpriced, design.len());
+    assert_eq!(
+        (biased.spent.unpriced, biased.spent.cost),
+        (0, Nanos(1_000 * design.len()))
+    );
+    assert_eq!(healthy.latency.as_ref().unwrap().n, design.len());
+    assert!(healthy.drift.as_ref().unwrap().windows.len() >= 10);
+
+    // People and all agents on the triplets of the people.
+    let found = summary.consistency.as_ref().unwrap();
+    assert!(found.same_triplets && found.pairs.len() == 10);
+    let pair = |a: &str, b: &str| {
+        found
+            .pairs
+            .iter()
+            .find(|p| p.first == a && p.second == b)
+            .unwrap()
+    };
+    let (best, worst) = (pair("healthy", "people"), pair("order-biased", "people"));
+    assert!(
+        best.raw > worst.raw && best.raw_ci95_stimuli.is_some(),
+        "{found:#?}"
+    );
+    assert_eq!(found.sources[4].raters, Some(5));
+    let same = pair("healthy", "order-biased").same_order.unwrap();
+    assert!(same.same_places.p < 1e-6 && same.n >= found.triplets);
+    assert!(
+        summary
+            .cautions
+            .iter()
+            .any(|c| c.starts_with("1 choices of"))
+    );
+    assert_eq!(summary.differences[0].settings, ["labels.set: 1 → A"]);
+
+    // The page shows names as text; every figure has its numbers beside it; the JSON says the same.
+    let page = fs::read_to_string(&summary.page).unwrap();
+    assert!(!page.contains("<script") && page.contains("&lt;script&gt;refusing"));
+    assert!(
+        !page.contains("http://") && !page.contains("https://"),
+        "the page asks the network"
+    );
+    let figures = fs::read_dir(request.out.join("figures")).unwrap();
+    let names: Vec<String> = figures
+        .map(|f| f.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    let svg = names.iter().filter(|n| n.ends_with(".svg")).count();
+    assert!(svg >= 10 && names.len() == 2 * svg, "{names:?}");
+    let json: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(request.out.join("qc.json")).unwrap()).unwrap();
+    assert_eq!(json, serde_json::to_value(&summary).unwrap());
+    assert_eq!(json["agents"][1]["verdict"], "serious");
+    assert_eq!(
+        json["agents"][0]["places"]["n"],
+        json["agents"][0]["findings"][0]["n"]
+    );
+}
+
+#[test]
+fn a_part_of_the_agents_and_a_journal_without_answers_are_examined() {
+    let folder = tempfile::tempdir().unwrap();
+    let design = design(300);
+    let mut request = request(folder.path(), journal(folder.path(), &design));
+    request.agents = vec!["healthy".into()];
+    let summary = examine(&request);
+    assert_eq!(summary.agents.len(), 1);
+    assert_eq!(summary.consistency, None);
+    request.agents = vec!["nobody".into()];
+    request.overwrite = Overwrite::Replace;
+    let interrupt = Interrupt::default();
+    let run = Run {
+        progress: &Silent,
+        interrupt: &interrupt,
+    };
+    assert!(
+        qc(&request, run)
+            .unwrap_err()
+            .to_string()
+            .contains("nobody")
+    );
+    let path = folder.path().join("empty.sqlite");
+    let stimuli = StimulusSet::from_labels((0..N).map(key)).unwrap();
+    let mut writer = JournalWriter::create(&path, &design, &stimuli).unwrap();
+    request.agents = Vec::new();
+    request.journal = path;
+    assert!(
+        qc(&request, run)
+            .unwrap_err()
+            .to_string()
+            .contains("agents")
+    );
+    writer
+        .register(&Agent {
+            name: "new".into(),
+            ..Agent::default()
+        })
+        .unwrap();
+    let summary = examine(&request);
+    assert_eq!(summary.agents[0].trials.recorded, 0);
+    assert_eq!(summary.agents[0].verdict, Severity::Untested);
+}
+
+#[test]
+fn the_same_journal_gives_the_same_page_at_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let design = design(2_000);
+    let mut request = request(folder.path(), journal(folder.path(), &design));
+    let mut pages = Vec::new();
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pages.push(pool.install(|| fs::read(examine(&request).page).unwrap()));
+        request.overwrite = Overwrite::Replace;
+    }
+    assert!(
+        pages[0] == pages[1],
+        "three threads write another page than one"
+    );
+}
