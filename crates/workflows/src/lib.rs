@@ -19,6 +19,7 @@ pub mod journal;
 pub mod memory;
 pub mod plan;
 pub mod publish;
+pub mod qc;
 pub mod report;
 pub mod rule;
 pub mod simulate;

@@ -13,6 +13,7 @@ mod import;
 mod init;
 mod journal;
 mod plan;
+mod qc;
 mod report;
 mod simulate;
 mod tripletize;
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Collect(Box<collect::Collect>),
     /// Look into a journal, or merge shards.
     Journal(journal::JournalCommand),
+    /// Examine what agents answered: biases, missing choices, drift, cost, agreement.
+    Qc(qc::Qc),
     /// Fit an embedding to choices.
     Fit(Box<fit::Fit>),
     /// Analyse choices and write a report.
@@ -68,6 +71,7 @@ impl Command {
             Self::Export(command) => command.run(session),
             Self::Collect(command) => command.run(session),
             Self::Journal(command) => command.run(session),
+            Self::Qc(command) => command.run(session),
             Self::Fit(command) => command.run(session),
             Self::Report(command) => command.run(session),
             Self::Evaluate(command) => command.run(session),
