@@ -22,6 +22,30 @@ impl Lanes for Avx2 {
         unsafe { Self(_mm256_loadu_ps(source), _mm256_loadu_ps(source.add(8))) }
     }
     #[inline(always)]
+    unsafe fn from_bytes(source: *const i8) -> Self {
+        #[inline(always)]
+        unsafe fn half(source: *const i8) -> __m256 {
+            unsafe { _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(source.cast()))) }
+        }
+        unsafe { Self(half(source), half(source.add(8))) }
+    }
+    #[inline(always)]
+    unsafe fn from_nibbles(source: *const u8) -> (Self, Self) {
+        #[inline(always)]
+        unsafe fn half(source: *const u8) -> (__m256, __m256) {
+            unsafe {
+                let bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(source.cast()));
+                let low = _mm256_and_si256(bytes, _mm256_set1_epi32(15));
+                (
+                    _mm256_cvtepi32_ps(low),
+                    _mm256_cvtepi32_ps(_mm256_srli_epi32::<4>(bytes)),
+                )
+            }
+        }
+        let ((low0, high0), (low1, high1)) = unsafe { (half(source), half(source.add(8))) };
+        (Self(low0, low1), Self(high0, high1))
+    }
+    #[inline(always)]
     unsafe fn store(self, target: *mut f32) {
         unsafe {
             _mm256_storeu_ps(target, self.0);

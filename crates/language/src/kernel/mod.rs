@@ -21,6 +21,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod unpack;
 mod weights;
 
 pub(crate) use attention::{Attention, KeyedRow, attend};

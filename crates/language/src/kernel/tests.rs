@@ -20,8 +20,10 @@ fn matrix(stream: u64, rows: usize, width: usize) -> Matrix {
     matrix
 }
 
+/// The bits of numbers; what is no number has many, all alike.
 fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|x| x.to_bits()).collect()
+    let one = |x: &f32| if x.is_nan() { u32::MAX } else { x.to_bits() };
+    values.iter().map(one).collect()
 }
 
 /// One chain of fused multiply-adds.
@@ -61,7 +63,7 @@ proptest! {
         let mut unpacked = vec![0.0; inputs];
         let mut expected = Matrix::zeros(rows, outputs);
         for output in 0..outputs {
-            weights.unpack(output, 0, &mut unpacked);
+            weights.unpack(output, &mut unpacked);
             for row in 0..rows {
                 let sum = chain(x.row(row), unpacked.iter().copied());
                 expected.row_mut(row)[output] = sum + bias.as_ref().map_or(0.0, |b| b[output]);
@@ -72,6 +74,22 @@ proptest! {
             products(set, &x, &mut [(&weights, &mut found)]);
             prop_assert_eq!(bits(found.values()), bits(expected.values()), "{:?}", set);
         }
+    }
+
+    #[test]
+    #[allow(unsafe_code)]
+    fn every_quantisation_is_unpacked_as_where_it_is_defined(
+        (kind, bytes) in (0..Quant::ALL.len()).prop_flat_map(|kind| {
+            let len = 3 * Quant::ALL[kind].block_bytes();
+            (Just(kind), prop::collection::vec(any::<u8>(), len))
+        })
+    ) {
+        let quant = Quant::ALL[kind];
+        let (mut here, mut there) = (vec![0.0; 3 * quant.block_len()], vec![0.0; 3 * quant.block_len()]);
+        // SAFETY: `Portable` runs everywhere; both hold three blocks.
+        unsafe { unpack::unpack::<Portable>(quant, &bytes, &mut here) };
+        quant.dequantize(&bytes, &mut there);
+        prop_assert_eq!(bits(&here), bits(&there));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use super::Matrix;
 use super::tile::{self, ROWS};
+use super::unpack::unpack;
 use crate::quant::Quant;
 use emotome_lanes::{InstructionSet, LANES, Lanes, Task};
 use rayon::prelude::*;
@@ -63,11 +64,16 @@ impl Weights {
         self.bytes.len()
     }
 
-    /// Unpacks the numbers `from..from + out.len()` of a row; both ends are those of blocks.
-    pub(crate) fn unpack(&self, row: usize, from: usize, out: &mut [f32]) {
+    /// Unpacks a row.
+    pub(crate) fn unpack(&self, row: usize, out: &mut [f32]) {
+        self.quant.dequantize(self.blocks(row, 0, out.len()), out);
+    }
+
+    /// The blocks of numbers `from..from + len` of a row; both ends are those of blocks.
+    #[inline(always)]
+    fn blocks(&self, row: usize, from: usize, len: usize) -> &[u8] {
         let start = row * self.quant.row_bytes(self.inputs) + self.quant.row_bytes(from);
-        let blocks = &self.bytes[start..start + self.quant.row_bytes(out.len())];
-        self.quant.dequantize(blocks, out);
+        &self.bytes[start..start + self.quant.row_bytes(len)]
     }
 }
 
@@ -180,7 +186,9 @@ impl Task for PanelTask<'_> {
                 for lane in 0..LANES {
                     let row = &mut unpacked[lane * DEPTH..][..depth];
                     if first + lane < self.outputs.end {
-                        weights.unpack(first + lane, from, row);
+                        let blocks = weights.blocks(first + lane, from, depth);
+                        // SAFETY: the caller's CPU; `depth` numbers of a row.
+                        unsafe { unpack::<V>(weights.quant, blocks, row) };
                     } else {
                         row.fill(0.0);
                     }

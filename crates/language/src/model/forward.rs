@@ -152,7 +152,7 @@ impl Model {
     fn embed(&self, pieces: &[Piece<'_>], rows: usize) -> Matrix {
         let mut x = Matrix::zeros(rows, self.shape.width);
         for (row, token) in pieces.iter().flat_map(|piece| piece.tokens).enumerate() {
-            self.embedding.unpack(token.index(), 0, x.row_mut(row));
+            self.embedding.unpack(token.index(), x.row_mut(row));
         }
         x
     }
