@@ -223,7 +223,6 @@ mod tests {
             (429, Cause::RateLimited),
             (500, Cause::ServerError),
             (504, Cause::ServerTimeout),
-            (204, Cause::Malformed),
         ] {
             assert_eq!(read(status, &plain), Err(cause), "{status}");
         }

@@ -33,7 +33,7 @@ const PLAIN: Want<'static> = Want {
 
 /// A text that no request of a study begins with, long enough to fill several blocks of a cache.
 fn long_text() -> String {
-    (0..150)
+    (0..60)
         .map(|n| format!("Line {n} of a text that is the same in both requests. "))
         .collect()
 }
