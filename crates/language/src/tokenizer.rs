@@ -23,6 +23,7 @@ mod spm;
 pub(crate) mod tests;
 mod vocabulary;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
@@ -56,6 +57,10 @@ impl fmt::Display for TokenId {
     }
 }
 
+/// Marks that end an answer; files often name only one of a model's several.
+const END_MARKS: &str =
+    "<|eot_id|> <|eom_id|> <|im_end|> <|end|> <|endoftext|> <|end_of_text|> <end_of_turn> </s>";
+
 /// How text becomes tokens.
 #[derive(Debug)]
 enum Engine {
@@ -83,6 +88,7 @@ pub struct Tokenizer {
     engine: Engine,
     bos: Option<TokenId>,
     eos: Option<TokenId>,
+    ends: Vec<TokenId>,
     adds_bos: bool,
     adds_eos: bool,
 }
@@ -117,6 +123,13 @@ impl Tokenizer {
         };
         let bos = end("tokenizer.ggml.bos_token_id")?;
         let eos = end("tokenizer.ggml.eos_token_id")?;
+        let named = [
+            eos,
+            end("tokenizer.ggml.eot_token_id")?,
+            end("tokenizer.ggml.eom_token_id")?,
+        ];
+        let known = vocabulary.marks().find(END_MARKS).map(|(_, token)| token);
+        let ends: BTreeSet<TokenId> = named.into_iter().flatten().chain(known).collect();
         let adds_bos = metadata
             .optional("tokenizer.ggml.add_bos_token")?
             .unwrap_or(adds_bos);
@@ -131,6 +144,7 @@ impl Tokenizer {
             engine,
             bos,
             eos,
+            ends: ends.into_iter().collect(),
             adds_bos,
             adds_eos: metadata
                 .optional("tokenizer.ggml.add_eos_token")?
@@ -155,6 +169,13 @@ impl Tokenizer {
     #[must_use]
     pub fn eos(&self) -> Option<TokenId> {
         self.eos
+    }
+
+    /// The tokens with which an answer ends, in order: those that the file names for the end of a
+    /// text, a turn or a message, and the marks known for it.
+    #[must_use]
+    pub fn ends(&self) -> &[TokenId] {
+        &self.ends
     }
 
     /// Whether the model expects [`bos`](Self::bos) before every prompt; [`encode`](Self::encode)

@@ -227,6 +227,21 @@ fn the_first_token_is_there_once() {
 }
 
 #[test]
+fn every_end_of_an_answer_is_known() {
+    let fixture = bpe().with("<|endoftext|>", 3).with("<|halt|>", 3);
+    let halt = fixture.id("<|halt|>");
+    let named = Value::Unsigned(halt.0.into());
+    let build = fixture
+        .build("gpt2", "gpt-2")
+        .value("tokenizer.ggml.eot_token_id", named);
+    let expected = ["<|im_end|>", "<|endoftext|>", "<|halt|>"].map(|text| fixture.id(text));
+    assert_eq!(
+        tokenizer(&build).unwrap().ends(),
+        [&[TokenId(2)], &expected[..]].concat()
+    );
+}
+
+#[test]
 fn prompts_are_joined_with_their_marks() {
     let fixture = bpe();
     let tokenizer = tokenizer(&fixture.build("gpt2", "gpt-2")).unwrap();
