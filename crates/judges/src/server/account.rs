@@ -33,7 +33,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    pub(super) fn add(&mut self, answer: &Answer, requests: u32) {
+    pub(crate) fn add(&mut self, answer: &Answer, requests: Option<u32>) {
         match answer.outcome {
             Outcome::Chosen(place) => self.chosen[place.index()] += 1,
             Outcome::Invalid => self.invalid += 1,
@@ -46,7 +46,7 @@ impl Counts {
             *self.causes.entry(cause).or_default() += 1;
         }
         self.open += u64::from(!answer.settles());
-        self.spent.add(Some(requests), answer.usage);
+        self.spent.add(requests, answer.usage);
     }
 
     /// The number of clear choices.
@@ -195,13 +195,13 @@ impl Stop {
 
 /// Trials done over the last minute.
 #[derive(Debug, Default)]
-pub(super) struct Meter {
+pub(crate) struct Meter {
     seen: VecDeque<(Duration, u64)>,
 }
 
 impl Meter {
     /// Trials a second, from the number done by now; called several times a second.
-    pub(super) fn rate(&mut self, now: Duration, done: u64) -> f64 {
+    pub(crate) fn rate(&mut self, now: Duration, done: u64) -> f64 {
         const MINUTE: Duration = Duration::from_secs(60);
         self.seen.push_back((now, done));
         while self.seen.len() > 2 && self.seen[1].0 + MINUTE <= now {

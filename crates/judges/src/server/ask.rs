@@ -224,10 +224,12 @@ async fn attend(
             ended = &mut dispatcher => Some(ended),
             _ = ticks.tick() => None,
         };
-        if run.interrupt.requested() {
-            engine.stop(Stop::Interrupted, Phase::Draining);
+        if ended.is_none() {
+            if run.interrupt.requested() {
+                engine.stop(Stop::Interrupted, Phase::Draining);
+            }
+            engine.check_reach();
         }
-        engine.check_reach();
         if ended.is_some() || shown.is_none_or(|shown| shown.elapsed() >= SHOW) {
             shown = Some(Instant::now());
             watch(&snapshot(engine, lock(counts).clone(), total, &mut meter));
@@ -240,7 +242,7 @@ async fn attend(
         if engine.phase() > Phase::Running {
             let grace = engine.server.params.grace;
             let end = *deadline.get_or_insert_with(|| Instant::now() + grace);
-            if Instant::now() >= end {
+            if Instant::now() >= end || !engine.can_store() {
                 dispatcher.abort();
             }
         }

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
+use tokio::runtime::{Builder, Runtime};
 
 /// How requests are carried.
 ///
@@ -292,6 +293,50 @@ impl Carrier {
             cause,
             what: self.redactor.line(&explain(&error.without_url())),
         }
+    }
+}
+
+/// Sends one request after the other to one endpoint and waits for each: for probing a server.
+pub struct Caller {
+    runtime: Runtime,
+    carrier: Carrier,
+    endpoint: Endpoint,
+}
+
+impl Caller {
+    /// A caller of an endpoint; nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn new(endpoint: Endpoint, params: ClientParams) -> Result<Self, ClientError> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        Ok(Self {
+            runtime: runtime.map_err(|error| ClientError::Setup {
+                found: error.to_string(),
+            })?,
+            carrier: Carrier::new(std::slice::from_ref(&endpoint), params)?,
+            endpoint,
+        })
+    }
+
+    /// Posts a request, once.
+    #[must_use]
+    pub fn post(&self, request: &Request) -> Sent {
+        self.runtime
+            .block_on(self.carrier.post(&self.endpoint, request))
+    }
+
+    /// Gets what lies at a path, e.g. `models`, once.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Sent {
+        self.runtime
+            .block_on(self.carrier.get(&self.endpoint, path))
+    }
+
+    /// The endpoint.
+    #[must_use]
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 }
 

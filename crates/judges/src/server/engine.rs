@@ -106,6 +106,11 @@ impl Engine {
         });
     }
 
+    /// Whether answers to what is under way can still be stored.
+    pub(super) fn can_store(&self) -> bool {
+        !matches!(*lock(&self.stopped), Some(Stop::Journal(_)))
+    }
+
     /// Why the run stopped.
     pub(super) fn why_stopped(&self) -> Option<Stop> {
         lock(&self.stopped).take()
@@ -211,7 +216,7 @@ impl Engine {
         };
         let place = match &step {
             Step::Ask(requests) if !requests.is_empty() => {
-                match self.place(None, Phase::Draining).await {
+                match self.place(None, requests[0].tokens, Phase::Draining).await {
                     Some(place) => Some(place),
                     None => {
                         lock(&self.budget).settle(aside, Some(Nanos(0)));
@@ -231,7 +236,7 @@ impl Engine {
     }
 
     /// Waits for a place at an endpoint, if possible not at `avoid`; `None` once the run is in `phase`.
-    async fn place(&self, avoid: Option<usize>, phase: Phase) -> Option<Place> {
+    async fn place(&self, avoid: Option<usize>, tokens: u32, phase: Phase) -> Option<Place> {
         loop {
             let freed = self.freed.notified();
             tokio::pin!(freed);
@@ -239,7 +244,7 @@ impl Engine {
             if self.phase() >= phase {
                 return None;
             }
-            let take = lock(&self.fleet).take(self.now(), avoid);
+            let take = lock(&self.fleet).take(self.now(), avoid, tokens);
             let look_again = match take {
                 Take::Place(place) => return Some(place),
                 Take::Later(Some(at)) => self.start + at,
@@ -368,16 +373,9 @@ impl Engine {
         loop {
             let place = match first.take() {
                 Some(place) => place,
-                None => self.place(avoid, Phase::Halted).await?,
+                None => self.place(avoid, request.tokens, Phase::Halted).await?,
             };
             let held = Held::new(self, place);
-            let wait = lock(&self.fleet).charge(place, request.tokens, self.now());
-            if !wait.is_zero() {
-                tokio::select! {
-                    () = sleep(wait) => {}
-                    () = self.until(Phase::Halted) => return None,
-                }
-            }
             tries += 1;
             self.requests.fetch_add(1, Ordering::Relaxed);
             if tries > 1 {

@@ -11,7 +11,7 @@ use emotome_triplets::journal::Settled;
 /// other, so that a server with a cache of prompts or clips has met most of each one just before.
 /// Groups come in an order drawn from the seed. Which stimulus stands where is up to the design
 /// alone; the order of asking changes no trial.
-pub(super) struct Feed<N> {
+pub(crate) struct Feed<N> {
     design: Design,
     settled: Settled,
     numbers: N,
@@ -22,11 +22,11 @@ pub(super) struct Feed<N> {
     /// The window, to be taken from its end.
     window: Vec<Trial>,
     /// Whether trials remain that may not be handed out.
-    pub(super) cut: bool,
+    pub(crate) cut: bool,
 }
 
 impl<N: Iterator<Item = u64>> Feed<N> {
-    pub(super) const fn new(
+    pub(crate) const fn new(
         design: Design,
         settled: Settled,
         numbers: N,

@@ -76,6 +76,16 @@ struct Berth {
     down: Option<(Duration, u32)>,
 }
 
+impl Berth {
+    /// When it may take a request, as far as rests and limits per minute go.
+    fn ready(&self, now: Duration) -> Duration {
+        let buckets = [&self.requests, &self.tokens].into_iter().flatten();
+        buckets
+            .map(|bucket| bucket.ready(now))
+            .fold(self.rests_until.max(now), Duration::max)
+    }
+}
+
 /// All endpoints of a run. Time is the span since the start of the run.
 #[derive(Debug)]
 pub(super) struct Fleet {
@@ -98,54 +108,43 @@ impl Fleet {
         }
     }
 
-    /// A place at the endpoint with the most room, if possible not at `avoid`, where it failed before.
-    pub(super) fn take(&mut self, now: Duration, avoid: Option<usize>) -> Take {
-        let open = |berth: &Berth| {
+    /// A place for a request of so many tokens, at the endpoint with the most room and if possible not
+    /// at `avoid`, where it failed before.
+    pub(super) fn take(&mut self, now: Duration, avoid: Option<usize>, tokens: u32) -> Take {
+        let room = |berth: &Berth| {
             // One request finds out whether an endpoint can be reached again.
-            let limit = if berth.down.is_some() {
-                1
-            } else {
-                berth.pace.limit()
+            let limit = match berth.down {
+                Some(_) => 1,
+                None => berth.pace.limit(),
             };
-            (berth.rests_until <= now && berth.under_way < limit)
+            (berth.ready(now) <= now && berth.under_way < limit)
                 .then(|| berth.under_way as f64 / limit as f64)
         };
-        let best = self
-            .berths
-            .iter()
-            .enumerate()
+        let best = (self.berths.iter().enumerate())
             .filter_map(|(k, berth)| {
-                Some((Some(k) == avoid, berth.down.is_some(), open(berth)?, k))
+                Some((Some(k) == avoid, berth.down.is_some(), room(berth)?, k))
             })
             .min_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)));
         match best {
             Some((.., k)) => {
                 let berth = &mut self.berths[k];
                 berth.under_way += 1;
+                for (bucket, amount) in [(&mut berth.requests, 1), (&mut berth.tokens, tokens)] {
+                    if let Some(bucket) = bucket {
+                        bucket.take(f64::from(amount), now);
+                    }
+                }
                 Take::Place(Place {
                     endpoint: k,
                     epoch: berth.pace.epoch(),
                 })
             }
             None => Take::Later(
-                self.berths
-                    .iter()
-                    .map(|berth| berth.rests_until)
-                    .filter(|&until| until > now)
+                (self.berths.iter().map(|berth| berth.ready(now)))
+                    .filter(|&ready| ready > now)
                     .min(),
             ),
         }
-    }
-
-    /// Counts a request of so many tokens against the limits per minute; it must wait so long.
-    pub(super) fn charge(&mut self, place: Place, tokens: u32, now: Duration) -> Duration {
-        let berth = &mut self.berths[place.endpoint];
-        let wait = |bucket: &mut Option<Bucket>, amount| {
-            bucket
-                .as_mut()
-                .map_or(Duration::ZERO, |bucket| bucket.take(amount, now))
-        };
-        wait(&mut berth.requests, 1.0).max(wait(&mut berth.tokens, f64::from(tokens)))
     }
 
     /// A request ended; its endpoint rests for `rest` if it asked to.
@@ -241,7 +240,7 @@ mod tests {
     }
 
     fn place(fleet: &mut Fleet, now: Duration) -> Place {
-        match fleet.take(now, None) {
+        match fleet.take(now, None, 1) {
             Take::Place(place) => place,
             later => panic!("{later:?}"),
         }
@@ -253,16 +252,16 @@ mod tests {
         let places: Vec<Place> = (0..8).map(|_| place(&mut fleet, S)).collect();
         let at = |k| places.iter().filter(|place| place.endpoint == k).count();
         assert_eq!((at(0), at(1)), (4, 4));
-        assert_eq!(fleet.take(S, None), Take::Later(None));
+        assert_eq!(fleet.take(S, None, 1), Take::Later(None));
         fleet.end(places[0], End::Faulty, S, None, S);
         fleet.end(places[1], End::Served, S, None, S);
         let failed = places[0].endpoint;
-        let Take::Place(next) = fleet.take(S, Some(failed)) else {
+        let Take::Place(next) = fleet.take(S, Some(failed), 1) else {
             panic!()
         };
         assert_ne!(next.endpoint, failed);
         // Rather there than nowhere.
-        let Take::Place(next) = fleet.take(S, Some(1 - failed)) else {
+        let Take::Place(next) = fleet.take(S, Some(1 - failed), 1) else {
             panic!()
         };
         assert_eq!(next.endpoint, failed);
@@ -273,7 +272,7 @@ mod tests {
         let mut fleet = fleet(1);
         let first = place(&mut fleet, S);
         fleet.end(first, End::Overloaded, S, Some(7 * S), S);
-        assert_eq!(fleet.take(2 * S, None), Take::Later(Some(8 * S)));
+        assert_eq!(fleet.take(2 * S, None, 1), Take::Later(Some(8 * S)));
         assert!(!fleet.is_lost(10 * S, 2 * S) && fleet.is_lost(5 * S, 2 * S));
         place(&mut fleet, 8 * S);
         assert!(!fleet.is_lost(5 * S, 8 * S));
@@ -287,16 +286,16 @@ mod tests {
             fleet.end(*place, End::Unreachable, S, None, S);
         }
         let pause = FIRST_PAUSE;
-        assert_eq!(fleet.take(S, None), Take::Later(Some(S + pause)));
+        assert_eq!(fleet.take(S, None, 1), Take::Later(Some(S + pause)));
         // Others go on elsewhere; one finds out that it is still down, and waits longer.
         let probe = place(&mut fleet, S + pause);
         assert_eq!(
-            (probe.endpoint, fleet.take(S + pause, None)),
+            (probe.endpoint, fleet.take(S + pause, None, 1)),
             (0, Take::Later(None))
         );
         fleet.end(probe, End::Unreachable, S, None, S + pause);
         assert_eq!(
-            fleet.take(S + pause, None),
+            fleet.take(S + pause, None, 1),
             Take::Later(Some(S + 3 * pause))
         );
         let probe = place(&mut fleet, S + 3 * pause);
@@ -314,7 +313,7 @@ mod tests {
         let mut now = S;
         while !fleet.is_lost(30 * S, now) {
             assert!(now < 60 * S, "never lost");
-            if let Take::Place(probe) = fleet.take(now, None) {
+            if let Take::Place(probe) = fleet.take(now, None, 1) {
                 fleet.end(probe, End::Unreachable, S, None, now);
             }
             now += FIRST_PAUSE;
@@ -330,9 +329,15 @@ mod tests {
             ..EndpointLimits::default()
         };
         let mut fleet = Fleet::new([limits]);
-        let place = place(&mut fleet, Duration::ZERO);
-        assert_eq!(fleet.charge(place, 1_000, Duration::ZERO), Duration::ZERO);
-        assert_eq!(fleet.charge(place, 1_000, Duration::ZERO), S);
-        assert_eq!(fleet.charge(place, 4_000, Duration::ZERO), 5 * S);
+        let zero = Duration::ZERO;
+        assert!(matches!(fleet.take(zero, None, 1_000), Take::Place(_)));
+        assert_eq!(fleet.take(zero, None, 1_000), Take::Later(Some(S)));
+        assert!(matches!(fleet.take(S, None, 5_000), Take::Place(_)));
+        let Take::Later(Some(paid)) = fleet.take(S, None, 1) else {
+            panic!()
+        };
+        assert!((5 * S..6 * S).contains(&paid), "{paid:?}");
+        // What was waited for is no reason to give up.
+        assert!(!fleet.is_lost(S, S));
     }
 }

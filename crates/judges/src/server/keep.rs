@@ -39,6 +39,8 @@ struct Opening {
     held: Vec<Done>,
     /// The stimuli that all of them show: one that no server can read may be the reason.
     common: Vec<StimulusId>,
+    /// Whether the run is stopped for it.
+    stopped: bool,
 }
 
 /// What to do with an answer at the beginning of a run.
@@ -57,6 +59,13 @@ impl Opening {
                 done.answer.cause,
                 Some(Cause::Rejected | Cause::MediaRejected | Cause::Redirected)
             );
+        if self.stopped {
+            return if rejected {
+                Heard::Wait
+            } else {
+                Heard::Keep(vec![done])
+            };
+        }
         let items = done.trial.triplet.items();
         let what = done.said.clone();
         if self.held.is_empty() {
@@ -69,6 +78,7 @@ impl Opening {
         } else if self.held.len() >= most as usize && self.common.is_empty() {
             let trials = self.held.len() as u32;
             self.held.clear();
+            self.stopped = true;
             Heard::Stop(Stop::Rejected { trials, what })
         } else {
             Heard::Wait
@@ -82,6 +92,7 @@ impl Keeper<'_> {
         let mut opening = Some(Opening {
             held: Vec::new(),
             common: Vec::new(),
+            stopped: false,
         });
         let (mut batch, mut bytes, mut failing) = (Vec::new(), 0, 0);
         let mut since = Instant::now();
@@ -95,7 +106,7 @@ impl Keeper<'_> {
                             match beginning.hear(done, self.engine.server.params.rejected) {
                                 Heard::Wait => continue,
                                 Heard::Keep(fresh) => {
-                                    opening = None;
+                                    opening.take_if(|opening| !opening.stopped);
                                     fresh
                                 }
                                 Heard::Stop(stop) => {
@@ -159,7 +170,7 @@ impl Keeper<'_> {
         }
         let mut counts = lock(self.counts);
         for done in batch.iter() {
-            counts.add(&done.answer, done.requests);
+            counts.add(&done.answer, Some(done.requests));
         }
         drop(counts);
         self.progress.advance(batch.len() as u64);
@@ -173,25 +184,7 @@ impl Keeper<'_> {
         }
         let records: Vec<Record<'_>> = batch
             .iter()
-            .map(|done| {
-                let answer = &done.answer;
-                Record {
-                    trial: done.trial,
-                    outcome: answer.outcome,
-                    cause: answer.cause,
-                    settles: answer.settles(),
-                    probabilities: answer.probabilities.map(|p| p.map(|q| q as f32)),
-                    latency_ms: answer
-                        .latency
-                        .map(|time| u32::try_from(time.as_millis()).unwrap_or(u32::MAX)),
-                    prompt: answer.prompt,
-                    seed: answer.seed,
-                    reply: answer.reply.as_deref(),
-                    at: Some(done.at),
-                    requests: Some(done.requests),
-                    usage: answer.usage,
-                }
-            })
+            .map(|done| done.answer.record(done.trial, done.at, Some(done.requests)))
             .collect();
         self.writer.append(self.agent, &records).map(|_| ())
     }

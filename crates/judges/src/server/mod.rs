@@ -18,12 +18,12 @@
 //!   sees it; pictures and clips go to named hosts only ([`UploadPolicy`]); redirects are not
 //!   followed; certificates are verified; proxies must be stated.
 
-mod account;
+pub(crate) mod account;
 mod ask;
 mod client;
 mod endpoint;
 mod engine;
-mod feed;
+pub(crate) mod feed;
 mod fleet;
 mod keep;
 mod pace;
@@ -36,7 +36,7 @@ mod verdict;
 
 pub use account::{Asked, Counts, Snapshot, Stop};
 pub use ask::{AskError, Work, ask};
-pub use client::{Carrier, ClientError, ClientParams, Sent};
+pub use client::{Caller, Carrier, ClientError, ClientParams, Sent};
 pub use endpoint::{Endpoint, EndpointError, UploadPolicy};
 pub use fleet::{EndpointLimits, EndpointState};
 pub use pace::{Bucket, Pace, PaceParams};

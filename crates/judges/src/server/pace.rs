@@ -139,8 +139,8 @@ impl Pace {
 
 /// A limit per minute: a bucket that fills evenly and holds what one second brings.
 ///
-/// Taking more than there is leaves a debt and says how long to wait until it is paid, so that large
-/// requests wait their time and no request is starved by smaller ones.
+/// Taking more than there is leaves a debt, and nothing more may be taken until it is paid: large
+/// requests are waited for, and none is starved by smaller ones.
 #[derive(Debug, Clone)]
 pub struct Bucket {
     per_second: f64,
@@ -160,13 +160,19 @@ impl Bucket {
         }
     }
 
-    /// Takes an amount at a time and says how long to wait before using it.
-    pub fn take(&mut self, amount: f64, now: Duration) -> Duration {
+    /// When something may be taken: now, or when the debt will be paid.
+    #[must_use]
+    pub fn ready(&self, now: Duration) -> Duration {
+        let debt = (1.0_f64.min(self.per_second) - self.filled).max(0.0);
+        let paid = self.at + Duration::from_secs_f64((debt / self.per_second).min(1e9));
+        paid.max(now)
+    }
+
+    /// Takes an amount.
+    pub fn take(&mut self, amount: f64, now: Duration) {
         let brought = now.saturating_sub(self.at).as_secs_f64() * self.per_second;
-        self.filled = (self.filled + brought).min(self.per_second.max(1.0));
+        self.filled = (self.filled + brought).min(self.per_second.max(1.0)) - amount;
         self.at = self.at.max(now);
-        self.filled -= amount;
-        Duration::from_secs_f64((-self.filled / self.per_second).clamp(0.0, 1e9))
     }
 }
 
@@ -275,7 +281,8 @@ mod tests {
             let mut now = Duration::ZERO;
             let mut used: Vec<(Duration, u32)> = Vec::new();
             for amount in amounts {
-                now += bucket.take(f64::from(amount), now);
+                now = bucket.ready(now);
+                bucket.take(f64::from(amount), now);
                 used.push((now, amount));
             }
             for (k, &(from, _)) in used.iter().enumerate() {
@@ -289,12 +296,21 @@ mod tests {
 
     #[test]
     fn a_debt_is_waited_for_and_a_pause_does_not_save_up() {
+        let s = Duration::from_secs;
         let mut bucket = Bucket::per_minute(60);
-        assert_eq!(bucket.take(1.0, Duration::ZERO), Duration::ZERO);
-        assert_eq!(bucket.take(1.0, Duration::ZERO), Duration::from_secs(1));
-        assert_eq!(bucket.take(1.0, Duration::ZERO), Duration::from_secs(2));
-        let later = Duration::from_secs(3_600);
-        assert_eq!(bucket.take(1.0, later), Duration::ZERO);
-        assert_eq!(bucket.take(1.0, later), Duration::from_secs(1));
+        assert_eq!(bucket.ready(s(0)), s(0));
+        bucket.take(1.0, s(0));
+        assert_eq!(bucket.ready(s(0)), s(1));
+        bucket.take(3.0, s(1));
+        assert_eq!(bucket.ready(s(1)), s(4));
+        assert_eq!(bucket.ready(s(3_600)), s(3_600));
+        bucket.take(2.0, s(3_600));
+        assert_eq!(bucket.ready(s(3_600)), s(3_602));
+        // Less than one a second.
+        let mut slow = Bucket::per_minute(30);
+        slow.take(1.0, s(0));
+        assert_eq!(slow.ready(s(0)), s(1));
+        slow.take(1.0, s(1));
+        assert_eq!(slow.ready(s(1)), s(3));
     }
 }

@@ -56,7 +56,7 @@ fn a_run_killed_at_any_moment_loses_no_trial_and_doubles_none() {
     let (mut stored, mut mid_way) = (0, 0);
     for _ in 0..KILLS {
         let mut child = spawn(&path, &steady);
-        std::thread::sleep(Duration::from_millis(20 + rng.below(60)));
+        std::thread::sleep(Duration::from_millis(20 + rng.below(120)));
         child.kill().unwrap();
         child.wait().unwrap();
         let now = Journal::open(&path).and_then(|journal| {

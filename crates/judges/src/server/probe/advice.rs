@@ -17,7 +17,7 @@ pub(super) fn advice(params: &ProbeParams, report: &ProbeReport) -> Vec<String> 
             "the judge is set up for a server of kind {set}, but this one is to be asked as {found}: set dialect = \"{found}\""
         )),
         (None, None) => {
-            say("the server does not say what it is: set dialect in the judge".to_owned())
+            say("the server does not say what it is: set dialect in the judge".to_owned());
         }
         _ => {}
     }

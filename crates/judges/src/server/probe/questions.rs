@@ -62,7 +62,7 @@ impl<'a, 'b> Asker<'a, 'b> {
     ) -> Result<(ChatReply, f64), String> {
         let tail = Tail {
             max_tokens: want.tokens,
-            temperature: 0.0,
+            temperature: Some(0.0),
             top_p: None,
             top_logprobs: want.listed,
             among: want.among,
