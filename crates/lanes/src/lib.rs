@@ -8,6 +8,8 @@
 //! runs inside a task uses no closures: the compiler does not inline vector instructions into them.
 
 #![allow(unsafe_code)]
+// The trait says once what all its methods demand.
+#![allow(clippy::missing_safety_doc)]
 // Constants stand as published.
 #![allow(clippy::excessive_precision)]
 

@@ -64,3 +64,52 @@ impl Rope {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turned(rope: &Rope, position: usize, head: &[f32]) -> Vec<f32> {
+        let mut head = head.to_vec();
+        let width = head.len();
+        rope.rotate(&rope.turn(position), &mut head, width);
+        head
+    }
+
+    #[test]
+    fn products_depend_on_the_distance_alone_and_the_rest_of_a_head_stays() {
+        let query = [0.3, -1.2, 0.8, 2.0, 0.7, -0.1, 1.5, -0.4];
+        let key = [1.1, 0.4, -0.6, 0.9, 0.2, 1.3, -0.8, 0.5];
+        for pairs in [Pairs::Neighbours, Pairs::Halves] {
+            let rope = Rope::new(pairs, 6, 10_000.0, 2.0, Some(&[1.0, 4.0, 1.0]));
+            let product = |p, q| -> f32 {
+                let (x, y) = (turned(&rope, p, &query), turned(&rope, q, &key));
+                assert_eq!(
+                    (x[6..].to_vec(), y[6..].to_vec()),
+                    (query[6..].to_vec(), key[6..].to_vec())
+                );
+                x.iter().zip(y).map(|(x, y)| x * y).sum()
+            };
+            assert!((product(7, 3) - product(1004, 1000)).abs() < 1e-5);
+            assert!((product(7, 3) - product(8, 3)).abs() > 1e-2);
+        }
+    }
+
+    #[test]
+    fn the_first_pair_turns_by_half_a_radian_a_position_under_a_linear_factor_of_two() {
+        let (sin, cos) = (1.5_f32.sin(), 1.5_f32.cos());
+        for (pairs, expected) in [
+            (Pairs::Neighbours, [cos, sin, 0.0, 0.0]),
+            (Pairs::Halves, [cos, 0.0, sin, 0.0]),
+        ] {
+            let rope = Rope::new(pairs, 4, 10_000.0, 2.0, None);
+            let found = turned(&rope, 3, &[1.0, 0.0, 0.0, 0.0]);
+            for (found, expected) in found.iter().zip(expected) {
+                assert!(
+                    (found - expected).abs() < 1e-7,
+                    "{pairs:?}: {found} for {expected}"
+                );
+            }
+        }
+    }
+}
