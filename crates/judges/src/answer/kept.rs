@@ -28,7 +28,7 @@ pub struct OrderRead {
     pub logprobs: [Option<f32>; 3],
     /// The smallest listed log-probability: that of a token that is not listed is at most this.
     pub bound: f32,
-    /// The most probable token.
+    /// The most probable token; empty where only the labels were looked at.
     pub token: String,
 }
 
@@ -47,6 +47,17 @@ impl OrderRead {
             bound: last.logprob as f32,
             token: first.token.clone(),
         })
+    }
+
+    /// What is known of every label, from a model that lists all its tokens.
+    pub(crate) fn known(order: [usize; 3], logprobs: [f64; 3]) -> Self {
+        let logprobs = logprobs.map(|p| p as f32);
+        Self {
+            order: order.map(|place| place as u8),
+            logprobs: logprobs.map(Some),
+            bound: logprobs.into_iter().fold(f32::INFINITY, f32::min),
+            token: String::new(),
+        }
     }
 
     fn masses(&self) -> [f64; 3] {
@@ -101,7 +112,7 @@ struct KeptOrders<'a> {
 }
 
 /// The text that keeps the reads of a `logprob` answer.
-pub(super) fn keep_orders(orders: &[OrderRead], audit: Option<Audit>) -> String {
+pub(crate) fn keep_orders(orders: &[OrderRead], audit: Option<Audit>) -> String {
     let orders = Cow::Borrowed(orders);
     serde_json::to_string(&KeptOrders { orders, audit }).unwrap_or_default()
 }

@@ -8,7 +8,7 @@ use super::refusal;
 use crate::chat::Unsupported;
 use crate::dialogue::{Dialogue, Exchange, Step};
 use crate::judge::{JudgeDescription, Judgment, trial_stream};
-use emotome_stats::random::CounterRng;
+use emotome_stats::random::{CounterRng, Seed};
 use emotome_triplets::{Cause, Outcome, Trial};
 
 /// Above this share of the listed probability, what labels that are not listed might have is too
@@ -68,29 +68,30 @@ impl Logprob {
             None => Err(Cause::Malformed),
         }
     }
+}
 
-    fn verdict(&self, trial: &Trial, reads: &[OrderRead]) -> Verdict {
-        let places: Option<Vec<[f64; 3]>> = reads.iter().map(OrderRead::places).collect();
-        let places = places.ok_or(Cause::NoProbability)?;
-        // Summed in ascending order: a model that looks at positions alone gives every place the same
-        // numbers in another sequence, and no place may win by rounding.
-        let sums = [0, 1, 2].map(|place| {
-            let mut values: Vec<f64> = places.iter().map(|p| p[place]).collect();
-            values.sort_by(f64::total_cmp);
-            values.iter().sum::<f64>()
-        });
-        let total: f64 = sums.iter().sum();
-        let mean = sums.map(|sum| sum / total);
-        let top = mean[0].max(mean[1]).max(mean[2]);
-        let ties = mean.iter().filter(|&&p| p == top).count() as f64;
-        let shares = mean.map(|p| if p == top { 1.0 / ties } else { 0.0 });
-        let seed = self.questions.seed().derive("logprob tie");
-        let drawn = Judgment::draw(shares, || CounterRng::new(seed, trial_stream(trial)));
-        let certain = reads.iter().all(|read| read.uncertainty() <= NEGLIGIBLE);
-        match drawn.outcome {
-            Outcome::Chosen(place) => Ok((place, certain.then_some(mean))),
-            _ => Err(Cause::NoProbability),
-        }
+/// The most probable place over all presented orders, and the probability of each place.
+pub(crate) fn decide(seed: Seed, trial: &Trial, reads: &[OrderRead]) -> Verdict {
+    let places: Option<Vec<[f64; 3]>> = reads.iter().map(OrderRead::places).collect();
+    let places = places.ok_or(Cause::NoProbability)?;
+    // Summed in ascending order: a model that looks at positions alone gives every place the same
+    // numbers in another sequence, and no place may win by rounding.
+    let sums = [0, 1, 2].map(|place| {
+        let mut values: Vec<f64> = places.iter().map(|p| p[place]).collect();
+        values.sort_by(f64::total_cmp);
+        values.iter().sum::<f64>()
+    });
+    let total: f64 = sums.iter().sum();
+    let mean = sums.map(|sum| sum / total);
+    let top = mean[0].max(mean[1]).max(mean[2]);
+    let ties = mean.iter().filter(|&&p| p == top).count() as f64;
+    let shares = mean.map(|p| if p == top { 1.0 / ties } else { 0.0 });
+    let seed = seed.derive("logprob tie");
+    let drawn = Judgment::draw(shares, || CounterRng::new(seed, trial_stream(trial)));
+    let certain = reads.iter().all(|read| read.uncertainty() <= NEGLIGIBLE);
+    match drawn.outcome {
+        Outcome::Chosen(place) => Ok((place, certain.then_some(mean))),
+        _ => Err(Cause::NoProbability),
     }
 }
 
@@ -129,7 +130,7 @@ impl Dialogue for Logprob {
                 .map(|(&order, exchange)| self.read(order, exchange)),
         );
         let verdict = match &reads {
-            Ok(reads) => self.verdict(trial, reads),
+            Ok(reads) => decide(self.questions.seed(), trial, reads),
             Err(cause) => Err(*cause),
         };
         let audit = audits
@@ -150,7 +151,7 @@ fn first_fault<T>(results: impl Iterator<Item = Result<T, Cause>>) -> Result<Vec
             (Ok(value), _) => values.push(value),
             (Err(cause), None) => fault = Some(cause),
             (Err(cause), Some(found)) if cause.is_transient() && !found.is_transient() => {
-                fault = Some(cause)
+                fault = Some(cause);
             }
             (Err(_), Some(_)) => {}
         }

@@ -23,7 +23,9 @@ mod questions;
 pub mod reading;
 pub mod refusal;
 
+pub(crate) use kept::keep_orders;
 pub use kept::{OrderRead, audit_of, orders_of, printable};
+pub(crate) use logprob::decide;
 pub use params::{AskError, AskParams, Decoding, Mode, Orders};
 
 use crate::dialogue::Dialogue;

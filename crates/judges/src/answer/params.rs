@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 /// | parameter | default | |
 /// |---|---|---|
 /// | `decoding.temperature` | 0 | |
+/// | `decoding.send_temperature` | yes | |
 /// | `decoding.top_p` | not sent | |
 /// | `seed` | 0 | of the requests, of ties and of the audit |
 /// | `send_seed` | yes | a seed per trial, so that repeats are independent draws |
@@ -48,14 +49,26 @@ pub struct AskParams {
 }
 
 /// How tokens are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Decoding {
     /// Sampling temperature.
     pub temperature: f64,
+    /// Whether it is sent: some hosted models take no temperature but their own.
+    pub send_temperature: bool,
     /// Nucleus sampling.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_p: Option<f64>,
+}
+
+impl Default for Decoding {
+    fn default() -> Self {
+        Self {
+            temperature: 0.0,
+            send_temperature: true,
+            top_p: None,
+        }
+    }
 }
 
 /// How answers are given. Different modes are different experiments.
@@ -88,7 +101,8 @@ pub enum Mode {
         #[serde(default = "audit")]
         audit: f64,
     },
-    /// The probability of each label as the first token of the reply.
+    /// The probability of each label as the first token of the reply. A model that thinks first has
+    /// none: turn its thinking off (`chat_template_kwargs`).
     Logprob {
         /// In which orders each trial is presented; three cyclic by default.
         #[serde(default)]

@@ -34,7 +34,7 @@ pub(super) struct Again<'a> {
 }
 
 /// A choice, or why there is none.
-pub(super) type Verdict = Result<(Position, Option<[f64; 3]>), Cause>;
+pub(crate) type Verdict = Result<(Position, Option<[f64; 3]>), Cause>;
 
 impl Questions {
     pub(super) fn new(params: AskParams, shown: Shown) -> Self {
@@ -65,10 +65,11 @@ impl Questions {
         constrain: bool,
         first_turn: bool,
     ) -> Result<Ready, Unsupported> {
+        let decoding = self.params.decoding;
         let tail = Tail {
             max_tokens,
-            temperature: self.params.decoding.temperature,
-            top_p: self.params.decoding.top_p,
+            temperature: decoding.send_temperature.then_some(decoding.temperature),
+            top_p: decoding.top_p,
             top_logprobs,
             among: constrain.then(|| self.labels()),
             begun: first_turn && self.params.template.reply.is_some(),

@@ -325,13 +325,13 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
             '?' | '？' => tokens.push(Token::Question),
             ',' => tokens.push(Token::Comma),
             '.' | '!' | ';' | ':' | '(' | ')' | '—' | '–' | '…' | '。' => {
-                tokens.push(Token::End)
+                tokens.push(Token::End);
             }
             '\n' if rest[1..]
                 .trim_start_matches([' ', '\t', '\r'])
                 .starts_with('\n') =>
             {
-                tokens.push(Token::End)
+                tokens.push(Token::End);
             }
             '<' => length = tag(rest).unwrap_or(1),
             _ => {}

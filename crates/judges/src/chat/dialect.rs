@@ -70,8 +70,8 @@ pub struct Passthrough {
 pub struct Tail<'a> {
     /// The most tokens of the reply.
     pub max_tokens: u32,
-    /// Sampling temperature.
-    pub temperature: f64,
+    /// Sampling temperature; not sent if `None`.
+    pub temperature: Option<f64>,
     /// Nucleus sampling; not sent if `None`.
     pub top_p: Option<f64>,
     /// How many log-probabilities of the most likely tokens to list.
@@ -187,7 +187,9 @@ impl Dialect {
             "max_tokens"
         };
         put(length, tail.max_tokens.into());
-        put("temperature", tail.temperature.into());
+        if let Some(temperature) = tail.temperature {
+            put("temperature", temperature.into());
+        }
         if let Some(top_p) = tail.top_p {
             put("top_p", top_p.into());
         }
@@ -316,7 +318,7 @@ mod tests {
     fn tail(among: Option<&Labels>) -> Tail<'_> {
         Tail {
             max_tokens: 1,
-            temperature: 0.0,
+            temperature: Some(0.0),
             top_p: None,
             top_logprobs: Some(20),
             among,

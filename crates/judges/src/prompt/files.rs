@@ -83,7 +83,8 @@ pub struct MediaFiles {
 }
 
 impl MediaFiles {
-    /// Files below `root`, by stimulus, with the checksums that the study states for them.
+    /// Files below `root`, by stimulus, with the checksums that the study states for them. Sent by
+    /// address, a file with a checksum need not be here.
     ///
     /// # Errors
     /// [`MediaFilesError`]; a stimulus without a file is no error, see [`unshown`](Self::unshown).
@@ -154,7 +155,7 @@ impl MediaFiles {
         for byte in folder.to_string_lossy().bytes() {
             match byte {
                 b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                    address.push(char::from(byte))
+                    address.push(char::from(byte));
                 }
                 _ => address += &format!("%{byte:02X}"),
             }
@@ -200,8 +201,9 @@ impl MediaSource for MediaFiles {
         };
         let (content, sha256) = match self.address(below) {
             Some(address) => {
-                let sum = match self.known[row].get() {
-                    Some(&known) => known,
+                // The server reads its own copy; what the study says of it is all that is known.
+                let sum = match self.expected[row].or(self.known[row].get().copied()) {
+                    Some(known) => known,
                     None => {
                         checked(sha256_of_file(&path).map_err(|error| cannot(error.to_string()))?)?
                     }

@@ -1,6 +1,7 @@
 //! A prompt as a file: constant text with places for the stimuli, hashed.
 
 use super::labels::{LabelError, Labels};
+use super::presets;
 use emotome_stimuli::digest::Sha256Sum;
 use serde::Deserialize;
 use std::fs;
@@ -209,6 +210,20 @@ impl Template {
         }
         let text = fs::read_to_string(path).map_err(failed)?;
         Self::parse(&path.display().to_string(), &text)
+    }
+
+    /// The template of a name: `prompts/NAME.toml` of a study folder if there is one, and else the
+    /// preset.
+    ///
+    /// # Errors
+    /// [`TemplateError`]; [`TemplateError::UnknownPreset`] if there is neither.
+    pub fn find(study: impl AsRef<Path>, name: &str) -> Result<Self, TemplateError> {
+        let file = study.as_ref().join("prompts").join(format!("{name}.toml"));
+        if file.exists() {
+            Self::read(file)
+        } else {
+            presets::get(name)
+        }
     }
 
     /// Reads the text of a template; `source` names it in errors.
@@ -447,6 +462,18 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_the_study_goes_before_the_preset_of_its_name() {
+        let study = tempfile::tempdir().unwrap();
+        let preset = Template::find(study.path(), "choose-captions").unwrap();
+        assert_eq!(preset, presets::get("choose-captions").unwrap());
+        fs::create_dir(study.path().join("prompts")).unwrap();
+        fs::write(study.path().join("prompts/choose-captions.toml"), SOUND).unwrap();
+        let own = Template::find(study.path(), "choose-captions").unwrap();
+        assert_eq!(own.sha256, Sha256Sum::of(SOUND.as_bytes()));
+        assert!(Template::find(study.path(), "other").is_err());
+    }
+
+    #[test]
     fn the_hash_is_that_of_the_text() {
         let one = Template::parse("t", SOUND).unwrap();
         assert_eq!(one.sha256, Sha256Sum::of(SOUND.as_bytes()));
@@ -510,7 +537,7 @@ mod tests {
         #[test]
         fn no_text_makes_the_parser_panic(user in ".{0,60}", text in "(name|user|\\{|\\}|=|\"|\n|first|é){0,40}") {
             let _ = Template::parse("p", &text);
-            let _ = Template::parse("p", &format!("name = 't'\nuser = {:?}", user));
+            let _ = Template::parse("p", &format!("name = 't'\nuser = {user:?}"));
         }
     }
 }

@@ -5,7 +5,7 @@
 //! lists any number of tokens, and vLLM as many as it was started to allow (`--max-logprobs 20000`,
 //! or −1 for all). Elsewhere use a model in the process.
 
-use super::{Readout, ReadoutError, ReadoutWord, spellings};
+use super::{Readout, ReadoutError, ReadoutWord, spellings, written};
 use crate::chat::{ChatReply, Conversation, Dialect, Passthrough, Tail, TokenLogprob, Unsupported};
 use crate::dialogue::{Reply, Request};
 use crate::prompt::{Asks, Content, Exhibit, Piece, Shown, Template};
@@ -174,7 +174,7 @@ impl ReadoutParams {
             }
             let tail = Tail {
                 max_tokens: 1,
-                temperature: 0.0,
+                temperature: Some(0.0),
                 top_p: None,
                 top_logprobs: Some(self.top),
                 among: None,
@@ -338,19 +338,6 @@ impl ReadoutFill<'_> {
             });
         }
         drop(missing);
-        let place = |piece: &Piece| match piece {
-            Piece::Text(text) => text.clone(),
-            Piece::Stimulus(_) => "{stimulus}".to_owned(),
-        };
-        let prompt = |template: &Template| {
-            let user: String = template.user.iter().map(place).collect();
-            let reply = template.reply.as_deref().unwrap_or_default();
-            let system = template.system.as_deref().unwrap_or_default();
-            (
-                template.name.clone(),
-                [system, &user, reply].join("\n").trim().to_owned(),
-            )
-        };
         let sums: Map<String, Value> = params
             .templates
             .iter()
@@ -366,7 +353,7 @@ impl ReadoutFill<'_> {
         provenance.insert("Tokens listed".to_owned(), params.top.into());
         let readout = Readout {
             words: params.words.clone(),
-            prompts: params.templates.iter().map(prompt).collect(),
+            prompts: params.templates.iter().map(written).collect(),
             stimuli: self.stimuli,
             values: self.values,
             provenance,

@@ -11,6 +11,7 @@ mod judge;
 pub use ask::{ReadoutAskError, ReadoutFill, ReadoutParams, ReadoutQuestions, Row, RowFault};
 pub use judge::{ReadoutJudge, ReadoutJudgeError};
 
+use crate::prompt::{Piece, Template};
 use emotome_stimuli::StimulusSet;
 use emotome_stimuli::array::{ArrayError, Place, read_npy, write_npy};
 use emotome_stimuli::output::{OutputError, Overwrite, write_json};
@@ -48,6 +49,19 @@ pub struct ReadoutWord {
     /// The emotion it stands for, where that is stated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
+}
+
+/// Name and text of a prompt, with a place for the stimulus.
+pub(crate) fn written(template: &Template) -> (String, String) {
+    let place = |piece: &Piece| match piece {
+        Piece::Text(text) => text.clone(),
+        Piece::Stimulus(_) => "{stimulus}".to_owned(),
+    };
+    let user: String = template.user.iter().map(place).collect();
+    let reply = template.reply.as_deref().unwrap_or_default();
+    let system = template.system.as_deref().unwrap_or_default();
+    let text = [system, &user, reply].join("\n");
+    (template.name.clone(), text.trim().to_owned())
 }
 
 /// The spellings of a word whose probabilities are summed: `word`, ` word`, `Word`, ` Word`.
