@@ -1,6 +1,6 @@
 //! Writes the frames of a clip to standard output as raw RGB, as `ffmpeg -f rawvideo -pix_fmt rgb24` does:
 //! `extract FILE uniform:3|fps:2|every original|LONGEST auto|built-in|ffmpeg [THREADS]`.
-//! What was taken is said on standard error.
+//! Frames come in the order of decoding. What was taken is said on standard error.
 
 use std::io::Write;
 
@@ -45,15 +45,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         filter: Filter::Bicubic,
     };
     let reader = Reader::new(params);
-    let extraction = reader.frames(file, &policy.check()?, &Interrupt::default())?;
     let mut out = std::io::stdout().lock();
-    for frame in &extraction.frames {
-        out.write_all(&frame.rgb)?;
-    }
-    eprintln!(
-        "{} frames by {}",
-        extraction.frames.len(),
-        extraction.taken.decoder
-    );
-    Ok(())
+    let mut failed = None;
+    let (_, taken) =
+        reader.for_each_frame(file, &policy.check()?, &Interrupt::default(), |_, frame| {
+            failed = out.write_all(&frame.rgb).err().or(failed.take());
+            Ok(())
+        })?;
+    eprintln!("{} frames by {}", taken.indices.len(), taken.decoder);
+    failed.map_or(Ok(()), |error| Err(error.into()))
 }

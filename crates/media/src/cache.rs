@@ -368,3 +368,153 @@ fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
     }
     Ok(entries)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{At, FramePolicy, Size};
+    use crate::reader::{Params, sha256_of};
+
+    fn clip(name: &str) -> (PathBuf, Sha256Sum) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures/clips")
+            .join(name);
+        let sha256 = sha256_of(&path).unwrap();
+        (path, sha256)
+    }
+
+    fn policy(longest: u32) -> CheckedPolicy {
+        let policy = FramePolicy {
+            at: At::Uniform(3),
+            size: Size::Longest(longest),
+            ..FramePolicy::default()
+        };
+        policy.check().unwrap()
+    }
+
+    fn get(cache: &FrameCache, name: &str, longest: u32) -> EncodedClip {
+        let reader = Reader::without_programs(Params::default());
+        let (path, sha256) = clip(name);
+        let never = Interrupt::default();
+        cache
+            .frames(
+                &reader,
+                (&path, sha256),
+                &policy(longest),
+                Encoding::default(),
+                &never,
+            )
+            .unwrap()
+    }
+
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        entries(folder)
+            .unwrap()
+            .into_iter()
+            .map(|entry| entry.path)
+            .collect()
+    }
+
+    #[test]
+    fn what_was_made_once_is_found_again_with_the_same_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = FrameCache::open(dir.path(), 1 << 30).unwrap();
+        let made = get(&cache, "high.mp4", 48);
+        assert_eq!(made.frames.len(), 3);
+        assert_eq!(get(&cache, "high.mp4", 48), made);
+        let other = FrameCache::open(dir.path(), 1 << 30).unwrap();
+        assert_eq!(get(&other, "high.mp4", 48), made);
+        assert_eq!((other.counts().found, other.counts().made), (1, 0));
+        assert_ne!(
+            get(&other, "high.mp4", 40),
+            made,
+            "another size is another entry"
+        );
+        assert_eq!(other.counts().made, 1);
+    }
+
+    #[test]
+    fn a_torn_or_altered_entry_is_noticed_and_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = FrameCache::open(dir.path(), 1 << 30).unwrap();
+        let made = get(&cache, "high.mp4", 48);
+        let [entry] = &files(dir.path())[..] else {
+            panic!("one entry");
+        };
+        let whole = fs::read(entry).unwrap();
+        let mut damages = vec![Vec::new(), whole[..whole.len() / 2].to_vec(), vec![7; 300]];
+        for place in [3, 40, whole.len() / 2, whole.len() - 1] {
+            let mut altered = whole.clone();
+            altered[place] ^= 1;
+            damages.push(altered);
+        }
+        for (count, damage) in damages.into_iter().enumerate() {
+            fs::write(entry, damage).unwrap();
+            assert_eq!(get(&cache, "high.mp4", 48), made);
+            assert_eq!(cache.counts().damaged, count as u64 + 1);
+            assert_eq!(fs::read(entry).unwrap(), whole);
+        }
+    }
+
+    #[test]
+    fn the_cap_removes_what_was_used_longest_ago_and_nothing_of_a_running_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let long_ago = SystemTime::now() - Duration::from_secs(3_600);
+        {
+            let cache = FrameCache::open(dir.path(), 1 << 30).unwrap();
+            for longest in [20, 30, 40, 50] {
+                get(&cache, "high.mp4", longest);
+            }
+        }
+        for (age, path) in files(dir.path()).iter().enumerate() {
+            let file = File::options().append(true).open(path).unwrap();
+            file.set_modified(long_ago + Duration::from_secs(age as u64))
+                .unwrap();
+        }
+        let running = FrameCache::open(dir.path(), 1 << 30).unwrap();
+        let kept = get(&running, "high.mp4", 20);
+        let full = FrameCache::open(dir.path(), 1).unwrap();
+        get(&full, "baseline.mp4", 20);
+        assert_eq!(
+            full.counts().removed,
+            3,
+            "all old entries but the one in use"
+        );
+        assert_eq!(files(dir.path()).len(), 2);
+        assert_eq!(get(&running, "high.mp4", 20), kept);
+        assert_eq!((running.counts().found, running.counts().made), (2, 0));
+        assert!(
+            full.counts().bytes > 1,
+            "the cap gives way to what is in use"
+        );
+    }
+
+    #[test]
+    fn the_mark_of_a_process_that_died_does_not_keep_entries_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = FrameCache::open(dir.path(), 1).unwrap();
+        let dead = dir.path().join("runs/99-1.run");
+        File::create(&dead)
+            .unwrap()
+            .set_modified(SystemTime::UNIX_EPOCH)
+            .unwrap();
+        get(&cache, "high.mp4", 20);
+        assert!(!dead.exists());
+        let runs = dir.path().join("runs");
+        drop(cache);
+        assert_eq!(fs::read_dir(runs).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn many_threads_and_two_caches_agree() {
+        use rayon::prelude::*;
+        let dir = tempfile::tempdir().unwrap();
+        let caches = [0, 1].map(|_| FrameCache::open(dir.path(), 1 << 30).unwrap());
+        let clips: Vec<EncodedClip> = (0..12)
+            .into_par_iter()
+            .map(|n| get(&caches[n % 2], "high.mp4", 32))
+            .collect();
+        assert!(clips.iter().all(|clip| *clip == clips[0]));
+        assert_eq!(files(dir.path()).len(), 1);
+    }
+}

@@ -117,7 +117,7 @@ pub struct Measured {
 /// and an error is added.
 ///
 /// # Errors
-/// [`PolicyError`] if the parameters are out of range.
+/// [`MediaError::Policy`] if the parameters are out of range.
 pub fn check_media(
     root: &Path,
     study: &Study,
@@ -125,7 +125,7 @@ pub fn check_media(
     params: &CheckParams,
     findings: &mut Findings,
     run: Run<'_>,
-) -> Result<Vec<Measured>, PolicyError> {
+) -> Result<Vec<Measured>, MediaError> {
     let policy = params.policy()?;
     let files: Vec<(&str, PathBuf)> = study
         .stimuli
@@ -375,4 +375,131 @@ fn write_rows(file: &mut AtomicFile, rows: &[Measured]) -> std::io::Result<()> {
         ])?;
     }
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reader::Params;
+    use emotome_stimuli::StimulusSet;
+    use emotome_stimuli::run::{Interrupt, Silent};
+    use emotome_stimuli::study::{Manifest, Record};
+
+    const FILES: [&str; 7] = [
+        "high.mp4",
+        "black.mp4",
+        "still.mp4",
+        "cut_short.mp4",
+        "vp9.webm",
+        "moving.gif",
+        "absent.mp4",
+    ];
+
+    fn study(root: &Path) -> Study {
+        let clips = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/clips");
+        std::fs::create_dir(root.join("media")).unwrap();
+        for name in FILES {
+            if let Ok(bytes) = std::fs::read(clips.join(name)) {
+                std::fs::write(root.join("media").join(name), bytes).unwrap();
+            }
+        }
+        let bytes = std::fs::read(clips.join("high.mp4")).unwrap();
+        std::fs::write(root.join("media/cut_short.mp4"), &bytes[..bytes.len() / 2]).unwrap();
+        let mut study = Study::new(Manifest::new("test"));
+        study.manifest.media = "media".into();
+        study.stimuli =
+            StimulusSet::from_labels(FILES.map(|name| format!("key of {name}"))).unwrap();
+        study.records = FILES
+            .map(|name| Record {
+                media: Some(name.into()),
+                ..Record::default()
+            })
+            .into();
+        study
+    }
+
+    #[test]
+    fn every_fault_is_reported_with_its_key_and_every_file_has_a_row() {
+        let root = tempfile::tempdir().unwrap();
+        let study = study(root.path());
+        let reader = Reader::without_programs(Params::default());
+        let interrupt = Interrupt::default();
+        let run = Run {
+            progress: &Silent,
+            interrupt: &interrupt,
+        };
+        let look = || {
+            let mut findings = Findings::default();
+            let params = CheckParams::default();
+            let rows = check_media(root.path(), &study, &reader, &params, &mut findings, run);
+            (rows.unwrap(), findings)
+        };
+        let (rows, findings) = look();
+        let found: Vec<(&str, bool)> = findings
+            .as_slice()
+            .iter()
+            .map(|f| (f.code, f.what.starts_with("key of ")))
+            .collect();
+        let codes = [
+            "black",
+            "frozen",
+            "frozen",
+            "undecodable",
+            "needs-ffmpeg",
+            "low-resolution",
+        ];
+        assert_eq!(found, codes.map(|code| (code, true)));
+        assert_eq!(
+            rows.len(),
+            FILES.len() - 1,
+            "a row for every file that is there"
+        );
+        let high = &rows[0];
+        assert_eq!((high.black, high.frozen), (Some(0.0), Some(0.0)));
+        assert_eq!(high.info.as_ref().map(|info| info.frames), Some(50));
+        assert!(rows[3].problem.is_some() && rows[3].taken.is_none());
+
+        let table = root.path().join("media.tsv");
+        write_table(&table, Overwrite::Refuse, &rows).unwrap();
+        let text = std::fs::read_to_string(&table).unwrap();
+        assert_eq!(text.lines().count(), rows.len() + 1);
+        assert!(
+            text.lines()
+                .nth(1)
+                .unwrap()
+                .contains("\th264\t96\t64\t2\t50\t25\t0\tfalse\t"),
+            "{text}"
+        );
+        assert!(write_table(&table, Overwrite::Refuse, &rows).is_err());
+
+        let one = rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build()
+            .unwrap();
+        let (again, same) = one.install(look);
+        assert!(again == rows && same == findings, "threads change nothing");
+    }
+
+    #[test]
+    fn an_interruption_is_an_error_of_the_check() {
+        let root = tempfile::tempdir().unwrap();
+        let study = study(root.path());
+        let reader = Reader::without_programs(Params::default());
+        let interrupt = Interrupt::default();
+        interrupt.request();
+        let run = Run {
+            progress: &Silent,
+            interrupt: &interrupt,
+        };
+        let mut findings = Findings::default();
+        let params = CheckParams::default();
+        let rows = check_media(root.path(), &study, &reader, &params, &mut findings, run).unwrap();
+        assert!(rows.is_empty());
+        assert_eq!(findings.as_slice()[0].code, "interrupted");
+        let none = CheckParams {
+            frames: 0,
+            ..params
+        };
+        assert!(check_media(root.path(), &study, &reader, &none, &mut findings, run).is_err());
+    }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use emotome_stimuli::digest::DigestError;
 use emotome_stimuli::output::OutputError;
 
+use crate::policy::PolicyError;
+
 /// How to get the one program that decodes what is not built in.
 pub const INSTALL_FFMPEG: &str = "install ffmpeg and ffprobe (Debian, Ubuntu: apt-get install ffmpeg; \
      macOS: brew install ffmpeg; Windows: winget install ffmpeg), or convert the file to H.264 in MP4";
@@ -113,6 +115,9 @@ pub enum MediaError {
     /// A file cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// Parameters are out of range.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// The user asked to stop.
     #[error("stopped at your request")]
     Interrupted,

@@ -399,27 +399,27 @@ impl Converter {
 
     /// A row of pixels; `u` and `v` less their middle with 3 bits after the point.
     fn row(self, y: &[u8], u: &[i16], v: &[i16], rgb: &mut [u8]) {
+        // Strips of each colour are computed side by side, which compilers turn into vectors.
         const STRIP: usize = 256;
-        let mut packed = [0_u32; STRIP];
+        let [mut red, mut green, mut blue] = [[0_u8; STRIP]; 3];
         let rows = y.chunks(STRIP).zip(u.chunks(STRIP)).zip(v.chunks(STRIP));
         for (((y, u), v), rgb) in rows.zip(rgb.chunks_mut(3 * STRIP)) {
             let n = y.len();
-            let (u, v, packed) = (&u[..n], &v[..n], &mut packed[..n]);
+            let (u, v) = (&u[..n], &v[..n]);
+            let (red, green, blue) = (&mut red[..n], &mut green[..n], &mut blue[..n]);
             for i in 0..n {
                 let bright = upper((i16::from(y[i]) - self.black) << 7, self.luma) + 16;
                 let (u, v) = (u[i] << 5, v[i] << 5);
-                let value = |sum: i16| (sum >> 5).clamp(0, 255) as u32;
-                let red = value(bright + upper(v, self.red_of_v));
-                let green = bright - upper(u, self.green_of_u) - upper(v, self.green_of_v);
-                let blue = value(bright + upper(u, self.blue_of_u));
-                packed[i] = red | value(green) << 8 | blue << 16;
+                let value = |sum: i16| (sum >> 5).clamp(0, 255) as u8;
+                red[i] = value(bright + upper(v, self.red_of_v));
+                green[i] = value(bright - upper(u, self.green_of_u) - upper(v, self.green_of_v));
+                blue[i] = value(bright + upper(u, self.blue_of_u));
             }
-            // Four bytes a pixel, of which the next overwrites one, are half the work of three times one.
-            let (whole, last) = packed.split_at(n - 1);
-            for (place, pixel) in whole.iter().enumerate() {
-                rgb[3 * place..3 * place + 4].copy_from_slice(&pixel.to_le_bytes());
+            let colours = red.iter().zip(&*green).zip(&*blue);
+            for (pixel, ((red, green), blue)) in rgb.as_chunks_mut::<3>().0.iter_mut().zip(colours)
+            {
+                *pixel = [*red, *green, *blue];
             }
-            rgb[3 * (n - 1)..].copy_from_slice(&last[0].to_le_bytes()[..3]);
         }
     }
 

@@ -266,6 +266,24 @@ impl Reader {
         })
     }
 
+    /// Hands the frames that a policy takes to `each`, with their places among them, as they come: in any
+    /// order, and one in memory at a time. Returns what the clip is and how they were taken.
+    ///
+    /// # Errors
+    /// As [`frames`](Self::frames), but a decoder that fails is not followed by another, and the error of
+    /// `each` ends it.
+    pub fn for_each_frame(
+        &self,
+        path: impl AsRef<Path>,
+        policy: &CheckedPolicy,
+        interrupt: &Interrupt,
+        each: impl FnMut(usize, Frame) -> Result<(), MediaError>,
+    ) -> Result<(MediaInfo, Taken), MediaError> {
+        let path = path.as_ref();
+        let source = self.open(path, interrupt)?;
+        take(path, source, policy, interrupt, each)
+    }
+
     /// Names the decoders at hand and their versions: two readers of one fingerprint take the same frames
     /// of the same files.
     #[must_use]
@@ -420,13 +438,34 @@ impl Reader {
     }
 }
 
-/// Takes the frames of an open clip.
+/// Takes the frames of an open clip, in order.
 fn extract(
+    path: &Path,
+    source: Box<dyn FrameSource>,
+    policy: &CheckedPolicy,
+    interrupt: &Interrupt,
+) -> Result<Extraction, MediaError> {
+    let mut frames = Vec::new();
+    let (info, taken) = take(path, source, policy, interrupt, |place, frame| {
+        frames.push((place, frame));
+        Ok(())
+    })?;
+    frames.sort_by_key(|(place, _)| *place);
+    Ok(Extraction {
+        info,
+        frames: frames.into_iter().map(|(_, frame)| frame).collect(),
+        taken,
+    })
+}
+
+/// Takes the frames of an open clip as they come.
+fn take(
     path: &Path,
     mut source: Box<dyn FrameSource>,
     policy: &CheckedPolicy,
     interrupt: &Interrupt,
-) -> Result<Extraction, MediaError> {
+    mut each: impl FnMut(usize, Frame) -> Result<(), MediaError>,
+) -> Result<(MediaInfo, Taken), MediaError> {
     let selection = policy.select(source.timeline());
     let info = source.info().clone();
     // Pictures come turned already.
@@ -435,40 +474,34 @@ fn extract(
         Decoder::H264 | Decoder::Ffmpeg(_) => info.rotation,
     };
     let mut painter = Painter::new(policy.get().size, policy.get().filter, rotation);
-    let mut frames: Vec<Option<Frame>> = vec![None; selection.frames.len()];
+    let mut came = 0;
     let said = source.decode(&selection.frames, interrupt, &mut |place, picture| {
-        let painted = painter.paint(picture);
-        frames[place] = Some(painted.map_err(|what| MediaError::Malformed {
-            path: path.to_owned(),
-            what,
-        })?);
-        Ok(())
+        let frame = painter
+            .paint(picture)
+            .map_err(|what| MediaError::Malformed {
+                path: path.to_owned(),
+                what,
+            })?;
+        came += 1;
+        each(place, frame)
     })?;
-    let wanted = frames.len();
-    let frames: Vec<Frame> = frames.into_iter().flatten().collect();
-    if frames.len() < wanted {
+    let wanted = selection.frames.len();
+    if came != wanted {
         return Err(MediaError::Undecodable {
             path: path.to_owned(),
             decoder: said.decoder.to_string(),
-            what: format!("{} of {wanted} frames came", frames.len()),
+            what: format!("{came} of {wanted} frames came"),
         });
     }
-    let timeline = source.timeline();
-    Ok(Extraction {
-        frames,
-        taken: Taken {
-            decoder: said.decoder.to_string(),
-            times: selection
-                .frames
-                .iter()
-                .map(|&frame| timeline.start(frame))
-                .collect(),
-            indices: selection.frames,
-            chosen: selection.chosen,
-            complaints: said.complaints,
-        },
-        info,
-    })
+    let start = |&frame: &usize| source.timeline().start(frame);
+    let taken = Taken {
+        decoder: said.decoder.to_string(),
+        times: selection.frames.iter().map(start).collect(),
+        indices: selection.frames,
+        chosen: selection.chosen,
+        complaints: said.complaints,
+    };
+    Ok((info, taken))
 }
 
 /// The checksum of a file, or of what lies in a folder.
