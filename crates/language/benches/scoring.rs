@@ -5,7 +5,7 @@
 //!     RAYON_NUM_THREADS=2 cargo bench -p emotome-language
 //! ```
 //!
-//! Rounds alternate between the two programs. CPU time is shown beside wall time: on a machine that
+//! `-- prompt`, `-- triplets` or `-- continuations` runs that part alone. Rounds alternate between the two programs. CPU time is shown beside wall time: on a machine that
 //! others use, it is the fairer of the two.
 
 use emotome_language::gguf::Gguf;
@@ -72,10 +72,21 @@ fn main() {
     let model = Model::load(&file).expect("a supported model");
     let threads = rayon::current_num_threads();
     println!("{}, {threads} threads", path.display());
-    prompt_processing(&model, &path, threads);
-    let tokenizer = Tokenizer::new(file.metadata()).expect("a supported tokenizer");
-    triplets(&model, &tokenizer);
-    continuations(&model);
+    let parts: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with('-'))
+        .collect();
+    let runs = |part: &str| parts.is_empty() || parts.iter().any(|p| p == part);
+    if runs("prompt") {
+        prompt_processing(&model, &path, threads);
+    }
+    if runs("triplets") {
+        let tokenizer = Tokenizer::new(file.metadata()).expect("a supported tokenizer");
+        triplets(&model, &tokenizer);
+    }
+    if runs("continuations") {
+        continuations(&model);
+    }
 }
 
 /// One long prompt, by us and by llama.cpp in turns.

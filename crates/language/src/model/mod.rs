@@ -107,6 +107,11 @@ pub enum ModelError {
 /// logits = W_out norm(x)                                  (W_out = embedding where there is none)
 /// ```
 ///
+/// Architectures: `llama` (Llama 1 to 3, SmolLM 1 and 2, TinyLlama, Mistral), `qwen2` (Qwen 2 and
+/// 2.5) and `qwen3`, dense and for text. Others are refused by name, as is whatever a file says or
+/// holds that would change the arithmetic. (Files of Mistral 7B 0.1 do not mention its sliding
+/// window: keep their prompts under its 4,096 tokens.)
+///
 /// Touvron et al. 2023, arXiv:2302.13971; Qwen team 2024, arXiv:2407.10671, and 2025,
 /// arXiv:2505.09388.
 ///
