@@ -10,6 +10,7 @@ use emotome_stimuli::output::Overwrite;
 use emotome_triplets::design::{Balance, CeilingParams};
 use emotome_triplets::formats::Format;
 use emotome_workflows::choices::ChoiceFile;
+use emotome_workflows::design::DesignSpec;
 use emotome_workflows::rule::Rule;
 use std::path::PathBuf;
 
@@ -285,6 +286,19 @@ fn parse_ceiling(text: &str) -> Result<CeilingParams, String> {
 }
 
 impl DesignFlags {
+    /// The design for any number of stimuli, or a shard of it.
+    pub(crate) const fn spec(&self, shard: Option<(u64, u64)>, seed: Seed) -> DesignSpec {
+        DesignSpec {
+            trials: self.trials,
+            balance: self.balance(),
+            validation: self.validation,
+            test: self.test,
+            ceiling: self.ceiling(),
+            shard,
+            seed,
+        }
+    }
+
     pub(crate) const fn balance(&self) -> Balance {
         match self.balance {
             BalanceName::None => Balance::None,

@@ -3,6 +3,7 @@
 mod commands;
 mod failure;
 mod flags;
+mod live;
 mod show;
 mod terminal;
 

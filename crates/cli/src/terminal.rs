@@ -77,6 +77,23 @@ impl Session {
         }
     }
 
+    /// Whether lines can be redrawn.
+    pub(crate) fn draws(&self) -> bool {
+        self.progress.plain.is_none() && !self.progress.quiet
+    }
+
+    /// Draws lines in the place of those drawn before.
+    pub(crate) fn draw(&self, lines: &str) {
+        if let Ok(style) = ProgressStyle::with_template("{msg}") {
+            self.progress.bar.set_style(style);
+        }
+        self.progress
+            .bar
+            .set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
+        self.progress.bar.set_message(lines.to_owned());
+        self.progress.bar.tick();
+    }
+
     /// Removes the progress bar.
     pub(crate) fn clear(&self) {
         self.progress.end();

@@ -7,6 +7,7 @@
 
 use crate::judge::JudgeDescription;
 use bytes::Bytes;
+use emotome_triplets::journal::Record;
 use emotome_triplets::{Cause, Outcome, Trial, Usage};
 use std::time::Duration;
 
@@ -126,6 +127,27 @@ impl Answer {
                 completion_tokens: None,
                 cost: None,
             },
+        }
+    }
+
+    /// The answer as a journal keeps it: complete at a time (milliseconds since 1970), after so many requests to
+    /// a server, if any was asked.
+    #[must_use]
+    pub fn record(&self, trial: Trial, at: u64, requests: Option<u32>) -> Record<'_> {
+        let milliseconds = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+        Record {
+            trial,
+            outcome: self.outcome,
+            cause: self.cause,
+            settles: self.settles(),
+            probabilities: self.probabilities.map(|p| p.map(|q| q as f32)),
+            latency_ms: self.latency.map(milliseconds),
+            prompt: self.prompt,
+            seed: self.seed,
+            reply: self.reply.as_deref(),
+            at: Some(at),
+            requests,
+            usage: self.usage,
         }
     }
 

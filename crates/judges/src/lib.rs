@@ -19,6 +19,7 @@ pub mod dialogue;
 pub mod features;
 pub mod journal_sink;
 pub mod judge;
+pub mod local;
 mod lottery;
 pub mod prompt;
 pub mod ratings;

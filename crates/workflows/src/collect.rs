@@ -1,14 +1,15 @@
 //! The answers of an offline agent, collected into a journal that the same command resumes.
 
 use crate::WorkflowError;
+use crate::design::DesignSpec;
 use crate::journal::Outcomes;
-use crate::plan::plan;
 use crate::rule::Rule;
 use emotome_judges::calibrate::Calibration;
 use emotome_judges::collect::{Collected, collect as ask};
 use emotome_judges::diagnose::{DiagnoseParams, Finding, Judged, diagnose};
 use emotome_judges::journal_sink::JournalSink;
 use emotome_judges::ratings::{Panel, RaterNoiseJudge, RaterNoiseParams, RatingScale};
+use emotome_judges::readout::{Readout, ReadoutJudge};
 use emotome_judges::simulated::{PlantParams, ResponseParams, SimulatedJudge, StaleAnswers};
 use emotome_judges::{
     Centring, FeatureJudge, Judge, Metric, MissingValues, Similarities, SimilarityParams,
@@ -20,7 +21,7 @@ use emotome_stimuli::digest::sha256_of_file;
 use emotome_stimuli::ratings::{Kind, RatingsTable, Scale};
 use emotome_stimuli::run::Run;
 use emotome_triplets::Trial;
-use emotome_triplets::design::{Balance, CeilingParams, Design, DesignParams};
+use emotome_triplets::design::Design;
 use emotome_triplets::journal::{AgentId, Journal, JournalWriter};
 use emotome_triplets::plan::{Plan, PlanParams};
 use ndarray::ArrayView2;
@@ -41,6 +42,8 @@ pub enum AgentSpec {
     },
     /// By ratings on scales of one kind, as published or redrawn from a panel of raters.
     Ratings(RatingsSpec),
+    /// By the names that a model gave to each stimulus, from a file.
+    Readout(PathBuf),
     /// By an embedding that is planted.
     Simulated {
         /// The embedding.
@@ -118,21 +121,11 @@ pub struct CollectRequest {
     pub name: String,
     /// The journal; made if it is not there, resumed if it is.
     pub journal: PathBuf,
-    /// Trials of the main arm; by default as [`plan`] has them.
-    pub trials: Option<u64>,
-    /// What the main arm balances.
-    pub balance: Balance,
-    /// Share of validation triplets.
-    pub validation: f64,
-    /// Share of test triplets.
-    pub test: f64,
-    /// Repeats for the noise ceiling.
-    pub ceiling: Option<CeilingParams>,
-    /// This part of so many of the trials, counted from 0.
-    pub shard: Option<(u64, u64)>,
+    /// The trials.
+    pub design: DesignSpec,
     /// Whether answers are diagnosed at the end.
     pub diagnose: bool,
-    /// Seed of design and answers.
+    /// Seed of the answers.
     pub seed: Seed,
 }
 
@@ -199,11 +192,10 @@ pub fn collect(request: &CollectRequest, run: Run<'_>) -> Result<CollectSummary,
     let mut writer = JournalWriter::open_or_create(&request.journal, &design, &stimuli)?;
     let mut sink = JournalSink::new(&mut writer, &request.name, &revision, &judge.describe())?;
     let agent = sink.agent();
-    let (index, count) = request.shard.unwrap_or((0, 1));
     let counts = ask(
         &*judge,
         |t| design.trial(t),
-        design.shard(index, count),
+        request.design.numbers(&design),
         &mut sink,
         run,
     )?;
@@ -211,7 +203,7 @@ pub fn collect(request: &CollectRequest, run: Run<'_>) -> Result<CollectSummary,
         run.progress.begin("diagnosing", None);
         let judged = judged(&writer, agent)?;
         let params = DiagnoseParams {
-            shards: count,
+            shards: request.design.shard.map_or(1, |(_, count)| count),
             ..DiagnoseParams::default()
         };
         let findings = diagnose(&judged, design.n_stimuli(), &params)?;
@@ -251,18 +243,7 @@ fn judged(journal: &Journal, agent: AgentId) -> Result<Vec<Judged>, WorkflowErro
 
 fn prepare(request: &CollectRequest) -> Result<Ready, WorkflowError> {
     let seed = request.seed;
-    let design = |n_stimuli| -> Result<Design, WorkflowError> {
-        let params = DesignParams {
-            balance: request.balance,
-            validation: request.validation,
-            test: request.test,
-            ceiling: request.ceiling,
-            ..DesignParams::new(n_stimuli, seed.0)
-        };
-        Ok(plan(&params, request.trials, &PlanParams::default())?
-            .0
-            .check()?)
-    };
+    let design = |n_stimuli| request.design.design(n_stimuli);
     let numbered = |n: usize| StimulusSet::from_labels((0..n).map(|i| i.to_string()));
     match &request.agent {
         AgentSpec::Features {
@@ -325,6 +306,17 @@ fn prepare(request: &CollectRequest) -> Result<Ready, WorkflowError> {
                 revision,
                 calibration,
                 warnings,
+            })
+        }
+        AgentSpec::Readout(path) => {
+            let readout = Readout::read(path)?;
+            Ok(Ready {
+                judge: Box::new(ReadoutJudge::new(&readout, seed)?),
+                design: design(readout.stimuli.len())?,
+                revision: sha256_of_file(path)?.to_string(),
+                stimuli: readout.stimuli,
+                calibration: None,
+                warnings: Vec::new(),
             })
         }
         AgentSpec::Simulated {

@@ -10,6 +10,8 @@ pub enum WorkflowError {
     #[error(transparent)]
     Analysis(#[from] crate::analysis::AnalysisError),
     #[error(transparent)]
+    Ask(#[from] crate::ask::AskError),
+    #[error(transparent)]
     Array(#[from] emotome_stimuli::array::ArrayError),
     #[error(transparent)]
     Digest(#[from] emotome_stimuli::digest::DigestError),
@@ -37,6 +39,10 @@ pub enum WorkflowError {
     ChoiceRule(#[from] emotome_judges::choice::ChoiceRuleError),
     #[error(transparent)]
     Collect(#[from] emotome_judges::collect::CollectError<std::convert::Infallible>),
+    #[error(transparent)]
+    Readout(#[from] emotome_judges::readout::ReadoutError),
+    #[error(transparent)]
+    ReadoutJudge(#[from] emotome_judges::readout::ReadoutJudgeError),
     #[error(transparent)]
     Fit(#[from] emotome_embedding::train::FitError),
     #[error(transparent)]

@@ -5,10 +5,12 @@
 //! and the web only fill in requests and show summaries.
 
 pub mod analysis;
+pub mod ask;
 pub mod choices;
 pub mod collect;
 pub mod compare;
 pub mod demo;
+pub mod design;
 pub mod emotion2025;
 pub mod error;
 pub mod evaluate;

@@ -1,14 +1,19 @@
 //! Study folders and public data: what comes before any choice.
 
 use crate::WorkflowError;
+use emotome_media::MediaError;
+use emotome_media::check::{CheckParams, Measured, check_media, write_table};
+use emotome_media::reader::{Params, Reader};
 use emotome_stimuli::captions::Captions;
+use emotome_stimuli::check::check as check_folder;
 use emotome_stimuli::fetch::{Fetched, download, register, source};
+use emotome_stimuli::finding::{Findings, Severity};
 use emotome_stimuli::init::{InitReport, Parts, init as make};
 use emotome_stimuli::output::Overwrite;
 use emotome_stimuli::ratings::RatingsTable;
 use emotome_stimuli::reconciliation::List;
 use emotome_stimuli::run::Run;
-use emotome_stimuli::study::Manifest;
+use emotome_stimuli::study::{Manifest, Study};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -118,6 +123,68 @@ fn folder_name(folder: &Path) -> String {
         || "study".to_owned(),
         |name| name.to_string_lossy().into_owned(),
     )
+}
+
+/// Which study is checked, and how far.
+#[derive(Debug, Clone)]
+pub struct CheckRequest {
+    /// The folder of the study.
+    pub study: PathBuf,
+    /// Whether frames of clips and pictures are decoded and looked at.
+    pub decode: bool,
+    /// Where the table of what was measured goes.
+    pub table: Option<PathBuf>,
+    /// Whether a table there may be replaced.
+    pub overwrite: Overwrite,
+}
+
+/// What a check found.
+#[derive(Debug, Clone)]
+pub struct CheckReport {
+    /// What is wrong, where, and how to mend it.
+    pub findings: Findings,
+    /// What was measured of each clip or picture.
+    pub media: Vec<Measured>,
+}
+
+impl CheckReport {
+    /// The findings with their totals, and under `media` what was measured. Field names are stable.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut report = self.findings.to_json();
+        report["media"] = serde_json::json!(self.media);
+        report
+    }
+}
+
+/// Checks a study folder and, if asked, decodes some frames of each of its clips and pictures.
+///
+/// # Errors
+/// [`MediaError::Output`] if the table cannot be written; what is wrong with the study is in the report.
+pub fn check(request: &CheckRequest, run: Run<'_>) -> Result<CheckReport, MediaError> {
+    let mut findings = check_folder(&request.study, run);
+    let mut media = Vec::new();
+    if request.decode {
+        let place = (Path::new("stimuli.tsv"), None);
+        match Study::open(&request.study) {
+            Ok(study) => {
+                let reader = Reader::new(Params::default());
+                let params = CheckParams::default();
+                media = check_media(&request.study, &study, &reader, &params, &mut findings, run)?;
+            }
+            Err(_) => findings.add(
+                (Severity::Note, "media-undecoded"),
+                place,
+                "no clip or picture was decoded, since the tables of the study have errors",
+                "a study without errors",
+                "mend these and run the check again",
+            ),
+        }
+    }
+    if let Some(table) = &request.table {
+        write_table(table, request.overwrite, &media)?;
+    }
+    Ok(CheckReport { findings, media })
 }
 
 /// Which public data to get, and how.

@@ -1,5 +1,6 @@
 //! `emotome collect`
 
+use super::ask::{Asked, ModelFlags};
 use super::journal::outcomes;
 use crate::failure::Failure;
 use crate::flags::{
@@ -15,7 +16,7 @@ use emotome_judges::{Centring, SimilarityParams};
 use emotome_workflows::collect::{
     AgentSpec, CollectRequest, CollectSummary, Fault, Noise, RatingsSpec, Scales, collect, dry_run,
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum JudgeName {
@@ -23,6 +24,8 @@ enum JudgeName {
     Ratings,
     /// By the rows of any table.
     Features,
+    /// By a readout of a model, as an earlier run kept it.
+    Readout,
     /// By a planted embedding.
     Simulated,
 }
@@ -52,19 +55,19 @@ enum FaultName {
     Stale,
 }
 
-/// Asks an offline agent for the trials of a design and keeps every answer in a journal.
+/// Asks a model, or an offline agent, for the trials of a design and keeps every answer in a journal.
 ///
 /// The same command resumes after Ctrl-C or a crash; with more --trials it extends the journal.
 #[derive(Debug, Args)]
 pub(crate) struct Collect {
-    /// Who answers.
-    #[arg(long, value_enum)]
-    judge: JudgeName,
+    /// Who answers: a judge file, the address of a server or a GGUF file; or ratings, features, readout, simulated.
+    #[arg(long, value_name = "JUDGE", required_unless_present = "list_templates")]
+    judge: Option<String>,
     /// Journal; made if it is not there, resumed if it is.
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["list_templates", "dry_run"])]
+    journal: Option<PathBuf>,
+    /// Ratings or features, a row per stimulus; or a readout (.npy).
     #[arg(long, value_name = "FILE")]
-    journal: PathBuf,
-    /// Ratings or features, a row per stimulus.
-    #[arg(long, value_name = "FILE", required_if_eq_any = [("judge", "ratings"), ("judge", "features")])]
     features: Option<PathBuf>,
     /// Name of the agent in the journal. [default: that of the table, or `simulated`]
     #[arg(long, value_name = "NAME")]
@@ -86,7 +89,7 @@ pub(crate) struct Collect {
     #[arg(long, value_enum, default_value = "per-trial")]
     panel: PanelName,
     /// Simulated: number of stimuli.
-    #[arg(long, value_name = "N", required_if_eq("judge", "simulated"))]
+    #[arg(long, value_name = "N")]
     items: Option<usize>,
     /// Simulated: dimensions of the planted embedding. [default: 8]
     #[arg(long, value_name = "D")]
@@ -117,9 +120,11 @@ pub(crate) struct Collect {
     no_diagnose: bool,
     #[command(flatten)]
     seed: SeedFlag,
-    /// Print what would be collected, and do nothing.
+    /// Print what would be collected, or the first request to a model, and do nothing.
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    model: ModelFlags,
 }
 
 fn parse_shard(text: &str) -> Result<(u64, u64), String> {
@@ -132,14 +137,28 @@ fn parse_shard(text: &str) -> Result<(u64, u64), String> {
     }
 }
 
+/// What kind of judge a name stands for.
+enum Kind {
+    Offline(JudgeName),
+    Model(String),
+}
+
 impl Collect {
-    fn agent(&self) -> Result<AgentSpec, Failure> {
+    fn kind(&self) -> Kind {
+        let judge = self.judge.clone().unwrap_or_default();
+        match JudgeName::from_str(&judge, false) {
+            Ok(offline) => Kind::Offline(offline),
+            Err(_) => Kind::Model(judge),
+        }
+    }
+
+    fn agent(&self, judge: JudgeName) -> Result<AgentSpec, Failure> {
         let table = || {
             self.features
                 .clone()
                 .ok_or_else(|| Failure::Error("this judge needs --features FILE".to_owned()))
         };
-        Ok(match self.judge {
+        Ok(match judge {
             JudgeName::Features => AgentSpec::Features {
                 table: table()?,
                 similarity: SimilarityParams {
@@ -149,6 +168,7 @@ impl Collect {
                 },
                 rule: self.similarity.rule(),
             },
+            JudgeName::Readout => AgentSpec::Readout(table()?),
             JudgeName::Ratings => AgentSpec::Ratings(RatingsSpec {
                 table: table()?,
                 scales: self.scales.map(|scales| match scales {
@@ -196,8 +216,8 @@ impl Collect {
     }
 
     /// Refuses flags of other judges, as far as they differ from what they are by default.
-    fn check(&self) -> Result<(), Failure> {
-        let given = [
+    fn check(&self, kind: &Kind) -> Result<(), Failure> {
+        let offline = [
             ("--features", self.features.is_some()),
             ("--scales", self.scales.is_some()),
             ("--raters", self.raters.is_some()),
@@ -217,40 +237,60 @@ impl Collect {
                 self.similarity.is_noisy(),
             ),
         ];
-        let meaning = |flag: &str| match flag {
-            "--features" => self.judge != JudgeName::Simulated,
-            "--scales" | "--raters" => self.judge == JudgeName::Ratings,
-            _ if flag.starts_with("--midpoint") || flag.starts_with("--temperature") => {
-                self.judge != JudgeName::Simulated
-            }
-            _ => self.judge == JudgeName::Simulated,
+        let judge = match kind {
+            Kind::Offline(judge) => *judge,
+            Kind::Model(_) => return refuse_idle(&offline, |_| false, "a judge that is a model"),
         };
-        let judge = self.judge.to_possible_value();
-        let name = judge.as_ref().map_or("", |value| value.get_name());
-        refuse_idle(&given, meaning, &format!("--judge {name}"))
+        let meaning = |flag: &str| match flag {
+            "--features" => judge != JudgeName::Simulated,
+            "--scales" | "--raters" => judge == JudgeName::Ratings,
+            _ if flag.starts_with("--midpoint") || flag.starts_with("--temperature") => {
+                matches!(judge, JudgeName::Features | JudgeName::Ratings)
+            }
+            _ => judge == JudgeName::Simulated,
+        };
+        let value = judge.to_possible_value();
+        let name = value.as_ref().map_or("", |value| value.get_name());
+        let here = format!("--judge {name}");
+        refuse_idle(&offline, meaning, &here)?;
+        refuse_idle(&self.model.given(), |_| false, &here)
     }
 
     pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
-        self.check()?;
+        if let Some(listed) = self.model.list(session) {
+            return listed;
+        }
+        let kind = self.kind();
+        self.check(&kind)?;
+        // A dry run needs no journal.
+        let journal = self.journal.clone().unwrap_or_default();
+        let judge = match kind {
+            Kind::Offline(judge) => judge,
+            Kind::Model(judge) => {
+                let asked = Asked {
+                    judge,
+                    agent: self.agent.clone(),
+                    journal,
+                    design: self.design.spec(self.shard, self.seed.get()),
+                    dry_run: self.dry_run,
+                };
+                return self.model.run(asked, session);
+            }
+        };
         let stem = self
             .features
             .as_ref()
             .and_then(|path| path.file_stem())
             .map(|stem| stem.to_string_lossy().into_owned());
         let request = CollectRequest {
-            agent: self.agent()?,
+            agent: self.agent(judge)?,
             name: self
                 .agent
                 .clone()
                 .or(stem)
                 .unwrap_or_else(|| "simulated".to_owned()),
-            journal: self.journal.clone(),
-            trials: self.design.trials,
-            balance: self.design.balance(),
-            validation: self.design.validation,
-            test: self.design.test,
-            ceiling: self.design.ceiling(),
-            shard: self.shard,
+            journal,
+            design: self.design.spec(self.shard, self.seed.get()),
             diagnose: !self.no_diagnose,
             seed: self.seed.get(),
         };
@@ -258,18 +298,30 @@ impl Collect {
             return session.show(&dry_run(&request)?, ToString::to_string);
         }
         let summary = collect(&request, session.run())?;
-        for warning in &summary.warnings {
-            eprintln!("emotome: warning: {warning}");
-        }
-        session.show(&summary, text)?;
-        if summary.counts.interrupted {
-            let stored = count(summary.standing.settled);
-            return Err(Failure::Interrupted(format!(
-                "stopped; {stored} trials are stored: run the same command to go on"
-            )));
-        }
-        Ok(())
+        show(session, &summary, None)
     }
+}
+
+/// Shows what was collected, and the readout that it follows from.
+pub(super) fn show(
+    session: &Session,
+    summary: &CollectSummary,
+    readout: Option<&Path>,
+) -> Result<(), Failure> {
+    for warning in &summary.warnings {
+        eprintln!("emotome: warning: {warning}");
+    }
+    if let Some(readout) = readout {
+        eprintln!("emotome: readout in {}", readout.display());
+    }
+    session.show(summary, text)?;
+    if summary.counts.interrupted {
+        let stored = count(summary.standing.settled);
+        return Err(Failure::Interrupted(format!(
+            "stopped; {stored} trials are stored: run the same command to go on"
+        )));
+    }
+    Ok(())
 }
 
 fn text(s: &CollectSummary) -> String {

@@ -1,5 +1,7 @@
 //! One module per command: its flags, and the library call they are for.
 
+mod ask;
+mod batch;
 mod check;
 mod collect;
 mod compare;
@@ -15,6 +17,7 @@ mod journal;
 mod plan;
 mod qc;
 mod report;
+mod server;
 mod simulate;
 mod tripletize;
 
@@ -37,8 +40,12 @@ pub(crate) enum Command {
     Import(import::Import),
     /// Write choices in another format.
     Export(export::Export),
-    /// Ask an offline agent and keep its answers in a journal.
+    /// Ask a model or an offline agent and keep its answers in a journal.
     Collect(Box<collect::Collect>),
+    /// Ask a model through files of requests.
+    Batch(Box<batch::BatchCommand>),
+    /// Find out what the server of a model can do.
+    Server(server::ServerCommand),
     /// Look into a journal, or merge shards.
     Journal(journal::JournalCommand),
     /// Examine what agents answered: biases, missing choices, drift, cost, agreement.
@@ -70,6 +77,8 @@ impl Command {
             Self::Import(command) => command.run(session),
             Self::Export(command) => command.run(session),
             Self::Collect(command) => command.run(session),
+            Self::Batch(command) => command.run(session),
+            Self::Server(command) => command.run(session),
             Self::Journal(command) => command.run(session),
             Self::Qc(command) => command.run(session),
             Self::Fit(command) => command.run(session),

@@ -86,7 +86,10 @@ fn text(s: &QcSummary) -> String {
             let finding = &named.finding;
             if finding.severity >= Severity::Warning {
                 let said = &finding.explanation;
-                out.push((severity(finding.severity), format!("{}: {said}", finding.name)));
+                out.push((
+                    severity(finding.severity),
+                    format!("{}: {said}", finding.name),
+                ));
             }
         }
     }

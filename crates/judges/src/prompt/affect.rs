@@ -7,19 +7,19 @@ use std::collections::{BTreeMap, HashSet};
 /// Words for feelings that are looked for besides the categories of a study's ratings.
 const WORDS: &str = "affection affectionate afraid aggressive aggressively agitated amazed amazement amused amusement \
     amusing anger angrily angry anguish annoyed annoying anxiety anxious anxiously ashamed astonished awe awed awkward \
-    awkwardly bored boredom boring calm calmly cheerful cheerfully confused confusion contempt contented craving crying \
+    awkwardly bored boredom boring calm calmly cheerful cheerfully confused confusion contempt contented craving \
     delight delighted delightful depressed depressing desire despair desperate desperately disappointed disappointment \
     disgust disgusted disgusting dismay distress distressed disturbed disturbing dread ecstatic embarrassed embarrassing \
     embarrassment emotion emotional emotionally emotions empathy enjoy enjoying enjoyment enthusiastic enthusiastically \
     entranced envious envy euphoric excited excitedly excitement exciting fear fearful frightened frightening frustrated \
     frustration furious glad gleeful gloomy gratitude greed grief grieving grim guilt guilty happily happiness happy hate \
-    hatred heartbreaking heartbroken hope hopeful horrified horrifying horror hostile humiliated hurt hysterical \
+    hatred heartbreaking heartbroken hope hopeful horrified horrifying horror hostile humiliated hysterical \
     hysterically irritated jealous jealousy joy joyful joyfully joyous lonely loneliness longing love lovingly loving mad \
     melancholy miserable mourning nausea nauseating nervous nervously nostalgia nostalgic outraged panic panicked passion \
     passionate passionately peaceful peacefully pity pleased pleasure proud proudly rage regret relief relieved remorse \
     repulsed repulsive resentful romance romantic romantically sad sadly sadness satisfaction satisfied scared scary sexy \
     shame shocked shocking sorrow stressed surprise surprised surprising suspense sympathy tender tenderly terrified \
-    terrifying terror thrilled thrilling touching triumph triumphant triumphantly uncomfortable unhappy upset worried worry";
+    terrifying terror thrilled thrilling triumph triumphant triumphantly uncomfortable unhappy upset worried worry";
 
 /// The words and phrases that are looked for.
 #[derive(Debug, Clone)]

@@ -319,11 +319,13 @@ impl Caller {
         })
     }
 
-    /// Posts a request, once.
+    /// Posts a JSON body to a path, e.g. `chat/completions`, once.
     #[must_use]
-    pub fn post(&self, request: &Request) -> Sent {
-        self.runtime
-            .block_on(self.carrier.post(&self.endpoint, request))
+    pub fn post(&self, path: &str, body: Bytes) -> Sent {
+        let sent = self
+            .carrier
+            .send(&self.endpoint, Method::POST, path, Some(body));
+        self.runtime.block_on(sent)
     }
 
     /// Gets what lies at a path, e.g. `models`, once.
@@ -356,16 +358,11 @@ fn explain(error: &dyn Error) -> String {
 }
 
 /// Whether the encryption failed, not the connection below it.
-fn is_tls(error: &reqwest::Error) -> bool {
-    let mut source = error.source();
-    while let Some(error) = source {
-        let inner = error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        if error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
-            return true;
-        }
-        source = error.source();
-    }
-    false
+fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    let within = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>()
+        || within.is_some_and(|within| is_tls(within))
+        || error.source().is_some_and(is_tls)
 }

@@ -15,6 +15,7 @@ use emotome_stats::random::{CounterRng, Seed};
 use emotome_stimuli::StimulusId;
 use rank::{rank, triplet_count, unrank};
 use std::collections::HashSet;
+use std::iter::StepBy;
 use std::ops::Range;
 
 /// A checked design: trial t is a pure function of t, the seed and the parameters.
@@ -263,7 +264,7 @@ impl Design {
     ///
     /// # Panics
     /// If `index` is not below `count`.
-    pub fn shard(&self, index: u64, count: u64) -> impl Iterator<Item = u64> + use<> {
+    pub fn shard(&self, index: u64, count: u64) -> StepBy<Range<u64>> {
         assert!(
             index < count,
             "shard {index} of {count}: shards count from 0"
