@@ -7,6 +7,7 @@ mod every_command;
 mod export;
 mod fit;
 mod importing;
+mod models;
 mod published;
 mod scratch;
 mod study;

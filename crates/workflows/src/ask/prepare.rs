@@ -136,7 +136,22 @@ pub(super) fn captions(
         .collect();
     let scales = study.ratings.iter().flat_map(|table| &table.scales);
     let categories = scales.filter(|(_, scale)| scale.kind == Kind::Category);
-    let naming = Lexicon::new(categories.map(|(name, _)| name.as_str())).search(&texts);
+    let lexicon = Lexicon::new(categories.map(|(name, _)| name.as_str()));
+    // Only what is ever shown is searched.
+    let naming = match policy {
+        CaptionPolicy::Number(number) => {
+            let one = |captions: &Vec<String>| {
+                captions
+                    .iter()
+                    .skip((number as usize).saturating_sub(1))
+                    .take(1)
+                    .cloned()
+                    .collect()
+            };
+            lexicon.search(&texts.iter().map(one).collect::<Vec<Vec<String>>>())
+        }
+        CaptionPolicy::All | CaptionPolicy::Drawn { .. } => lexicon.search(&texts),
+    };
     Ok((CaptionDeck::new(texts, policy)?, naming))
 }
 
