@@ -17,6 +17,9 @@
 //! triplets with them.
 
 mod bootstrap;
+mod implied;
+
+pub use implied::{ImpliedAgreement, implied};
 
 use crate::diagnose::trend::{Test, stuart_maxwell};
 use crate::lottery::Lottery;

@@ -1,5 +1,6 @@
 //! One pass over what a journal holds of an agent.
 
+use super::ratings::RatingAgreement;
 use crate::WorkflowError;
 use emotome_judges::agree::{AgreeParams, Source};
 use emotome_judges::answer::orders_of;
@@ -63,6 +64,8 @@ pub struct AgentQuality {
     pub spent: Spent,
     /// What the probabilities say; `null` for agents that give none.
     pub probabilities: Option<ProbabilitySummary>,
+    /// Agreement with the study's ratings; empty without a study.
+    pub ratings: Vec<RatingAgreement>,
 }
 
 /// How trials ended. Field names are stable.
@@ -336,6 +339,7 @@ impl Tally {
             latency_histogram: self.latencies.histogram(),
             spent,
             probabilities,
+            ratings: Vec::new(),
         };
         Ok((quality, self.source))
     }

@@ -16,6 +16,7 @@
 //! | `agents[].latency` | [`LatencySummary`]: quantiles of answering times |
 //! | `agents[].spent` | [`Spent`](emotome_triplets::journal::Spent): requests, tokens, money, and of how many answers these are unknown |
 //! | `agents[].probabilities` | [`ProbabilitySummary`]: entropy, prior of the places, choices that the prior decides |
+//! | `agents[].ratings[]` | [`RatingAgreement`]: agreement with the odd one out that the study's ratings imply, and its permutation null |
 //! | `consistency` | [`Consistency`]: every pair of agents, and of agents and people, on the same triplets |
 //! | `differences[]` | [`Difference`]: what sets two agents of the journal apart |
 //!
@@ -25,10 +26,12 @@
 mod consistency;
 mod gather;
 mod page;
+mod ratings;
 mod words;
 
 pub use consistency::Difference;
 pub use gather::{AgentQuality, Ending, MissingStimulus, NamedFinding, TrialCounts};
+pub use ratings::RatingAgreement;
 
 use crate::WorkflowError;
 use crate::publish::write_figures;
@@ -39,6 +42,7 @@ use emotome_judges::diagnose::categories::Attribute;
 use emotome_judges::diagnose::{
     categories::CategoryMissing, drift::Drift, latency::LatencySummary, prior::ProbabilitySummary,
 };
+use emotome_stats::random::Seed;
 use emotome_stimuli::StimulusSet;
 use emotome_stimuli::output::{self, Overwrite};
 use emotome_stimuli::provenance::Provenance;
@@ -109,6 +113,10 @@ pub fn qc(request: &QcRequest, run: Run<'_>) -> Result<QcSummary, WorkflowError>
         None => Vec::new(),
     };
     let (people, compared) = consistency::people(request, &stimuli, &mut cautions, run)?;
+    let rated = match &request.study {
+        Some(folder) => ratings::rated(folder, &stimuli)?,
+        None => Vec::new(),
+    };
     output::folder(&request.out, request.overwrite)?;
 
     let mut qualities = Vec::with_capacity(agents.len());
@@ -122,7 +130,8 @@ pub fn qc(request: &QcRequest, run: Run<'_>) -> Result<QcSummary, WorkflowError>
             params: &request.params,
             agree: &request.agree,
         };
-        let (quality, source) = gather::gather(&setting, *id, agent, run)?;
+        let (mut quality, source) = gather::gather(&setting, *id, agent, run)?;
+        quality.ratings = ratings::agreements(&journal, *id, &rated, Seed(request.agree.seed))?;
         qualities.push(quality);
         sources.push(source);
     }

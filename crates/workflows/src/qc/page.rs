@@ -34,6 +34,7 @@ pub(super) fn tell(summary: &QcSummary, provenance: &Provenance) -> Report {
         sections.push(findings(of("every check"), agent));
         sections.extend(missing(of("choices that are missing"), agent));
         sections.extend(over_time(of("over the collection"), agent));
+        sections.extend(rated(of("agreement with ratings"), agent));
         sections.push(time_and_cost(of("time and cost"), agent));
     }
     sections.extend(
@@ -609,6 +610,40 @@ fn time_and_cost(heading: String, agent: &AgentQuality) -> Section {
         figures,
         ..Section::default()
     }
+}
+
+fn rated(heading: String, agent: &AgentQuality) -> Option<Section> {
+    let measures = agent.ratings.iter().map(|of| {
+        let Interval { low, high } = of.implied.null95;
+        Measure {
+            name: format!("Agreement with {}", of.ratings),
+            meaning: format!(
+                "How often the choice is the stimulus outside the most similar pair by these ratings ({}). If the ratings \
+                 belonged to other stimuli it would be {} to {} (95 % of {} permutations; p = {:.3}).",
+                of.similarity,
+                percent(low),
+                percent(high),
+                count(of.implied.permutations as u64),
+                of.implied.p
+            ),
+            value: of.implied.agreement,
+            unit: Unit::Percent,
+            n: Some((of.implied.n as u64, "choices".into())),
+            chance: Some(of.implied.null_mean),
+            ..Measure::default()
+        }
+    });
+    let measures: Vec<Measure> = measures.collect();
+    (!measures.is_empty()).then(|| Section {
+        heading,
+        text: vec![
+            "An agent that looks at the stimuli agrees with people's ratings more often than chance; one that \
+             answers by place or at random does not."
+                .to_owned(),
+        ],
+        measures,
+        ..Section::default()
+    })
 }
 
 fn consistency(found: &Consistency, summary: &QcSummary) -> Section {
