@@ -247,7 +247,7 @@ fn faulty_agents_are_flagged_and_a_healthy_one_is_not() {
             .find(|p| p.first == a && p.second == b)
             .unwrap()
     };
-    let (best, worst) = (pair("healthy", "people"), pair("order-biased", "people"));
+    let (best, worst) = (pair("healthy", "people"), pair("stale server", "people"));
     assert!(
         best.raw > worst.raw && best.raw_ci95_stimuli.is_some(),
         "{found:#?}"

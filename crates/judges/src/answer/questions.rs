@@ -172,10 +172,9 @@ impl Questions {
         verdict: Verdict,
         kept: Option<String>,
     ) -> Answer {
-        let usage = |exchange: &Exchange| {
-            let reply = exchange.result.as_ref().ok();
-            let body = reply.and_then(|reply| serde_json::from_slice(&reply.body).ok());
-            body.map_or_else(Usage::default, |body| usage_of(&body))
+        let usage = |exchange: &Exchange| match &exchange.result {
+            Ok(reply) => usage_of(&reply.body),
+            Err(_) => Usage::default(),
         };
         let prompts = exchanges.iter().map(|exchange| exchange.request.prompt);
         let (outcome, cause, probabilities) = match verdict {

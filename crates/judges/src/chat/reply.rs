@@ -1,6 +1,6 @@
 //! The body of a reply, read leniently.
 
-use super::usage::usage_of;
+use super::usage::stated;
 use crate::dialogue::Reply;
 use crate::server::cause_of_status;
 use emotome_triplets::{Cause, Usage};
@@ -92,7 +92,7 @@ impl ChatReply {
             finish: text(choice.get("finish_reason")),
             stop: text(choice.get("stop_reason")).or_else(|| text(body.get("stop_reason"))),
             first: first_token(&choice["logprobs"]["content"][0])?,
-            usage: usage_of(&body),
+            usage: stated(&body["usage"], &body["timings"]),
         })
     }
 }

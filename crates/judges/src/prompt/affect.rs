@@ -94,17 +94,19 @@ impl Lexicon {
     pub fn find(&self, text: &str) -> Vec<String> {
         let words = words(text);
         let mut found: Vec<String> = Vec::new();
-        for (at, word) in words.iter().enumerate() {
+        let mut at = 0;
+        while let Some(word) = words.get(at) {
             let phrases = self.phrases.get(word).into_iter().flatten();
             let phrase = phrases
                 .filter(|phrase| words[at..].starts_with(phrase))
-                .map(|phrase| phrase.join(" "));
-            let lone = self.words.contains(word).then(|| word.clone());
-            for name in phrase.chain(lone) {
-                if !found.contains(&name) {
-                    found.push(name);
-                }
-            }
+                .max_by_key(|phrase| phrase.len());
+            // The words of a phrase are not found once more by themselves.
+            let (name, length) = match phrase {
+                Some(phrase) => (Some(phrase.join(" ")), phrase.len()),
+                None => (self.words.contains(word).then(|| word.clone()), 1),
+            };
+            found.extend(name.filter(|name| !found.contains(name)));
+            at += length;
         }
         found
     }

@@ -6,7 +6,7 @@ use emotome_stats::random::{CounterRng, Seed};
 use emotome_triplets::Outcome;
 use emotome_triplets::journal::{Journal, JournalError};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const JOURNAL: &str = "EMOTOME_TEST_JOURNAL";
 const SERVER: &str = "EMOTOME_TEST_SERVER";
@@ -54,9 +54,15 @@ fn a_run_killed_at_any_moment_loses_no_trial_and_doubles_none() {
     });
     let mut rng = CounterRng::new(Seed(4), 0);
     let (mut stored, mut mid_way) = (0, 0);
-    for _ in 0..KILLS {
+    for kill in 0..KILLS {
         let mut child = spawn(&path, &steady);
-        std::thread::sleep(Duration::from_millis(20 + rng.below(120)));
+        // Some are killed while they start, most while they ask.
+        let (before, wanted) = (steady.count(), rng.below(250));
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while kill >= 10 && steady.count() < before + wanted && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_micros(rng.below(3_000)));
         child.kill().unwrap();
         child.wait().unwrap();
         let now = Journal::open(&path).and_then(|journal| {
