@@ -73,7 +73,7 @@ pub trait Lanes: Copy {
     /// `(mantissa in [0.5, 1), exponent)` of positive normal values.
     unsafe fn split_exponent(self) -> (Self, Self);
     /// Numbers spread evenly over (−1, 1), symmetric around 0: (k + ½)/2^22 − 1 with the upper 23
-    /// bits k of [`hash`] of `first`, `first + 1`, … under `key`.
+    /// bits k of a hash of `first`, `first + 1`, … under `key`.
     unsafe fn even(key: [u32; 2], first: u32) -> Self;
     /// Where `self > 0`: `yes`, else `no`.
     unsafe fn if_positive(self, yes: Self, no: Self) -> Self;

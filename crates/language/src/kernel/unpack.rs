@@ -14,27 +14,10 @@ use emotome_lanes::{LANES, Lanes};
 pub(super) unsafe fn unpack<V: Lanes>(quant: Quant, blocks: &[u8], out: &mut [f32]) {
     debug_assert_eq!(blocks.len(), quant.row_bytes(out.len()));
     match quant {
-        Quant::Q4_0 | Quant::Q4_1 => {
-            // d (q - 8), and d q + m: -8 and m are added before and after the product.
-            let start = quant.block_bytes() - 16;
-            let halves = blocks.chunks_exact(quant.block_bytes());
-            for (b, x) in halves.zip(out.chunks_exact_mut(2 * LANES)) {
-                // SAFETY: sixteen bytes after the scales, two vectors of numbers.
-                unsafe {
-                    let d = V::splat(half(b[0], b[1]));
-                    let (low, high) = V::from_nibbles(b.as_ptr().add(start));
-                    let (low, high) = if quant == Quant::Q4_0 {
-                        let eight = V::splat(8.0);
-                        (low.sub(eight).mul(d), high.sub(eight).mul(d))
-                    } else {
-                        let m = V::splat(half(b[2], b[3]));
-                        (low.mul(d).add(m), high.mul(d).add(m))
-                    };
-                    low.store(x.as_mut_ptr());
-                    high.store(x.as_mut_ptr().add(LANES));
-                }
-            }
-        }
+        // SAFETY: the caller's.
+        Quant::Q4_0 => unsafe { four_bits::<V, 18>(blocks, out) },
+        // SAFETY: the caller's.
+        Quant::Q4_1 => unsafe { four_bits::<V, 20>(blocks, out) },
         Quant::Q8_0 => {
             let blocks = blocks.as_chunks::<34>().0;
             for (b, x) in blocks.iter().zip(out.chunks_exact_mut(2 * LANES)) {
@@ -49,6 +32,28 @@ pub(super) unsafe fn unpack<V: Lanes>(quant: Quant, blocks: &[u8], out: &mut [f3
             }
         }
         _ => quant.dequantize(blocks, out),
+    }
+}
+
+/// d (q − 8) in blocks of 18 bytes, d q + m in blocks of 20; scales first, then sixteen bytes.
+#[inline(always)]
+unsafe fn four_bits<V: Lanes, const B: usize>(blocks: &[u8], out: &mut [f32]) {
+    let blocks = blocks.as_chunks::<B>().0;
+    for (b, x) in blocks.iter().zip(out.chunks_exact_mut(2 * LANES)) {
+        // SAFETY: sixteen bytes after the scales, two vectors of numbers.
+        unsafe {
+            let d = V::splat(half(b[0], b[1]));
+            let (low, high) = V::from_nibbles(b.as_ptr().add(B - 16));
+            let (low, high) = if B == 18 {
+                let eight = V::splat(8.0);
+                (low.sub(eight).mul(d), high.sub(eight).mul(d))
+            } else {
+                let m = V::splat(half(b[2], b[3]));
+                (low.mul(d).add(m), high.mul(d).add(m))
+            };
+            low.store(x.as_mut_ptr());
+            high.store(x.as_mut_ptr().add(LANES));
+        }
     }
 }
 
