@@ -370,11 +370,7 @@ fn run<T>(
         let (late, child) = (&late, &child);
         scope.spawn(move || {
             let begun = Instant::now();
-            loop {
-                match finished.recv_timeout(LOOK) {
-                    Err(RecvTimeoutError::Timeout) => {}
-                    _ => break,
-                }
+            while let Err(RecvTimeoutError::Timeout) = finished.recv_timeout(LOOK) {
                 if interrupt.requested() || begun.elapsed() >= Duration::from_secs(seconds) {
                     late.store(true, Ordering::Relaxed);
                     break;

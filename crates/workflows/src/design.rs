@@ -43,7 +43,6 @@ impl DesignSpec {
     }
 
     /// The trials of the shard; all without one.
-    #[must_use]
     pub fn numbers(&self, design: &Design) -> std::iter::StepBy<std::ops::Range<u64>> {
         let (index, count) = self.shard.unwrap_or((0, 1));
         design.shard(index, count)

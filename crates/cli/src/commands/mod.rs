@@ -35,7 +35,7 @@ pub(crate) enum Command {
     /// Get public data.
     Fetch(fetch::Fetch),
     /// Print what a collection will take.
-    Plan(plan::Plan),
+    Plan(Box<plan::Plan>),
     /// Read choices of any convention, tested on the data.
     Import(import::Import),
     /// Write choices in another format.

@@ -310,7 +310,8 @@ impl Drift {
                     .map(|w| w.latency_ms)
                     .filter(|l| l.is_finite())
             };
-            let ratio = known().last().unwrap_or(f64::NAN) / known().next().unwrap_or(f64::NAN);
+            let ratio =
+                known().next_back().unwrap_or(f64::NAN) / known().next().unwrap_or(f64::NAN);
             // Times hang together whatever the agent does, so that this is never more than a note.
             let severity = if test.p <= params.alpha {
                 Severity::Note

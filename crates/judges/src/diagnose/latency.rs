@@ -105,7 +105,7 @@ impl Latencies {
     pub fn histogram(&self) -> Vec<(f64, f64, u64)> {
         let quarter = |i: usize| (4.0 * f64::from(edges(i).0.max(1)).log2()).floor() as i32;
         let filled = || (0..BINS).filter(|&i| self.bins[i] > 0);
-        let (Some(first), Some(last)) = (filled().next(), filled().last()) else {
+        let (Some(first), Some(last)) = (filled().next(), filled().next_back()) else {
             return Vec::new();
         };
         let first = quarter(first);

@@ -267,7 +267,7 @@ const SAID: [Case; 6] = [
 fn case(number: u64) -> Option<&'static Case> {
     let draw = mix(number ^ 0xfa17) as usize;
     let all = CASES.len() + SAID.len();
-    (draw % 3 > 0).then(|| {
+    (!draw.is_multiple_of(3)).then(|| {
         CASES
             .iter()
             .chain(&SAID)

@@ -64,7 +64,7 @@ fn half(low: u8, high: u8) -> f32 {
     match bits >> 10 & 31 {
         0 | 31 => f16_to_f32(bits),
         _ => f32::from_bits(
-            u32::from(bits & 0x8000) << 16 | (u32::from(bits & 0x7fff) << 13) + (112 << 23),
+            (u32::from(bits & 0x8000) << 16) | ((u32::from(bits & 0x7fff) << 13) + (112 << 23)),
         ),
     }
 }

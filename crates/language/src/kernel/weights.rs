@@ -247,7 +247,7 @@ impl PanelTask<'_> {
             }
             // SAFETY: as above.
             unsafe {
-                tile::multiply::<V>(&a[..size], &b[..n], LANES, depth, &c[..size], from == 0)
+                tile::multiply::<V>(&a[..size], &b[..n], LANES, depth, &c[..size], from == 0);
             };
             if let Some(bias) = &target.weights.bias
                 && from + depth == target.weights.inputs

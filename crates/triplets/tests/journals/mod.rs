@@ -101,9 +101,9 @@ pub const AT: u64 = 1_800_000_000_000;
 pub fn usage(k: u32) -> Usage {
     Usage {
         prompt_tokens: Some(700 + k),
-        cached_tokens: (k % 2 == 0).then_some(512),
+        cached_tokens: k.is_multiple_of(2).then_some(512),
         completion_tokens: Some(1),
-        cost: (k % 4 != 0).then_some(Nanos(1_000 + u64::from(k))),
+        cost: (!k.is_multiple_of(4)).then_some(Nanos(1_000 + u64::from(k))),
     }
 }
 
