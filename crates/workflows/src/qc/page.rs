@@ -31,11 +31,11 @@ pub(super) fn tell(summary: &QcSummary, provenance: &Provenance) -> Report {
                 what.to_owned()
             }
         };
-        sections.push(findings(of("every check"), agent));
-        sections.extend(missing(of("choices that are missing"), agent));
-        sections.extend(over_time(of("over the collection"), agent));
-        sections.extend(rated(of("agreement with ratings"), agent));
-        sections.push(time_and_cost(of("time and cost"), agent));
+        sections.push(findings(of("Every check"), agent));
+        sections.extend(missing(of("Choices that are missing"), agent));
+        sections.extend(over_time(of("Over the collection"), agent));
+        sections.extend(rated(of("Agreement with ratings"), agent));
+        sections.push(time_and_cost(of("Time and cost"), agent));
     }
     sections.extend(
         summary
