@@ -29,8 +29,8 @@ const MAX_SLICES: usize = 512;
 /// Reference pictures that the standard allows.
 const MAX_REFERENCES: u32 = 16;
 
-/// Microseconds per macroblock of the built-in decoder and of ffmpeg, and of starting the latter: medians
-/// of three clips of 272 and 720 rows on one core. They choose the decoder and nothing else.
+/// Microseconds per macroblock of the built-in decoder and of ffmpeg, and of starting the latter: single
+/// timings of three clips of 272 and 720 rows on a busy machine. They choose the decoder and nothing else.
 const BUILT_IN_COST: f64 = 3.2;
 const FFMPEG_COST: f64 = 1.0;
 const FFMPEG_START: f64 = 60_000.0;
