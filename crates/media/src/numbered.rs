@@ -1,18 +1,46 @@
-//! A clip whose every frame shows its number: what a server counts of it is what it saw.
+//! Clips whose every frame shows its number: what a server counts of them is what it saw.
 //!
 //! Numbers are drawn as seven-segment digits, white on one of eight colours, so that neither a model nor a
-//! test needs a font. [`CLIP`] is the same as H.264 in MP4, made once by `tests/fixtures/generate_numbered.sh`.
+//! test needs a font. [`CLIPS`] are the same as H.264 in MP4, made once by `tests/fixtures/generate_numbered.sh`.
 
 use crate::picture::Frame;
 
-/// Frames of [`CLIP`].
-pub const CLIP_FRAMES: usize = 64;
+/// A clip of the frames 1 to `frames`, [`SIDE`] × [`SIDE`] pixels, as an MP4 file.
+#[derive(Debug, Clone, Copy)]
+pub struct NumberedClip {
+    /// Frames.
+    pub frames: u32,
+    /// Frames in a second.
+    pub rate: u32,
+    /// The file.
+    pub mp4: &'static [u8],
+}
 
-/// Width and height of the frames of [`CLIP`].
-pub const CLIP_SIDE: u32 = 224;
+/// Width and height of the frames of [`CLIPS`] in pixels.
+pub const SIDE: u32 = 224;
 
-/// The frames 1 to 64 at 8 a second, 224 × 224 pixels, as an MP4 file.
-pub const CLIP: &[u8] = include_bytes!("numbered_64.mp4");
+/// Clips of 8, 16 and 64 frames, ascending.
+///
+/// The first two show a frame a second: servers that take so many frames a clip or so many frames a second take
+/// all of these, so that their tokens differ by those of eight frames. The last shows eight frames a second, of
+/// which such servers take 32, or two a second, or whatever they are set to: how many, its tokens tell.
+pub const CLIPS: [NumberedClip; 3] = [
+    NumberedClip {
+        frames: 8,
+        rate: 1,
+        mp4: include_bytes!("numbered_8.mp4"),
+    },
+    NumberedClip {
+        frames: 16,
+        rate: 1,
+        mp4: include_bytes!("numbered_16.mp4"),
+    },
+    NumberedClip {
+        frames: 64,
+        rate: 8,
+        mp4: include_bytes!("numbered_64.mp4"),
+    },
+];
 
 /// Backgrounds, dark enough for white digits.
 const COLOURS: [[u8; 3]; 8] = [

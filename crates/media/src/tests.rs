@@ -633,26 +633,29 @@ fn grey_stays_grey_and_lies_where_it_was() {
 }
 
 #[test]
-fn the_numbered_clip_shows_its_numbers() {
-    use crate::numbered::{CLIP, CLIP_FRAMES, CLIP_SIDE, numbered};
+fn the_numbered_clips_show_their_numbers() {
+    use crate::numbered::{CLIPS, SIDE, numbered};
+    let drawn: Vec<Frame> = (1..=64).map(|number| numbered(number, SIDE)).collect();
     let out = tempfile::tempdir().unwrap();
     let path = out.path().join("numbered.mp4");
-    std::fs::write(&path, CLIP).unwrap();
-    let clip = reader(DecoderChoice::BuiltIn)
-        .frames(&path, &every(), &never())
-        .unwrap();
-    assert_eq!((clip.frames.len(), clip.info.duration), (CLIP_FRAMES, 8.0));
-    let drawn: Vec<Frame> = (1..=CLIP_FRAMES as u32)
-        .map(|number| numbered(number, CLIP_SIDE))
-        .collect();
-    for (place, frame) in clip.frames.iter().enumerate() {
-        let nearest = (0..drawn.len()).min_by(|&a, &b| {
-            frame
-                .difference(&drawn[a])
-                .total_cmp(&frame.difference(&drawn[b]))
-        });
-        assert_eq!(nearest, Some(place));
+    for known in CLIPS {
+        std::fs::write(&path, known.mp4).unwrap();
+        let clip = reader(DecoderChoice::BuiltIn)
+            .frames(&path, &every(), &never())
+            .unwrap();
+        assert_eq!(clip.frames.len(), known.frames as usize);
+        let seconds = f64::from(known.frames) / f64::from(known.rate);
+        assert!((clip.info.duration - seconds).abs() < 1e-9);
+        for (place, frame) in clip.frames.iter().enumerate() {
+            let nearest = (0..drawn.len()).min_by(|&a, &b| {
+                frame
+                    .difference(&drawn[a])
+                    .total_cmp(&frame.difference(&drawn[b]))
+            });
+            assert_eq!(nearest, Some(place));
+        }
     }
+    assert!(CLIPS.is_sorted_by(|shorter, longer| shorter.frames < longer.frames));
 }
 
 #[test]
