@@ -38,9 +38,12 @@ pub(crate) fn exp(x: f64) -> f64 {
     sum * f64::from_bits(((k as i64 + 1023) as u64) << 52)
 }
 
+/// The largest angle whose sine and cosine are accurate.
+pub(crate) const MOST_ANGLE: f64 = 1e7;
+
 /// (sin x, cos x) for |x| ≤ 10⁷: x = k π/2 + r, Taylor's series in r.
 pub(crate) fn sin_cos(x: f64) -> (f64, f64) {
-    debug_assert!(x.abs() <= 1e7);
+    debug_assert!(x.abs() <= MOST_ANGLE);
     /// The upper 33 bits of π/2, so that products with k are exact, the next 33, and the rest.
     const HALF_PI: [f64; 3] = [
         1.570_796_326_734_125_6,

@@ -25,7 +25,7 @@ fn every_seed_is_read_without_a_panic() {
         }
         seeds += 1;
     }
-    assert!(seeds >= 3);
+    assert!(seeds >= 4);
     // Linux tells the most memory that the process ever took.
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -80,6 +80,20 @@ pub enum ModelError {
         /// The shape that follows from the metadata.
         expected: Vec<usize>,
     },
+    /// Angles of the rotary embedding cannot be computed.
+    #[error(
+        "{path}: pairs of numbers turn by {found} radians a position, over {context} positions; expected angles above 0, \
+         up to 10,000,000 in all: its rope.freq_base, rope.scaling.factor or tensor rope_freqs.weight is damaged",
+        path = path.display()
+    )]
+    Rotation {
+        /// The file.
+        path: PathBuf,
+        /// The angle by which a pair turns from one position to the next.
+        found: f64,
+        /// Positions of the longest text.
+        context: usize,
+    },
     /// A tensor has no place in the architecture, so computing without it would be wrong.
     #[error(
         "{path}: tensor {tensor:?} has no place in architecture {architecture}: serve this model with \
@@ -95,6 +109,9 @@ pub enum ModelError {
         architecture: String,
     },
 }
+
+/// The tensor of Llama 3's factors of angles.
+const ROPE_FACTORS: &str = "rope_freqs.weight";
 
 /// A transformer of the Llama family, its weights quantised in memory as they are in the file.
 ///
@@ -161,14 +178,22 @@ impl Model {
         };
         let embedding = parts.tensor("token_embd.weight")?;
         let vocabulary = embedding.shape.get(1).copied().unwrap_or(0);
+        if vocabulary > shape::MOST {
+            return Err(ModelError::TensorShape {
+                path: file.path().to_owned(),
+                tensor: embedding.name,
+                found: embedding.shape,
+                expected: vec![shape.width, shape::MOST],
+            });
+        }
         let embedding = parts.weights(embedding, shape.width, vocabulary, None)?;
         let output = match file.find("output.weight") {
             Some(_) => Some(parts.linear("output", shape.width, vocabulary)?),
             None => None,
         };
         let output_norm = parts.vector("output_norm.weight", shape.width)?;
-        let factors = match file.find("rope_freqs.weight") {
-            Some(_) => Some(parts.vector("rope_freqs.weight", shape.rotated / 2)?),
+        let factors = match file.find(ROPE_FACTORS) {
+            Some(_) => Some(parts.vector(ROPE_FACTORS, shape.rotated / 2)?),
             None => None,
         };
         let layers = (0..shape.layers)
@@ -182,6 +207,13 @@ impl Model {
             shape.rope_linear_factor,
             factors.as_deref(),
         );
+        if let Some(fastest) = rope.too_fast(shape.context) {
+            return Err(ModelError::Rotation {
+                path: file.path().to_owned(),
+                found: fastest,
+                context: shape.context,
+            });
+        }
         Ok(Self {
             shape,
             rope,

@@ -1,6 +1,6 @@
 //! Rotary position embedding.
 
-use crate::elementary::{exp, ln, sin_cos};
+use crate::elementary::{MOST_ANGLE, exp, ln, sin_cos};
 
 /// Which numbers of a head form the pairs that are rotated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,13 @@ impl Rope {
             })
             .collect();
         Self { pairs, frequencies }
+    }
+
+    /// The first angle per position that is no positive number, or too large for so many positions.
+    pub(crate) fn too_fast(&self, positions: usize) -> Option<f64> {
+        let most = MOST_ANGLE / positions as f64;
+        let mut frequencies = self.frequencies.iter().copied();
+        frequencies.find(|f| !(f.is_normal() && *f > 0.0 && *f <= most))
     }
 
     /// Cosine and sine of each pair at a position.

@@ -37,7 +37,7 @@ impl Architecture {
 
 /// Largest number of layers, and largest size of anything else, that is taken seriously.
 const MOST_LAYERS: usize = 1024;
-const MOST: usize = 1 << 24;
+pub(super) const MOST: usize = 1 << 24;
 
 /// Metadata, after the architecture's name, that would change the arithmetic in ways not done here.
 const REFUSED: [&str; 8] = [
@@ -218,7 +218,11 @@ impl Shape {
 
     fn linear_factor(keys: &Keys<'_>) -> Result<f64, ModelError> {
         let factor = match keys.optional::<&str>("rope.scaling.type")? {
-            None => "rope.scale_linear",
+            // Absent stands for linear, with the factor under its present or its former name.
+            None => match keys.optional::<f32>("rope.scaling.factor")? {
+                Some(_) => "rope.scaling.factor",
+                None => "rope.scale_linear",
+            },
             Some("none") => return Ok(1.0),
             Some("linear") => "rope.scaling.factor",
             Some(other) => {

@@ -142,6 +142,44 @@ fn sizes_out_of_range_are_refused_before_memory_is_taken() {
 }
 
 #[test]
+fn angles_that_cannot_be_computed_are_refused() {
+    let factors = |bytes: Vec<u8>| file().tensor("rope_freqs.weight", &[8], 0, bytes);
+    let of = |last: f32| {
+        let numbers = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, last];
+        factors(numbers.into_iter().flat_map(f32::to_le_bytes).collect())
+    };
+    for last in [f32::NAN, 0.0, -1.0, f32::INFINITY, 1e-30] {
+        let found = refusal(&of(last));
+        assert!(found.contains("radians a position"), "{last}: {found}");
+    }
+    let fast = with("llama.rope.scale_linear", Value::Float(1e-9));
+    assert!(refusal(&fast).contains("radians a position"));
+    assert!(Model::load(&of(8.0).open().expect("a sound file")).is_ok());
+}
+
+/// As llama.cpp reads it: a factor without a type is linear.
+#[test]
+fn a_linear_factor_counts_with_and_without_its_type() {
+    let turn = |file: &Build| {
+        let model = Model::load(&file.open().expect("a sound file")).expect("a whole model");
+        model.rope.turn(3)
+    };
+    let halved = with("llama.rope.scaling.factor", Value::Float(2.0));
+    let linear = || Value::Text("linear".into());
+    assert_eq!(
+        turn(&halved),
+        turn(&with("llama.rope.scale_linear", Value::Float(2.0)))
+    );
+    assert_eq!(
+        turn(&halved),
+        turn(&halved.clone().value("llama.rope.scaling.type", linear()))
+    );
+    assert_ne!(turn(&halved), turn(&file()));
+    let none = halved.value("llama.rope.scaling.type", Value::Text("none".into()));
+    assert_eq!(turn(&none), turn(&file()));
+}
+
+#[test]
 fn every_tensor_must_have_its_shape_and_its_place() {
     let whole = file();
     for i in 0..whole.tensors.len() {
