@@ -67,7 +67,7 @@ fn round(
     let mut answers = BTreeMap::new();
     for number in 0..TRIALS {
         match batch.stand(&trial(number), outputs).unwrap() {
-            Stand::Answered(answer) => {
+            Stand::Answered(answer, _) => {
                 answers.insert(number, answer);
             }
             Stand::Missing(requests) => requests
@@ -337,7 +337,7 @@ fn a_success_replaces_an_earlier_error() {
             TRIALS,
         )
         .unwrap();
-        let Stand::Answered(answer) = batch.stand(&trial(7), &read).unwrap() else {
+        let Stand::Answered(answer, _) = batch.stand(&trial(7), &read).unwrap() else {
             panic!("answered")
         };
         assert_eq!(answer.outcome, Outcome::Chosen(Position::First));

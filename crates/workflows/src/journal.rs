@@ -4,7 +4,9 @@ use crate::WorkflowError;
 use emotome_stimuli::run::Run;
 use emotome_triplets::Outcome;
 use emotome_triplets::design::DesignParams;
-use emotome_triplets::journal::{Agent, Journal, JournalWriter, Merged, Standing, Verification};
+use emotome_triplets::journal::{
+    Agent, Journal, JournalWriter, Merged, Spent, Standing, Verification,
+};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +32,8 @@ pub struct AgentSummary {
     /// How far it is.
     #[serde(flatten)]
     pub outcomes: Outcomes,
+    /// Requests, tokens and money of everything recorded.
+    pub spent: Spent,
 }
 
 /// Counts of outcomes. Field names are stable.
@@ -78,9 +82,11 @@ pub fn show(path: &Path) -> Result<JournalSummary, WorkflowError> {
 
 fn contents(journal: &Journal) -> Result<JournalSummary, WorkflowError> {
     let agents = journal.agents()?.into_iter().map(|(id, agent)| {
+        let standing = journal.standing(id)?;
         Ok(AgentSummary {
             agent,
-            outcomes: Outcomes::from(&journal.standing(id)?),
+            outcomes: Outcomes::from(&standing),
+            spent: standing.spent,
         })
     });
     Ok(JournalSummary {

@@ -22,6 +22,7 @@ pub mod memory;
 pub mod plan;
 pub mod publish;
 pub mod qc;
+pub mod replies;
 pub mod report;
 pub mod rule;
 pub mod simulate;

@@ -247,6 +247,7 @@ impl ModelFlags {
                     cached: None,
                     completion,
                 },
+                batch: None,
             });
         }
         file.allow_upload.extend(self.allow_upload.iter().cloned());
@@ -385,7 +386,7 @@ fn text(s: &AskSummary) -> String {
 }
 
 /// Tokens and money; unknown is said.
-fn spent(spent: &emotome_triplets::journal::Spent, currency: Option<&str>) -> String {
+pub(super) fn spent(spent: &emotome_triplets::journal::Spent, currency: Option<&str>) -> String {
     let tokens = format!(
         "{} tokens in, {} out",
         count(spent.prompt_tokens),

@@ -7,13 +7,17 @@ use crate::flags::{DesignFlags, SeedFlag};
 use crate::show::{bytes, count, rows};
 use crate::terminal::Session;
 use clap::Args;
-use emotome_workflows::ask::{BatchRequest, BatchSummary, batch};
+use emotome_workflows::ask::{
+    BatchRequest, BatchSummary, Submission, SubmitRequest, SubmitSummary, batch, submit,
+};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Asks a model through files of requests (OpenAI Batch, `vllm run-batch`), a round at a time.
 ///
 /// Writes what is missing to files; run these, and give all outputs so far to the same command: answers go
-/// to the journal, and what is still missing into the next round.
+/// to the journal, and what is still missing into the next round. With --submit the files go to the Batch
+/// interface of the judge's server, and come back from it, without further commands.
 #[derive(Debug, Args)]
 pub(crate) struct BatchCommand {
     /// A judge file.
@@ -31,6 +35,23 @@ pub(crate) struct BatchCommand {
     /// Name of the agent in the journal. [default: that of the judge]
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
+    /// Send the files to the Batch interface of the judge's server, and fetch what has ended.
+    #[arg(long)]
+    submit: bool,
+    /// Go on until every trial is answered.
+    #[arg(long, requires = "submit")]
+    wait: bool,
+    /// Seconds between two looks at batches under way.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 60.0,
+        requires = "wait"
+    )]
+    poll: f64,
+    /// Say how far batches are, and change nothing else.
+    #[arg(long, conflicts_with_all = ["submit", "outputs"])]
+    status: bool,
     #[command(flatten)]
     design: DesignFlags,
     #[command(flatten)]
@@ -48,11 +69,58 @@ impl BatchCommand {
             outputs: self.outputs,
             folder: self.out,
         };
-        session.show(&batch(&request, session.run())?, text)
+        let how = match (self.submit, self.wait, self.status) {
+            (false, _, false) => {
+                return session.show(&batch(&request, session.run())?, |s| rows(text(s)));
+            }
+            (_, _, true) => Submission::Look,
+            (_, false, _) => Submission::Once,
+            (_, true, _) => {
+                let pause = Duration::try_from_secs_f64(self.poll)
+                    .map_err(|error| Failure::Error(format!("--poll: {error}")))?;
+                Submission::UntilDone(pause)
+            }
+        };
+        let request = SubmitRequest {
+            batch: request,
+            how,
+        };
+        match submit(&request, session.run()) {
+            Err(error) if session.run().interrupt.requested() => {
+                Err(Failure::Interrupted(error.to_string()))
+            }
+            submitted => session.show(&submitted?, submission),
+        }
     }
 }
 
-fn text(s: &BatchSummary) -> String {
+fn submission(s: &SubmitSummary) -> String {
+    let mut out = s.round.as_ref().map_or_else(Vec::new, text);
+    for job in &s.batches {
+        let state = match (job.status, job.begun) {
+            (Some(status), _) => status.name(),
+            (None, true) => "asked for, not yet known",
+            (None, false) => "not begun",
+        };
+        let n = job.requests;
+        out.push((
+            "batch",
+            format!(
+                "{}: {state}; {} of {} requests done, {} errors; {}",
+                job.shard.file,
+                count(n.completed),
+                count(job.shard.lines),
+                count(n.failed),
+                job.batch.as_deref().unwrap_or("no id yet")
+            ),
+        ));
+        out.extend(job.said.iter().map(|said| ("it said", said.clone())));
+    }
+    out.push(("under way", count(s.under_way as u64)));
+    rows(out)
+}
+
+fn text(s: &BatchSummary) -> Vec<(&'static str, String)> {
     let read = &s.outputs;
     let mut out = vec![
         ("journal", s.journal.display().to_string()),
@@ -97,5 +165,5 @@ fn text(s: &BatchSummary) -> String {
             outcomes(&s.standing)
         ),
     ));
-    rows(out)
+    out
 }

@@ -1,12 +1,15 @@
 //! `emotome journal`
 
+use super::ask::spent;
 use crate::failure::Failure;
 use crate::show::{count, rows};
 use crate::terminal::Session;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use emotome_judges::printable::visible;
 use emotome_workflows::journal::{
     AgentSummary, JournalSummary, MergeSummary, Outcomes, VerifySummary, merge, show, verify,
 };
+use emotome_workflows::replies::{RepliesRequest, RepliesSummary, State, replies, tsv as table};
 use std::path::PathBuf;
 
 /// Looks into journals, also while they are being written, and merges those of shards.
@@ -23,6 +26,24 @@ enum Action {
         /// The journal.
         #[arg(value_name = "FILE")]
         journal: PathBuf,
+    },
+    /// Show replies as they came, with what was made of them.
+    Replies {
+        /// The journal.
+        #[arg(value_name = "FILE")]
+        journal: PathBuf,
+        /// One agent. [default: all]
+        #[arg(long, value_name = "NAME")]
+        agent: Option<String>,
+        /// Trials in one state. [default: all]
+        #[arg(long, value_enum)]
+        state: Option<StateName>,
+        /// At most so many.
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: usize,
+        /// A table, a line a reply.
+        #[arg(long)]
+        tsv: bool,
     },
     /// Bring the shards of one design together.
     Merge {
@@ -41,10 +62,46 @@ enum Action {
     },
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum StateName {
+    Choice,
+    Invalid,
+    Ambiguous,
+    Refused,
+    TimedOut,
+    Failed,
+    /// Asked again by the next run.
+    Open,
+}
+
 impl JournalCommand {
     pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
         match self.action {
             Action::Show { journal } => session.show(&show(&journal)?, contents),
+            Action::Replies {
+                journal,
+                agent,
+                state,
+                limit,
+                tsv,
+            } => {
+                let state = state.map(|state| match state {
+                    StateName::Choice => State::Choice,
+                    StateName::Invalid => State::Invalid,
+                    StateName::Ambiguous => State::Ambiguous,
+                    StateName::Refused => State::Refused,
+                    StateName::TimedOut => State::TimedOut,
+                    StateName::Failed => State::Failed,
+                    StateName::Open => State::Open,
+                });
+                let found = replies(&RepliesRequest {
+                    journal,
+                    agent,
+                    state,
+                    limit,
+                })?;
+                session.show(&found, |found| if tsv { table(found) } else { read(found) })
+            }
             Action::Merge { shards, into } => {
                 session.show(&merge(&into, &shards, session.run())?, merged)
             }
@@ -74,6 +131,45 @@ fn contents(s: &JournalSummary) -> String {
     rows(out)
 }
 
+fn read(s: &RepliesSummary) -> String {
+    let mut out = String::new();
+    for r in &s.replies {
+        let number = |n: Option<u32>| n.map_or_else(|| "unknown".to_owned(), |n| count(n.into()));
+        let what = match (r.place, r.cause) {
+            (Some(place), _) => format!("chose {} ({place})", r.shown[usize::from(place) - 1]),
+            (None, Some(cause)) => format!("{}: {}", r.outcome, cause.name()),
+            (None, None) => r.outcome.to_owned(),
+        };
+        let open = if r.settles { "" } else { ", open" };
+        let cost = r
+            .cost()
+            .map_or_else(|| "unknown".to_owned(), |cost| cost.to_string());
+        out += &format!(
+            "trial {} of {} ({}): {what}{open}; requests {}, tokens in {}, out {}, cost {cost}\n",
+            r.trial,
+            r.agent,
+            r.shown.join(", "),
+            number(r.requests),
+            number(r.usage.prompt_tokens),
+            number(r.usage.completion_tokens),
+        );
+        match &r.reply {
+            None => out += "  no reply was kept\n",
+            Some(reply) => {
+                for line in visible(reply).lines() {
+                    out += &format!("  | {line}\n");
+                }
+            }
+        }
+    }
+    out += match (s.replies.is_empty(), s.more) {
+        (true, _) => "there is no such reply\n",
+        (_, true) => "there are more: raise --limit to see them\n",
+        _ => "",
+    };
+    out
+}
+
 fn merged(s: &MergeSummary) -> String {
     let mut out = vec![("journal", s.journal.display().to_string())];
     for shard in &s.shards {
@@ -95,12 +191,15 @@ fn merged(s: &MergeSummary) -> String {
 }
 
 fn agent(s: &AgentSummary) -> (&'static str, String) {
-    let text = format!(
+    let mut text = format!(
         "{} ({}): {}",
         s.agent.name,
         s.agent.model,
         outcomes(&s.outcomes)
     );
+    if s.spent.requests > 0 {
+        text += &format!("; {}", spent(&s.spent, None));
+    }
     ("agent", text)
 }
 

@@ -20,7 +20,8 @@ enum Action {
     /// Find out what a server can do, and how to restart it.
     ///
     /// Some thirty small requests: constrained answers, log-probabilities, whether the same question gets
-    /// the same reply, whether a common beginning is computed once; with a study, pictures or clips too.
+    /// the same reply, whether a common beginning is computed once, how many frames of a clip are seen (told by
+    /// clips of this program with numbered frames); with a study, its pictures or clips too.
     Check {
         /// The address of the server, or a judge file.
         #[arg(value_name = "URL|JUDGE.toml")]
@@ -134,14 +135,26 @@ fn text(s: &ServerSummary) -> String {
         let seen = frames
             .estimate
             .map_or_else(|| "not told".to_owned(), |n| format!("{n:.0}"));
-        out.push(("frames", format!("{} sent, {seen} seen", frames.frames)));
+        let said = frames.said.map_or_else(String::new, |n| {
+            format!("; the highest number that the model reads is {n}")
+        });
+        let tokens = frames.prompt_tokens.map_or_else(
+            || "an unknown number of".to_owned(),
+            |tokens| tokens.to_string(),
+        );
+        out.push((
+            "frames",
+            format!(
+                "{} sent, {seen} seen by its {tokens} tokens{said}",
+                frames.frames
+            ),
+        ));
     }
-    out.extend(r.refusals.iter().map(|said| {
-        (
-            "it said",
-            emotome_judges::answer::printable(said).into_owned(),
-        )
-    }));
+    out.extend(
+        r.refusals
+            .iter()
+            .map(|said| ("it said", emotome_judges::printable::one_line(said))),
+    );
     out.extend(r.advice.iter().map(|advice| ("do", advice.clone())));
     rows(out)
 }

@@ -1,5 +1,6 @@
 //! The command line as scripts see it: stable JSON, clear errors, nothing overwritten, real data.
 
+mod batches;
 mod collect;
 mod compare;
 mod evaluate;
@@ -7,6 +8,7 @@ mod every_command;
 mod export;
 mod fit;
 mod importing;
+mod loopback;
 mod models;
 mod published;
 mod scratch;

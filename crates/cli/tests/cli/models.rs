@@ -1,81 +1,22 @@
 //! `emotome collect`, `batch`, `plan` and `server check` with judges that are models.
 
+use crate::loopback::Loopback;
 use crate::scratch::{Scratch, has};
+use emotome_media::numbered::CLIPS;
 use serde_json::{Value, json};
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 
 /// A key that may stand in no file and no output.
-const CANARY: &str = "sk-canary-0f8e7d6c5b4a39281706";
+pub(crate) const CANARY: &str = "sk-canary-0f8e7d6c5b4a39281706";
 
-/// A server on loopback that lists log-probabilities of 1, 2 and 3 and puts its request's key into every reply.
-struct Loopback {
-    port: u16,
-    served: Arc<AtomicU64>,
-}
-
-impl Loopback {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let served = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&served);
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let counted = Arc::clone(&counted);
-                thread::spawn(move || while serve(&stream, &counted).is_some() {});
-            }
-        });
-        Self { port, served }
-    }
-
-    fn served(&self) -> u64 {
-        self.served.load(Ordering::SeqCst)
-    }
-}
-
-/// Answers one request; nothing once the client hangs up.
-fn serve(stream: &TcpStream, served: &AtomicU64) -> Option<()> {
-    let mut reader = BufReader::new(stream);
-    let (mut length, mut key, mut line) = (0, String::new(), String::new());
-    loop {
-        line.clear();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        let header = line.trim();
-        if header.is_empty() {
-            break;
-        }
-        if let Some((name, value)) = header.split_once(':') {
-            match name.to_ascii_lowercase().as_str() {
-                "content-length" => length = value.trim().parse().ok()?,
-                "authorization" => key = value.trim().to_owned(),
-                _ => {}
-            }
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
-    served.fetch_add(1, Ordering::SeqCst);
-    let reply = reply(&asked, &key).to_string();
-    let head = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-        reply.len()
-    );
-    let mut stream = stream;
-    stream.write_all(head.as_bytes()).ok()?;
-    stream.write_all(reply.as_bytes()).ok()
+/// A server that lists log-probabilities of 1, 2 and 3 and puts its request's key into every reply.
+fn start() -> Loopback {
+    Loopback::start(|asked| (200, reply(&asked.json(), &asked.key).to_string().into()))
 }
 
 /// The stimulus with the longest caption is the odd one; the key comes back in the reply.
-fn reply(asked: &Value, key: &str) -> Value {
+pub(crate) fn reply(asked: &Value, key: &str) -> Value {
     let text = asked["messages"][1]["content"].as_str().unwrap_or_default();
     let lengths: Vec<usize> = text.lines().take(3).map(str::len).collect();
     let longest = (0..lengths.len()).max_by_key(|&k| lengths[k]).unwrap_or(0);
@@ -104,7 +45,7 @@ fn reply(asked: &Value, key: &str) -> Value {
 }
 
 /// A study of twelve captions, and a judge on `server`.
-fn study(server: &Loopback, mode: &str) -> Scratch {
+pub(crate) fn study(server: &Loopback, mode: &str) -> Scratch {
     let scratch = Scratch::new();
     let captions: String = (0..12)
         .map(|k| format!("clip{k:02}\tA scene {}\n", "x".repeat(k + 1)))
@@ -136,7 +77,7 @@ const COLLECT: &str = "collect --judge judges/loop.toml --study study --journal 
 #[test]
 fn a_served_judge_answers_every_trial_once_and_its_key_appears_nowhere() {
     for (mode, requests) in [("logprob", 3), ("choice", 1)] {
-        let server = Loopback::start();
+        let server = start();
         let scratch = study(&server, mode);
         let first = scratch
             .run(&format!("{COLLECT} --max-trials 40 --json"))
@@ -180,7 +121,7 @@ fn a_served_judge_answers_every_trial_once_and_its_key_appears_nowhere() {
 
 #[test]
 fn a_dry_run_prints_the_first_request_and_sends_nothing() {
-    let server = Loopback::start();
+    let server = start();
     let scratch = study(&server, "logprob");
     let first =
         scratch.json("collect --judge judges/loop.toml --study study --trials 100 --dry-run");
@@ -196,7 +137,7 @@ fn a_dry_run_prints_the_first_request_and_sends_nothing() {
 
 #[test]
 fn a_batch_comes_to_an_end_in_two_rounds_when_a_line_is_lost() {
-    let server = Loopback::start();
+    let server = start();
     let scratch = study(&server, "choice");
     let line =
         "batch --judge judges/loop.toml --study study --journal j.db --trials 60 --out batch";
@@ -236,7 +177,7 @@ fn a_batch_comes_to_an_end_in_two_rounds_when_a_line_is_lost() {
 
 #[test]
 fn a_server_is_probed() {
-    let server = Loopback::start();
+    let server = start();
     let scratch = Scratch::new();
     // It lists no models: that is said, and nothing hangs.
     scratch.refuses(
@@ -246,9 +187,146 @@ fn a_server_is_probed() {
     scratch.refuses("server check http://127.0.0.1:1/v1", &["does not reply"]);
 }
 
+/// A vLLM that takes up to `most` frames of a clip, uniformly, at 16 tokens each, and tells of numbered clips by
+/// their bytes.
+fn vllm(most: u32) -> Loopback {
+    Loopback::start(move |asked| {
+        let body = asked.json();
+        let reply = match asked.path.as_str() {
+            "/v1/models" => {
+                json!({ "data": [{ "id": "m", "owned_by": "vllm", "max_model_len": 8192 }] })
+            }
+            "/version" => json!({ "version": "0.12.1" }),
+            _ => {
+                let clip = body["messages"][0]["content"][1]["video_url"]["url"].as_str();
+                let frames = clip.map(|url| {
+                    let data = url.strip_prefix("data:video/mp4;base64,").unwrap();
+                    // Four digits stand for three bytes.
+                    let bytes = data.trim_end_matches('=').len() * 3 / 4;
+                    let sent = CLIPS.iter().find(|clip| clip.mp4.len() == bytes).unwrap();
+                    sent.frames.min(most)
+                });
+                let content = frames.map_or_else(|| "calm".to_owned(), |n| n.to_string());
+                json!({
+                    "model": "m",
+                    "choices": [{ "message": { "content": content }, "finish_reason": "stop" }],
+                    "usage": { "prompt_tokens": 30 + 16 * frames.unwrap_or(0), "completion_tokens": 1 },
+                })
+            }
+        };
+        (200, reply.to_string().into())
+    })
+}
+
+/// What is found of the only server.
+fn checked(scratch: &Scratch, line: &str) -> Value {
+    let done = scratch.run(&format!("{line} --json")).success();
+    serde_json::from_slice::<Value>(&done.get_output().stdout).unwrap()[0].clone()
+}
+
+#[test]
+fn frames_that_a_server_really_sees_are_counted() {
+    let scratch = Scratch::new();
+    let seen = |most: u32| {
+        let server = vllm(most);
+        let line = format!("server check {}", server.url());
+        let found = checked(&scratch, &line);
+        let frames: Vec<(u64, f64, u64)> = found["frames"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|f| {
+                (
+                    f["frames"].as_u64().unwrap(),
+                    f["estimate"].as_f64().unwrap(),
+                    f["said"].as_u64().unwrap(),
+                )
+            })
+            .collect();
+        let page = scratch.run(&line).success();
+        let page = String::from_utf8(page.get_output().stdout.clone()).unwrap();
+        (frames, page)
+    };
+    let (frames, page) = seen(1_000);
+    assert_eq!(frames, [(8, 8.0, 8), (16, 16.0, 16), (64, 64.0, 64)]);
+    assert!(
+        page.contains("64 sent, 64 seen") && !page.contains("num_frames"),
+        "{page}"
+    );
+    // Thirty-two frames are kept of sixty-four, and nothing is said of it.
+    let (frames, page) = seen(32);
+    assert_eq!(frames[2], (64, 32.0, 32));
+    assert!(
+        page.contains("64 sent, 32 seen")
+            && page.contains("kept about 32 of 64 frames: restart with --media-io-kwargs"),
+        "{page}"
+    );
+    // A judge that is shown captions is not asked about clips.
+    let server = vllm(32);
+    let judge = format!(
+        "model = \"m\"\n[show]\ncaptions = 1\n[[servers]]\nurl = \"{}\"\n",
+        server.url()
+    );
+    scratch.write("words.toml", judge);
+    assert_eq!(
+        checked(&scratch, "server check words.toml")["frames"],
+        json!([])
+    );
+}
+
+#[test]
+fn kept_replies_are_shown_as_they_came_and_steer_no_terminal() {
+    let server = Loopback::start(|asked| {
+        let body = asked.json();
+        let content = match body["seed"].as_u64().unwrap_or(0) % 3 {
+            0 => json!({ "content": "I can't\u{1b}[2J help\twith that\nat all." }),
+            _ => json!({ "content": null, "refusal": "no" }),
+        };
+        let reply = json!({
+            "model": "m",
+            "choices": [{ "message": content, "finish_reason": "stop" }],
+            "usage": { "prompt_tokens": 100, "completion_tokens": 1 },
+        });
+        (200, reply.to_string().into())
+    });
+    let scratch = study(&server, "free");
+    scratch
+        .run("collect --judge judges/loop.toml --study study --journal j.db --trials 30")
+        .success();
+    let all = scratch.json("journal replies j.db --limit 100");
+    assert_eq!(
+        (all["replies"].as_array().unwrap().len(), &all["more"]),
+        (30, &false.into())
+    );
+    has(
+        &all["replies"][0],
+        &[
+            "trial", "shown", "outcome", "cause", "cost", "reply", "requests",
+        ],
+    );
+    let some = scratch.json("journal replies j.db --state refused --limit 3 --agent loop");
+    assert_eq!(
+        (some["replies"].as_array().unwrap().len(), &some["more"]),
+        (3, &true.into())
+    );
+    // What an escape tears apart is no known phrase of refusals.
+    let invalid = scratch.json("journal replies j.db --state invalid");
+    let invalid = invalid["replies"].as_array().unwrap();
+    assert!(!invalid.is_empty() && invalid.iter().all(|reply| reply["outcome"] == "invalid"));
+    for line in ["journal replies j.db", "journal replies j.db --tsv"] {
+        let shown = scratch.run(line).success();
+        let shown = String::from_utf8(shown.get_output().stdout.clone()).unwrap();
+        assert!(
+            !shown.contains('\u{1b}') && shown.contains("refus"),
+            "{shown}"
+        );
+    }
+    scratch.refuses("journal replies j.db --agent nobody", &["nobody"]);
+}
+
 #[test]
 fn what_cannot_be_asked_is_refused_in_one_line() {
-    let server = Loopback::start();
+    let server = start();
     let scratch = study(&server, "logprob");
     scratch.refuses(
         "collect --judge judges/loop.toml --journal j.db",

@@ -16,7 +16,6 @@ use crate::prompt::Labels;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::fmt::Write;
 
 /// What a model made of one presented order: the log-probabilities of the three labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -187,38 +186,6 @@ fn body(exchange: &Exchange, limit: usize) -> String {
     format!("{text} …[cut: {whole} of {} bytes]", bytes.len())
 }
 
-/// A text of a model made fit for a terminal: control characters and marks that turn the direction
-/// of writing become visible, so that they do nothing. Line feeds and tabs stay.
-///
-/// ```
-/// use emotome_judges::answer::printable;
-/// assert_eq!(printable("\u{1b}[2Jgone"), "␛[2Jgone");
-/// assert_eq!(printable("plain\ttext\n"), "plain\ttext\n");
-/// ```
-#[must_use]
-pub fn printable(text: &str) -> Cow<'_, str> {
-    let acts = |c: char| {
-        (c.is_control() && c != '\n' && c != '\t')
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
-    };
-    if !text.contains(acts) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match u32::from(c) {
-            _ if !acts(c) => out.push(c),
-            // The pictures of control characters stand in their order.
-            code @ 0..0x20 => out.extend(char::from_u32(0x2400 + code)),
-            0x7f => out.push('␡'),
-            code => {
-                let _ = write!(out, "\\u{{{code:x}}}");
-            }
-        }
-    }
-    Cow::Owned(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -326,12 +293,6 @@ mod tests {
             let exchanges: Vec<Exchange> = bodies.into_iter().map(exchange).collect();
             let kept = keep(&exchanges, limit, Some(Audit::default())).unwrap();
             prop_assert!(serde_json::from_str::<serde_json::Value>(&kept).is_ok());
-        }
-
-        #[test]
-        fn nothing_printable_acts_on_a_terminal(text in ".{0,80}") {
-            let shown = printable(&text).into_owned();
-            prop_assert!(!shown.chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
         }
     }
 }

@@ -24,7 +24,7 @@ pub mod reading;
 pub mod refusal;
 
 pub(crate) use kept::keep_orders;
-pub use kept::{OrderRead, audit_of, orders_of, printable};
+pub use kept::{OrderRead, audit_of, orders_of};
 pub(crate) use logprob::decide;
 pub use params::{AskError, AskParams, Decoding, Mode, Orders};
 

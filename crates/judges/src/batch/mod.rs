@@ -6,7 +6,8 @@
 //!
 //! 1. [`Batch::stand`] says of each trial whether all its replies so far make an answer or which
 //!    requests are still missing; [`ShardWriter`] writes these in files within the limits.
-//! 2. The files are run: uploaded, or given to `vllm run-batch -i FILE -o OUT`.
+//! 2. The files are run: by a [`Service`], for which [`Jobs`] keeps what is where, or given to
+//!    `vllm run-batch -i FILE -o OUT`.
 //! 3. [`Outputs::read`] takes all outputs there are, of this round and of earlier ones. Back to 1:
 //!    answers go to the journal, and what is missing (expired, failed, never run, or a re-ask of
 //!    `free`) into the next round. Nothing that has a reply is asked again.
@@ -15,11 +16,15 @@
 //! everything that makes the agent what it is, so that replies of another agent are not taken.
 
 mod id;
+mod jobs;
 mod outputs;
+mod service;
 mod shards;
 
 pub use id::{CustomId, IdError};
+pub use jobs::{Job, Jobs, JobsError};
 pub use outputs::{OutputCounts, Outputs};
+pub use service::{BatchStatus, RequestCounts, Service, ServiceError};
 pub use shards::{BatchLimits, Manifest, Shard, ShardWriter};
 
 use crate::dialogue::{Answer, Dialogue, Exchange, Fault, Reply, Request, Step};
@@ -88,8 +93,8 @@ pub struct Batch<'a> {
 /// Where a trial stands.
 #[derive(Debug)]
 pub enum Stand {
-    /// It is answered. How long that took is not known.
-    Answered(Answer),
+    /// It is answered, by so many requests. How long that took is not known.
+    Answered(Answer, u32),
     /// These requests have no reply yet.
     Missing(Vec<(CustomId, Request)>),
 }
@@ -123,7 +128,7 @@ impl<'a> Batch<'a> {
             let requests = match step {
                 Step::Done(mut answer) => {
                     answer.latency = None;
-                    return Ok(Stand::Answered(answer));
+                    return Ok(Stand::Answered(answer, exchanges.len() as u32));
                 }
                 Step::Ask(requests) => requests,
             };

@@ -1,8 +1,8 @@
 //! What a run did, while it runs and in the end.
 
 use super::fleet::EndpointState;
-use super::secret::printable;
 use crate::dialogue::Answer;
+use crate::printable::one_line;
 use emotome_triplets::journal::{JournalError, Spent};
 use emotome_triplets::{Cause, Nanos, Outcome};
 use serde::{Serialize, Serializer};
@@ -120,7 +120,7 @@ pub struct Asked {
 
 fn in_words<S: Serializer>(stop: &Option<Stop>, serializer: S) -> Result<S::Ok, S::Error> {
     stop.as_ref()
-        .map(|stop| printable(&stop.to_string()))
+        .map(|stop| one_line(&stop.to_string()))
         .serialize(serializer)
 }
 

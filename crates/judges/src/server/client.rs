@@ -2,17 +2,18 @@
 
 use super::endpoint::Endpoint;
 use super::retry::asked_pause;
-use super::secret::{Redactor, printable};
+use super::secret::Redactor;
 use crate::dialogue::{Fault, Reply, Request};
+use crate::printable::one_line;
 use bytes::{Bytes, BytesMut};
 use emotome_triplets::Cause;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
-use reqwest::{Certificate, Client, Method, Proxy, Response, redirect};
+use reqwest::{Certificate, Client, Method, Proxy, RequestBuilder, Response, redirect};
 use std::borrow::Cow;
 use std::error::Error;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
-use tokio::runtime::{Builder, Runtime};
 
 /// How requests are carried.
 ///
@@ -92,6 +93,24 @@ pub struct Sent {
     pub untrusted: bool,
 }
 
+/// The longest line of a file that is downloaded.
+const LONGEST_LINE: usize = 64 << 20;
+
+/// What a request carries.
+pub(super) struct Body {
+    pub(super) kind: HeaderValue,
+    pub(super) bytes: Bytes,
+}
+
+impl Body {
+    pub(super) const fn json(bytes: Bytes) -> Self {
+        Self {
+            kind: HeaderValue::from_static("application/json"),
+            bytes,
+        }
+    }
+}
+
 /// Sends requests over a pool of connections.
 pub struct Carrier {
     client: Client,
@@ -161,13 +180,9 @@ impl Carrier {
 
     /// Posts a request.
     pub async fn post(&self, endpoint: &Endpoint, request: &Request) -> Sent {
-        self.send(
-            endpoint,
-            Method::POST,
-            request.path,
-            Some(request.body.clone()),
-        )
-        .await
+        let body = Body::json(request.body.clone());
+        self.send(endpoint, Method::POST, request.path, Some(body))
+            .await
     }
 
     /// Gets what lies at a path, e.g. `models`.
@@ -175,18 +190,16 @@ impl Carrier {
         self.send(endpoint, Method::GET, path, None).await
     }
 
-    async fn send(
+    fn request(
         &self,
         endpoint: &Endpoint,
         method: Method,
         path: &str,
-        body: Option<Bytes>,
-    ) -> Sent {
+        body: Option<Body>,
+    ) -> RequestBuilder {
         let mut builder = self.client.request(method, endpoint.url(path));
-        if let Some(body) = body {
-            builder = builder
-                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-                .body(body);
+        if let Some(Body { kind, bytes }) = body {
+            builder = builder.header(CONTENT_TYPE, kind).body(bytes);
         }
         if let Some(key) = endpoint.key() {
             let bearer = zeroize::Zeroizing::new(format!("Bearer {}", key.expose()));
@@ -194,6 +207,17 @@ impl Carrier {
             bearer.set_sensitive(true);
             builder = builder.header(AUTHORIZATION, bearer);
         }
+        builder
+    }
+
+    pub(super) async fn send(
+        &self,
+        endpoint: &Endpoint,
+        method: Method,
+        path: &str,
+        body: Option<Body>,
+    ) -> Sent {
+        let builder = self.request(endpoint, method, path, body);
         let (mut pause, mut untrusted) = (None, false);
         let start = Instant::now();
         let exchange = async {
@@ -206,15 +230,7 @@ impl Carrier {
         };
         let result = tokio::time::timeout(self.params.time_limit, exchange)
             .await
-            .unwrap_or_else(|_| {
-                Err(Fault {
-                    cause: Cause::NoReply,
-                    what: format!(
-                        "no whole reply within {} s",
-                        self.params.time_limit.as_secs_f64()
-                    ),
-                })
-            });
+            .unwrap_or_else(|_| Err(self.too_late()));
         Sent {
             result,
             latency: start.elapsed(),
@@ -281,6 +297,73 @@ impl Carrier {
         })
     }
 
+    /// Gets a file of lines, whatever its length, and writes it without keys; the number of its bytes.
+    /// `Ok(Err(…))` if it cannot be written.
+    pub(super) async fn download(
+        &self,
+        endpoint: &Endpoint,
+        path: &str,
+        to: &mut dyn Write,
+    ) -> Result<io::Result<u64>, Box<Sent>> {
+        let start = Instant::now();
+        let ended = |result, pause| {
+            Box::new(Sent {
+                result,
+                latency: start.elapsed(),
+                pause,
+                untrusted: false,
+            })
+        };
+        let builder = self.request(endpoint, Method::GET, path, None);
+        let exchange = async {
+            let mut response = match builder.send().await {
+                Err(error) => return Err(ended(Err(self.fault(error)), None)),
+                Ok(response) if response.status().is_success() => response,
+                Ok(response) => {
+                    let pause = asked_pause(response.headers(), SystemTime::now());
+                    return Err(ended(self.read(response).await, pause));
+                }
+            };
+            let (mut line, mut bytes) = (Vec::new(), 0);
+            loop {
+                let chunk = response.chunk().await;
+                let chunk = chunk.map_err(|error| ended(Err(self.fault(error)), None))?;
+                let Some(chunk) = chunk else { break };
+                bytes += chunk.len() as u64;
+                line.extend_from_slice(&chunk);
+                // Keys hold no line breaks, so that none stands across two lines.
+                if let Some(end) = chunk.iter().rposition(|&byte| byte == b'\n') {
+                    let rest = line.split_off(line.len() - chunk.len() + end + 1);
+                    if let Err(error) = to.write_all(&self.redactor.clean(&line)) {
+                        return Ok(Err(error));
+                    }
+                    line = rest;
+                }
+                if line.len() > LONGEST_LINE {
+                    let fault = Fault {
+                        cause: Cause::TooLong,
+                        what: format!("a line of more than {LONGEST_LINE} bytes"),
+                    };
+                    return Err(ended(Err(fault), None));
+                }
+            }
+            Ok(to.write_all(&self.redactor.clean(&line)).map(|()| bytes))
+        };
+        tokio::time::timeout(self.params.time_limit, exchange)
+            .await
+            .unwrap_or_else(|_| Err(ended(Err(self.too_late()), None)))
+    }
+
+    fn too_late(&self) -> Fault {
+        Fault {
+            cause: Cause::NoReply,
+            what: format!(
+                "no whole reply within {} s",
+                self.params.time_limit.as_secs_f64()
+            ),
+        }
+    }
+
     fn fault(&self, error: reqwest::Error) -> Fault {
         let cause = if error.is_connect() {
             Cause::Unreachable
@@ -296,52 +379,6 @@ impl Carrier {
     }
 }
 
-/// Sends one request after the other to one endpoint and waits for each: for probing a server.
-pub struct Caller {
-    runtime: Runtime,
-    carrier: Carrier,
-    endpoint: Endpoint,
-}
-
-impl Caller {
-    /// A caller of an endpoint; nothing is sent yet.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub fn new(endpoint: Endpoint, params: ClientParams) -> Result<Self, ClientError> {
-        let runtime = Builder::new_current_thread().enable_all().build();
-        Ok(Self {
-            runtime: runtime.map_err(|error| ClientError::Setup {
-                found: error.to_string(),
-            })?,
-            carrier: Carrier::new(std::slice::from_ref(&endpoint), params)?,
-            endpoint,
-        })
-    }
-
-    /// Posts a JSON body to a path, e.g. `chat/completions`, once.
-    #[must_use]
-    pub fn post(&self, path: &str, body: Bytes) -> Sent {
-        let sent = self
-            .carrier
-            .send(&self.endpoint, Method::POST, path, Some(body));
-        self.runtime.block_on(sent)
-    }
-
-    /// Gets what lies at a path, e.g. `models`, once.
-    #[must_use]
-    pub fn get(&self, path: &str) -> Sent {
-        self.runtime
-            .block_on(self.carrier.get(&self.endpoint, path))
-    }
-
-    /// The endpoint.
-    #[must_use]
-    pub const fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
-    }
-}
-
 /// An error with everything behind it.
 fn explain(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -354,7 +391,7 @@ fn explain(error: &dyn Error) -> String {
         }
         source = error.source();
     }
-    printable(&text)
+    one_line(&text)
 }
 
 /// Whether the encryption failed, not the connection below it.

@@ -78,10 +78,13 @@ impl Endpoint {
     /// ```
     pub fn new(base: &str, plain_http: bool) -> Result<Self, EndpointError> {
         let wrong = |found: &str| EndpointError::NoAddress {
-            // Whatever stands before an @ may be a password.
+            // Whatever stands before an @ may be a password, and a parameter may be a key.
             address: base
                 .rsplit_once('@')
                 .map_or(base, |(_, rest)| rest)
+                .split(['?', '#'])
+                .next()
+                .unwrap_or_default()
                 .to_owned(),
             found: found.to_owned(),
         };
@@ -129,11 +132,16 @@ impl Endpoint {
         self.key.as_deref()
     }
 
-    /// The address of a path.
+    /// The address of a path, which may have parameters after a question mark.
     #[must_use]
     pub fn url(&self, path: &str) -> Url {
+        let (path, query) = match path.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (path, None),
+        };
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path()));
+        url.set_query(query);
         url
     }
 
@@ -269,8 +277,14 @@ mod tests {
             );
             assert!(!error.to_string().contains("canary"), "{error}");
         }
-        let error = refused("ftp://u:canary@example.org").to_string();
-        assert!(!error.contains("canary"), "{error}");
+        for bad in [
+            "ftp://u:canary@example.org",
+            "example.org/v1?key=canary",
+            "example.org#canary",
+        ] {
+            let error = refused(bad).to_string();
+            assert!(!error.contains("canary"), "{error}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@
 
 pub(crate) mod account;
 mod ask;
+mod caller;
 mod client;
 mod endpoint;
 mod engine;
@@ -36,12 +37,14 @@ mod verdict;
 
 pub use account::{Asked, Counts, Snapshot, Stop};
 pub use ask::{AskError, Work, ask};
-pub use client::{Caller, Carrier, ClientError, ClientParams, Sent};
+pub use caller::Caller;
+pub use client::{Carrier, ClientError, ClientParams, Sent};
 pub use endpoint::{Endpoint, EndpointError, UploadPolicy};
 pub use fleet::{EndpointLimits, EndpointState};
 pub use pace::{Bucket, Pace, PaceParams};
 pub use params::{Server, ServerError, ServerParams};
 pub use price::{PriceError, Prices};
 pub use retry::RetryParams;
-pub use secret::{MIN_KEY, REDACTED, Redactor, Secret, SecretError, printable};
+pub use secret::{MIN_KEY, REDACTED, Redactor, Secret, SecretError};
 pub use verdict::cause_of_status;
+pub(crate) use verdict::message;

@@ -43,6 +43,16 @@ impl Prices {
         Ok(self)
     }
 
+    /// The same prices times a factor, e.g. 0.5 for batches that cost half.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
+        Self {
+            prompt: self.prompt * factor,
+            cached: self.cached.map(|price| price * factor),
+            completion: self.completion * factor,
+        }
+    }
+
     /// The price of an answer; unknown if its tokens are.
     ///
     /// (prompt − cached)·p + cached·c + completion·w, in billionths, rounded to the nearest one.

@@ -1,5 +1,6 @@
 //! Keys: where they may come from, and how they stay out of everything that is written.
 
+use crate::printable::one_line;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use std::borrow::Cow;
@@ -192,7 +193,7 @@ impl Redactor {
     #[must_use]
     pub fn line(&self, text: &str) -> String {
         let cleaned = self.clean(text.as_bytes());
-        printable(&String::from_utf8_lossy(&cleaned))
+        one_line(&String::from_utf8_lossy(&cleaned))
     }
 }
 
@@ -233,25 +234,6 @@ impl Form {
         }
         Some(at)
     }
-}
-
-/// A text on one line: runs of white space and control characters become one space.
-#[must_use]
-pub fn printable(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        // Bidirectional controls can make a line read otherwise than it is.
-        let steers = c.is_control()
-            || c.is_whitespace()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        match steers {
-            false => line.push(c),
-            true if line.ends_with(' ') || line.is_empty() => {}
-            true => line.push(' '),
-        }
-    }
-    line.truncate(line.trim_end().len());
-    line
 }
 
 /// The forms of a key that can stand in a text.
@@ -399,10 +381,5 @@ mod tests {
             Secret::from_file(&path).unwrap().expose(),
             "sk-canary-0123456789"
         );
-    }
-
-    #[test]
-    fn terminal_escapes_are_neutralised() {
-        assert_eq!(printable("a\x1b[31m\r\n\u{202e}b\u{9b}c "), "a [31m b c");
     }
 }

@@ -4,8 +4,8 @@ use super::client::Sent;
 use super::endpoint::Endpoint;
 use super::fleet::End;
 use super::retry::{is_overload, is_transient};
-use super::secret::printable;
 use crate::dialogue::Reply;
+use crate::printable::one_line;
 use emotome_triplets::Cause;
 use serde::de::IgnoredAny;
 
@@ -111,7 +111,7 @@ pub const fn cause_of_status(status: u16) -> Option<Cause> {
 const QUOTED: usize = 240;
 
 /// What a reply says went wrong, on one line and shortened.
-pub(super) fn message(reply: &Reply) -> String {
+pub(crate) fn message(reply: &Reply) -> String {
     let json: Option<serde_json::Value> = serde_json::from_slice(&reply.body).ok();
     let said = json.as_ref().and_then(|json| {
         let error = json.get("error").unwrap_or(json);
@@ -128,7 +128,7 @@ pub(super) fn message(reply: &Reply) -> String {
     });
     let start = &reply.body[..reply.body.len().min(4 * QUOTED)];
     let text = said.map_or_else(|| String::from_utf8_lossy(start), Into::into);
-    let line = printable(&text);
+    let line = one_line(&text);
     match line.char_indices().nth(QUOTED) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,

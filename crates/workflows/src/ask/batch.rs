@@ -1,7 +1,7 @@
 //! Asking a model through files of requests: OpenAI's Batch interface and `vllm run-batch`.
 
 use super::asking::{dialogue, settings, tell};
-use super::prepare::prepare;
+use super::prepare::{prepare, unclear};
 use super::{AskError, AskRequest};
 use crate::WorkflowError;
 use crate::journal::Outcomes;
@@ -58,7 +58,33 @@ const ROWS: usize = 4_096;
 /// # Errors
 /// [`WorkflowError`] as of [`super::ask`], and of files that cannot be read or written.
 pub fn batch(request: &BatchRequest, run: Run<'_>) -> Result<BatchSummary, WorkflowError> {
+    round(request, true, run)
+}
+
+/// A round that writes what is missing, or only reads.
+pub(super) fn round(
+    request: &BatchRequest,
+    write: bool,
+    run: Run<'_>,
+) -> Result<BatchSummary, WorkflowError> {
     let judge = &request.ask.judge;
+    if request.ask.bounds.max_cost.is_some() {
+        return Err(unclear(
+            judge,
+            "is asked by files, whose cost cannot be bounded while they run",
+            "leave --max-cost away and bound the requests by --max-trials",
+        )
+        .into());
+    }
+    // Prices of the usual interface say nothing about those of batches, unless the user does.
+    let price = judge
+        .price
+        .as_ref()
+        .and_then(|price| Some((price.of.check().map_err(AskError::from), price.batch?)));
+    let price = match price {
+        None => None,
+        Some((prices, share)) => Some(prices?.scaled(share).check().map_err(AskError::from)?),
+    };
     let prepared = prepare(&request.ask)?;
     let design = request.ask.design.design(prepared.study.stimuli.len())?;
     let dialogue = dialogue(judge, &prepared)?;
@@ -89,7 +115,7 @@ pub fn batch(request: &BatchRequest, run: Run<'_>) -> Result<BatchSummary, Workf
         Overwrite::Refuse,
         BatchLimits::default(),
     );
-    let mut rows: Vec<(Trial, Answer)> = Vec::new();
+    let mut rows: Vec<(Trial, Answer, u32)> = Vec::new();
     let (mut answered, mut requests, mut asked) = (0, 0, 0);
     let most = request.ask.bounds.max_trials.unwrap_or(u64::MAX);
     run.progress
@@ -107,8 +133,12 @@ pub fn batch(request: &BatchRequest, run: Run<'_>) -> Result<BatchSummary, Workf
             break;
         };
         match batch.stand(&trial, &outputs).map_err(AskError::from)? {
-            Stand::Answered(answer) => rows.push((trial, answer)),
-            Stand::Missing(_) if asked >= most => {}
+            Stand::Answered(mut answer, sent) => {
+                let known = price.and_then(|price| price.of(answer.usage));
+                answer.usage.cost = answer.usage.cost.or(known);
+                rows.push((trial, answer, sent));
+            }
+            Stand::Missing(_) if !write || asked >= most => {}
             Stand::Missing(missing) => {
                 asked += 1;
                 for (id, request) in &missing {
@@ -149,7 +179,7 @@ pub fn batch(request: &BatchRequest, run: Run<'_>) -> Result<BatchSummary, Workf
 fn store(
     writer: &mut JournalWriter,
     agent: AgentId,
-    rows: &mut Vec<(Trial, Answer)>,
+    rows: &mut Vec<(Trial, Answer, u32)>,
 ) -> Result<u64, JournalError> {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -157,7 +187,7 @@ fn store(
     let at = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
     let records: Vec<Record<'_>> = rows
         .iter()
-        .map(|(trial, answer)| answer.record(*trial, at, None))
+        .map(|(trial, answer, sent)| answer.record(*trial, at, Some(*sent)))
         .collect();
     writer.append(agent, &records)?;
     let stored = records.len() as u64;

@@ -6,10 +6,12 @@ use super::file::JudgeFile;
 use super::prepare::{show, unclear};
 use crate::WorkflowError;
 use bytes::Bytes;
-use emotome_judges::prompt::{Exhibit, Medium, Shown};
+use emotome_judges::prompt::{Content, Exhibit, Medium, Shown};
 use emotome_judges::server::probe::{ProbeParams, ProbeReport, probe};
 use emotome_judges::server::{Caller, ClientParams, UploadPolicy};
+use emotome_media::numbered::CLIPS;
 use emotome_stimuli::StimulusId;
+use emotome_stimuli::digest::Sha256Sum;
 use emotome_stimuli::study::Study;
 use serde::Serialize;
 use std::path::Path;
@@ -25,7 +27,9 @@ pub struct ServerSummary {
 }
 
 /// Asks each server of a judge some thirty small questions and says what it can do, and with which flags
-/// to restart it. With a study, its first three stimuli are sent as the judge is shown them.
+/// to restart it. With a study, its first three stimuli are sent as the judge is shown them. Unless the judge is
+/// shown captions or frames, clips with numbered frames ([`CLIPS`], made by this program) tell how many frames
+/// of a clip the server sees.
 ///
 /// # Errors
 /// [`AskError`] if a server cannot be asked at all, or pictures may not be sent there.
@@ -62,6 +66,7 @@ pub fn check_servers(
             dialect: judge.kind,
             pass: judge.pass.clone(),
             exhibits: exhibits.clone(),
+            numbered: numbered(judge),
             ..ProbeParams::new(&judge.model)
         };
         Ok(ServerSummary {
@@ -90,4 +95,20 @@ fn exhibits(judge: &JudgeFile, root: &Path) -> Result<Option<[Vec<Medium>; 3]>, 
         .take(3)
         .collect();
     Ok(media.try_into().ok())
+}
+
+/// The clips that show how many frames are seen, where clips may be shown at all.
+fn numbered(judge: &JudgeFile) -> Vec<(u32, Medium)> {
+    if judge.show.captions.is_some() || judge.show.frames.is_some() {
+        return Vec::new();
+    }
+    let clips = CLIPS.iter().map(|clip| {
+        let medium = Medium {
+            mime: "video/mp4".into(),
+            content: Content::Bytes(Bytes::from_static(clip.mp4)),
+            sha256: Sha256Sum::of(clip.mp4),
+        };
+        (clip.frames, medium)
+    });
+    clips.collect()
 }

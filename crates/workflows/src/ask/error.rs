@@ -1,5 +1,6 @@
 //! Why a model cannot be asked.
 
+use emotome_judges::batch::BatchStatus;
 use std::path::PathBuf;
 
 /// Why a model cannot be asked.
@@ -53,6 +54,25 @@ pub enum AskError {
     /// Batch files cannot be read or written.
     #[error(transparent)]
     Batch(#[from] emotome_judges::batch::BatchError),
+    /// Batches cannot be gone on with.
+    #[error(transparent)]
+    Jobs(#[from] emotome_judges::batch::JobsError),
+    /// Nothing came back of a round.
+    #[error(
+        "nothing came back of the last {batches} batches, which ended as {}; the service says: {said}; mend that and run the same command again",
+        .status.map_or("unknown", BatchStatus::name)
+    )]
+    Fruitless {
+        /// Batches of the round.
+        batches: usize,
+        /// How the first one ended.
+        status: Option<BatchStatus>,
+        /// What the service said of the files.
+        said: String,
+    },
+    /// A price is none.
+    #[error(transparent)]
+    Price(#[from] emotome_judges::server::PriceError),
     /// A server cannot be probed.
     #[error(transparent)]
     Client(#[from] emotome_judges::server::ClientError),

@@ -45,6 +45,7 @@ const MAX_BYTES: u64 = 1 << 20;
 /// prompt = 0.15
 /// cached = 0.075
 /// completion = 0.60
+/// batch = 0.5                           # share of it that is paid in batches; without it their cost is unknown
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
@@ -178,6 +179,9 @@ pub struct Price {
     /// What tokens cost.
     #[serde(flatten)]
     pub of: Prices,
+    /// What share of it is paid for requests in batches; without it their cost is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<f64>,
 }
 
 fn usd() -> String {

@@ -9,6 +9,7 @@ mod here;
 mod plan;
 mod prepare;
 mod readout;
+mod submit;
 
 pub use asking::{AskSummary, FirstRequest, ask, first_request};
 pub use batch::{BatchRequest, BatchSummary, batch};
@@ -17,6 +18,7 @@ pub use error::AskError;
 pub use file::{CaptionRule, JudgeFile, Price, ReadoutAsked, Server, Show, WhichCaption};
 pub use plan::{JudgePlan, plan_judge};
 pub use readout::ask_by_readout;
+pub use submit::{Submission, SubmitRequest, SubmitSummary, submit};
 
 use crate::design::DesignSpec;
 use emotome_triplets::Outcome;

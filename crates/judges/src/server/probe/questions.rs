@@ -4,8 +4,8 @@ use super::report::{Exhibits, FramesSeen, Prefix, ProbeReport, Repeats};
 use super::{ProbeParams, Send};
 use crate::chat::{ChatReply, Conversation, Dialect, Tail};
 use crate::dialogue::Reply;
-use crate::prompt::{Exhibit, Labels, Medium};
-use crate::server::printable;
+use crate::printable::one_line;
+use crate::prompt::{Carrier, Exhibit, Labels, MediaKind, Medium};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -259,6 +259,14 @@ impl<'a, 'b> Asker<'a, 'b> {
     /// How many frames of a clip are seen, by the tokens they cost and by the numbers they bear.
     pub(super) fn frames(&mut self, report: &mut ProbeReport) {
         let numbered: &[(u32, Medium)] = &self.params.numbered;
+        // What is known to take no clip is not asked about one.
+        if self
+            .dialect
+            .media_part(MediaKind::Video, Carrier::Data)
+            .is_err()
+        {
+            return;
+        }
         for (frames, clip) in numbered {
             let text = "Each frame of this clip shows a number. Which is the highest that you see? Answer with the number alone.";
             let parts = [
@@ -329,5 +337,5 @@ pub(super) fn message(reply: &Reply) -> String {
         .find_map(Value::as_str)
         .map(str::to_owned);
     let text = text.unwrap_or_else(|| String::from_utf8_lossy(&reply.body).into_owned());
-    printable(&text.chars().take(300).collect::<String>())
+    one_line(&text.chars().take(300).collect::<String>())
 }
