@@ -1,24 +1,27 @@
 //! H.264 in MP4, decoded in the process or by ffmpeg, whichever takes less work.
 //!
-//! Both give the same planes, because H.264 prescribes every bit; conversion and resizing are ours in
+//! Both are given the same samples and give the same planes, because H.264 prescribes every bit; conversion and resizing are ours in
 //! either case. So which of them decoded changes the time and not the frames, and it is recorded.
 //!
-//! The built-in decoder decodes as little as is exact: from the last picture before a wanted one that
+//! Either is given as little as is exact: from the last picture before a wanted one that
 //! begins a coded video sequence (IDR, which clears all references), and without the pictures in between
 //! that no other refers to (`nal_ref_idc` 0). Keyframes that are no IDR are no safe beginning, since
 //! pictures shown before them may refer further back.
 
 use std::fs::File;
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use emotome_stimuli::run::Interrupt;
 use rust_h264::decoder::{ChromaFormat, Decoder as H264Decoder, Frame};
-use rust_h264::nal::{NalUnit, NalUnitType, SpsInfo, parse_avcc_config, parse_sps_info};
+use rust_h264::nal::{NalUnitType, SpsInfo, parse_avcc_config, parse_sps_info};
 
 use crate::error::MediaError;
-use crate::ffmpeg::{Ffmpeg, Layout, Stream, runs};
+use crate::ffmpeg::{Ffmpeg, Input, Layout, Programs, Stream, runs};
+use crate::flv;
 use crate::mp4::{Mp4, Sample, seek_read};
+use crate::nal::{is_reference, kind, nal, parameter_sets, to_8_bits, units};
 use crate::picture::{Colour, Matrix, Picture, Subsampling};
 use crate::policy::Timeline;
 use crate::reader::{DecoderChoice, Params};
@@ -29,11 +32,8 @@ const MAX_SLICES: usize = 512;
 /// Reference pictures that the standard allows.
 const MAX_REFERENCES: u32 = 16;
 
-/// Microseconds per macroblock of the built-in decoder and of ffmpeg, and of starting the latter: single
-/// timings of three clips of 272 and 720 rows on a busy machine. They choose the decoder and nothing else.
-const BUILT_IN_COST: f64 = 3.2;
-const FFMPEG_COST: f64 = 1.0;
-const FFMPEG_START: f64 = 60_000.0;
+/// Macroblocks from which on ffmpeg takes less work, starting it included. It decides the decoder and nothing else.
+const WORTH_STARTING: u64 = 60_000;
 
 /// An H.264 clip in an MP4 file.
 pub(crate) struct H264Clip {
@@ -42,20 +42,21 @@ pub(crate) struct H264Clip {
     samples: Vec<Sample>,
     /// The samples shown, in the order of showing.
     order: Vec<usize>,
+    /// The places of all samples in the order of their times.
+    ranks: Vec<u32>,
     info: MediaInfo,
     timeline: Timeline,
     config: Config,
-    ffmpeg: Option<Ffmpeg>,
+    programs: Programs,
     params: Params,
-    /// Subtracted from a sample's time by the edit list.
-    edit: i64,
 }
 
 /// What the decoder is set up with.
 struct Config {
     /// Bytes of the length before each unit.
     length_bytes: usize,
-    /// Parameter sets.
+    /// The decoder configuration (avcC) and the parameter sets in it.
+    record: Vec<u8>,
     sets: Vec<Vec<u8>>,
     /// The size and kind of pictures.
     sps: SpsInfo,
@@ -75,7 +76,7 @@ impl H264Clip {
     pub(crate) fn new(
         (path, file, bytes): (PathBuf, File, u64),
         (mp4, movie_ticks): (Mp4, u32),
-        (ffmpeg, params): (Option<Ffmpeg>, Params),
+        (programs, params): (Programs, Params),
     ) -> Result<Self, Unfit> {
         let video = mp4.video;
         if !matches!(video.format.as_str(), "avc1" | "avc3") {
@@ -95,10 +96,13 @@ impl H264Clip {
             .check_pixels(&path, sps.coded_width, sps.coded_height)
             .map_err(Unfit::Fault)?;
         let shown = video.shown(movie_ticks).map_err(Unfit::NotBuiltIn)?;
-        let mut order: Vec<usize> = (0..video.samples.len())
-            .filter(|&sample| (shown.from..shown.until).contains(&video.samples[sample].time))
-            .collect();
+        let mut order: Vec<usize> = (0..video.samples.len()).collect();
         order.sort_by_key(|&sample| video.samples[sample].time);
+        let mut ranks = vec![0; order.len()];
+        for (rank, &sample) in (0..).zip(&order) {
+            ranks[sample] = rank;
+        }
+        order.retain(|&sample| (shown.from..shown.until).contains(&video.samples[sample].time));
         let last = order
             .last()
             .map_or(0, |&sample| video.samples[sample].ticks);
@@ -130,37 +134,30 @@ impl H264Clip {
             file,
             samples: video.samples,
             order,
+            ranks,
             timeline,
             config,
-            ffmpeg,
+            programs,
             params,
-            edit: if shown.from == i64::MIN {
-                0
-            } else {
-                shown.from
-            },
         })
     }
 
     /// Whether ffmpeg is there and would take less work for these frames.
     fn by_ffmpeg(&self, wanted: &[usize]) -> Option<&Ffmpeg> {
-        let ffmpeg = self.ffmpeg.as_ref()?;
-        match self.params.decoder {
-            DecoderChoice::BuiltIn => None,
-            DecoderChoice::Ffmpeg => Some(ffmpeg),
+        let worth = match self.params.decoder {
+            DecoderChoice::BuiltIn => false,
+            DecoderChoice::Ffmpeg => true,
             DecoderChoice::Auto => {
                 let sps = &self.config.sps;
-                let blocks = f64::from(sps.coded_width) * f64::from(sps.coded_height) / 256.0;
-                let last = wanted.iter().map(|&frame| self.order[frame]).max()?;
-                let theirs = FFMPEG_START + FFMPEG_COST * blocks * (last + 1) as f64;
-                let ours = BUILT_IN_COST * blocks * self.stretches(wanted) as f64;
-                (theirs < ours).then_some(ffmpeg)
+                let blocks = u64::from(sps.coded_width) * u64::from(sps.coded_height) / 256;
+                blocks * self.stretches(wanted) >= WORTH_STARTING
             }
-        }
+        };
+        if worth { self.programs.get() } else { None }
     }
 
     /// The samples from keyframes to the wanted frames that follow.
-    fn stretches(&self, wanted: &[usize]) -> usize {
+    fn stretches(&self, wanted: &[usize]) -> u64 {
         let mut samples: Vec<usize> = wanted.iter().map(|&frame| self.order[frame]).collect();
         samples.sort_unstable();
         let (mut sum, mut next) = (0, 0);
@@ -169,7 +166,7 @@ impl H264Clip {
             sum += sample + 1 - from.unwrap_or(next);
             next = sample + 1;
         }
-        sum
+        sum as u64
     }
 
     fn undecodable(&self, sample: usize, what: &str) -> MediaError {
@@ -180,11 +177,13 @@ impl H264Clip {
         }
     }
 
-    fn decode_built_in(
-        &mut self,
+    /// Goes through the samples that the wanted frames need, in the order of decoding: number, bytes, units, and
+    /// the place among `wanted`, if it is.
+    fn walk(
+        &self,
         wanted: &[usize],
         interrupt: &Interrupt,
-        each: &mut Each<'_>,
+        step: &mut Step<'_>,
     ) -> Result<(), MediaError> {
         let mut goals: Vec<(usize, usize)> = wanted
             .iter()
@@ -192,7 +191,6 @@ impl H264Clip {
             .map(|(place, &frame)| (self.order[frame], place))
             .collect();
         goals.sort_unstable();
-        let mut decoder = self.fresh_decoder()?;
         let (mut next, mut coded) = (0, Vec::new());
         for (goal, place) in goals {
             next = self.beginning(next, goal, &mut coded)?;
@@ -203,12 +201,9 @@ impl H264Clip {
                 self.load(sample, &mut coded)?;
                 let units = units(&coded, self.config.length_bytes)
                     .map_err(|what| self.undecodable(sample, &what))?;
-                if sample != goal && !is_reference(&units) {
-                    continue;
-                }
-                let frame = self.decode_sample(&mut decoder, &units, sample)?;
-                if sample == goal {
-                    each(place, self.picture(frame, sample)?)?;
+                if sample == goal || is_reference(&units) {
+                    let place = (sample == goal).then_some(place);
+                    step((sample, place), &coded, &units)?;
                 }
             }
             next = goal + 1;
@@ -218,7 +213,7 @@ impl H264Clip {
 
     /// The sample to go on with towards `goal`: the last IDR picture from `next` on, or `next` itself.
     fn beginning(
-        &mut self,
+        &self,
         next: usize,
         goal: usize,
         coded: &mut Vec<u8>,
@@ -237,12 +232,28 @@ impl H264Clip {
         Ok(next)
     }
 
-    fn load(&mut self, sample: usize, coded: &mut Vec<u8>) -> Result<(), MediaError> {
+    fn load(&self, sample: usize, coded: &mut Vec<u8>) -> Result<(), MediaError> {
         let Sample { offset, bytes, .. } = self.samples[sample];
         // Samples lie within the file: their places were checked when its headers were read.
         coded.resize(bytes as usize, 0);
-        seek_read(&mut self.file, offset, coded)
+        seek_read(&mut &self.file, offset, coded)
             .map_err(|_| self.undecodable(sample, "its bytes cannot be read"))
+    }
+
+    fn decode_built_in(
+        &self,
+        wanted: &[usize],
+        interrupt: &Interrupt,
+        each: &mut Each<'_>,
+    ) -> Result<(), MediaError> {
+        let mut decoder = self.fresh_decoder()?;
+        self.walk(wanted, interrupt, &mut |(sample, place), _, units| {
+            let frame = self.decode_sample(&mut decoder, units, sample)?;
+            match place {
+                Some(place) => each(place, self.picture(frame, sample)?),
+                None => Ok(()),
+            }
+        })
     }
 
     fn fresh_decoder(&self) -> Result<H264Decoder, MediaError> {
@@ -318,6 +329,7 @@ impl H264Clip {
         })
     }
 
+    /// Has ffmpeg decode the samples that are needed, timed by their ranks.
     fn decode_by_ffmpeg(
         &self,
         ffmpeg: &Ffmpeg,
@@ -327,7 +339,6 @@ impl H264Clip {
     ) -> Result<Option<String>, MediaError> {
         let sps = &self.config.sps;
         let stream = Stream {
-            index: None,
             size: (sps.width, sps.height),
             layout: Layout::Planes {
                 subsampling: Subsampling {
@@ -338,13 +349,33 @@ impl H264Clip {
                 colour: self.config.colour,
             },
         };
+        // Decoded at its number, a sample is shown so much later than at its rank that none is shown before.
+        let places = (0..).zip(&self.ranks);
+        let delay = places.map(|(n, rank): (u32, _)| n.saturating_sub(*rank));
+        let delay = delay.max().unwrap_or(0);
+        let feed = |out: &mut dyn Write| {
+            let io = |source| MediaError::Io {
+                path: self.path.clone(),
+                source,
+            };
+            flv::begin(out, &self.config.record).map_err(io)?;
+            self.walk(wanted, interrupt, &mut |(sample, _), coded, _| {
+                let times = (sample as u32, self.ranks[sample] + delay);
+                let tag = flv::picture(times, self.samples[sample].key, coded.len());
+                let tag = tag.ok_or_else(|| self.undecodable(sample, "it has over 16 MB"))?;
+                tag.write(out, coded).map_err(io)
+            })
+        };
         let runs = runs(wanted, |frame| {
-            self.samples[self.order[frame]].time - self.edit
+            i64::from(self.ranks[self.order[frame]] + delay)
         });
-        let what = (self.path.as_path(), &stream);
+        let what = (self.path.as_path(), &Input::Fed(&feed), &stream);
         ffmpeg.decode(what, (&runs, wanted.len()), &self.params, interrupt, each)
     }
 }
+
+/// Takes a sample: its number, its place among those wanted, its bytes and the units in them.
+type Step<'a> = dyn FnMut((usize, Option<usize>), &[u8], &[&[u8]]) -> Result<(), MediaError> + 'a;
 
 impl FrameSource for H264Clip {
     fn info(&self) -> &MediaInfo {
@@ -395,6 +426,7 @@ impl Config {
         let (matrix, full_range) = stated.or(colour).unwrap_or((2, sps.full_range));
         Ok(Self {
             length_bytes,
+            record: avcc.to_vec(),
             sets,
             sps,
             colour: Colour {
@@ -403,24 +435,6 @@ impl Config {
             },
         })
     }
-}
-
-/// The parameter sets of `avcC` with their headers (ISO/IEC 14496-15, 5.3.3.1).
-fn parameter_sets(avcc: &[u8]) -> Result<Vec<Vec<u8>>, String> {
-    let short = || "its decoder configuration (avcC) is cut short".to_owned();
-    let mut rest = avcc.get(5..).ok_or_else(short)?;
-    let mut sets = Vec::new();
-    for mask in [0x1f, 0xff] {
-        let (count, mut left) = rest.split_first().ok_or_else(short)?;
-        for _ in 0..count & mask {
-            let (length, after) = left.split_first_chunk::<2>().ok_or_else(short)?;
-            let length = usize::from(u16::from_be_bytes(*length));
-            sets.push(after.get(..length).ok_or_else(short)?.to_vec());
-            left = &after[length..];
-        }
-        rest = left;
-    }
-    Ok(sets)
 }
 
 /// Whether the built-in decoder knows pictures of this kind; in words, what it does not.
@@ -445,82 +459,6 @@ fn fits(sps: &SpsInfo) -> Result<(), String> {
         return Err("H.264 of odd width or height".to_owned());
     }
     Ok(())
-}
-
-/// The units of a sample, each after its length.
-fn units(mut coded: &[u8], length_bytes: usize) -> Result<Vec<&[u8]>, String> {
-    let mut units = Vec::new();
-    while !coded.is_empty() {
-        let (length, after) = coded
-            .split_at_checked(length_bytes)
-            .ok_or("it ends within a length")?;
-        let length = length
-            .iter()
-            .fold(0, |sum, &byte| sum << 8 | usize::from(byte));
-        let (unit, after) = after
-            .split_at_checked(length)
-            .ok_or_else(|| format!("a unit claims {length} bytes, {} are left", after.len()))?;
-        if !unit.is_empty() {
-            units.push(unit);
-        }
-        coded = after;
-    }
-    Ok(units)
-}
-
-/// The type of a unit that is not empty.
-fn kind(unit: &[u8]) -> u8 {
-    unit.first().map_or(0, |header| header & 0x1f)
-}
-
-/// Whether other pictures may refer to the one in these units.
-fn is_reference(units: &[&[u8]]) -> bool {
-    let referred = |unit: &&[u8]| matches!(kind(unit), 1 | 5) && unit[0] & 0x60 != 0;
-    // Units of other kinds may change how all that follows is decoded.
-    units
-        .iter()
-        .any(|unit| referred(unit) || matches!(kind(unit), 7 | 8))
-}
-
-/// A unit as the decoder takes it: without the bytes that keep start codes out of it (7.4.1).
-fn nal(unit: &[u8]) -> NalUnit<'_> {
-    let (header, payload) = unit.split_first().unwrap_or((&0, &[]));
-    NalUnit {
-        nal_ref_idc: header >> 5 & 3,
-        nal_unit_type: NalUnitType::from(header & 0x1f),
-        rbsp: without_guards(payload),
-    }
-}
-
-fn without_guards(payload: &[u8]) -> std::borrow::Cow<'_, [u8]> {
-    let guarded = |i: usize| payload[i..].starts_with(&[0, 0, 3]);
-    let Some(first) = (0..payload.len()).find(|&i| guarded(i)) else {
-        return payload.into();
-    };
-    let mut plain = payload[..first].to_vec();
-    let (mut zeros, mut at) = (0, first);
-    while let Some(&byte) = payload.get(at) {
-        if zeros >= 2 && byte == 3 {
-            zeros = 0;
-        } else {
-            zeros = if byte == 0 { zeros + 1 } else { 0 };
-            plain.push(byte);
-        }
-        at += 1;
-    }
-    plain.into()
-}
-
-/// Samples of 16 bits, little-endian, rounded to 8.
-pub(crate) fn to_8_bits(plane: &[u8], bits: u8) -> Vec<u8> {
-    let drop = bits - 8;
-    let half = 1_u32 << drop >> 1;
-    let (samples, _) = plane.as_chunks::<2>();
-    let round = |&sample: &[u8; 2]| {
-        let rounded = (u32::from(u16::from_le_bytes(sample)) + half) >> drop;
-        rounded.min(255) as u8
-    };
-    samples.iter().map(round).collect()
 }
 
 /// Calls the decoder, which indexes by numbers from the stream: what it panics over is damaged.

@@ -198,7 +198,11 @@ pub(crate) fn read(file: &mut File, len: u64, max_frames: usize) -> Result<(Mp4,
 }
 
 /// Reads at a place.
-pub(crate) fn seek_read(file: &mut File, at: u64, into: &mut [u8]) -> Result<(), Fault> {
+pub(crate) fn seek_read(
+    file: &mut (impl Read + Seek),
+    at: u64,
+    into: &mut [u8],
+) -> Result<(), Fault> {
     file.seek(SeekFrom::Start(at))
         .and_then(|_| file.read_exact(into))
         .map_err(|error| format!("byte {at} cannot be read: {error}").into())

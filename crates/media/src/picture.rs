@@ -14,6 +14,7 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{PixelType, ResizeAlg, ResizeOptions, Resizer};
 use serde::Serialize;
 
+use crate::colour::Converter;
 use crate::policy::{Filter, Size};
 
 /// A quarter turn, clockwise, by which a picture is shown.
@@ -102,7 +103,7 @@ impl Matrix {
     }
 
     /// Weights of red and blue in brightness.
-    const fn weights(self) -> (f64, f64) {
+    pub(crate) const fn weights(self) -> (f64, f64) {
         match self {
             Self::Bt601 => (0.299, 0.114),
             Self::Bt709 => (0.2126, 0.0722),
@@ -352,135 +353,5 @@ fn check(picture: &Picture) -> Result<(), String> {
             "its planes do not fill {}×{} pixels",
             size.0, size.1
         ))
-    }
-}
-
-/// Brightness and colour to red, green and blue, in 16 bits with 5 after the point.
-///
-/// Products are the upper halves of 16 × 16 bits, which every vector unit has; what they drop is under a
-/// sixteenth of a step in all, so that a value differs from the exact one by at most 1.
-#[derive(Clone, Copy)]
-struct Converter {
-    /// Subtracted from brightness.
-    black: i16,
-    luma: i16,
-    red_of_v: i16,
-    green_of_u: i16,
-    green_of_v: i16,
-    blue_of_u: i16,
-}
-
-/// The upper half of a product.
-fn upper(a: i16, b: i16) -> i16 {
-    ((i32::from(a) * i32::from(b)) >> 16) as i16
-}
-
-impl Converter {
-    fn new(colour: Colour) -> Self {
-        let (red, blue) = colour.matrix.weights();
-        let green = 1.0 - red - blue;
-        let (black, luma, chroma) = if colour.full_range {
-            (0, 1.0, 1.0)
-        } else {
-            (16, 255.0 / 219.0, 255.0 / 224.0)
-        };
-        // Brightness comes in 7 bits after the point, colour in 8; 5 are left of the upper half.
-        let of_luma = |value: f64| (value * f64::from(1 << 14)).round() as i16;
-        let of_chroma = |value: f64| (value * chroma * f64::from(1 << 13)).round() as i16;
-        Self {
-            black,
-            luma: of_luma(luma),
-            red_of_v: of_chroma(2.0 * (1.0 - red)),
-            green_of_u: of_chroma(2.0 * (1.0 - blue) * blue / green),
-            green_of_v: of_chroma(2.0 * (1.0 - red) * red / green),
-            blue_of_u: of_chroma(2.0 * (1.0 - blue)),
-        }
-    }
-
-    /// A row of pixels; `u` and `v` less their middle with 3 bits after the point.
-    fn row(self, y: &[u8], u: &[i16], v: &[i16], rgb: &mut [u8]) {
-        // Strips of each colour are computed side by side, which compilers turn into vectors.
-        const STRIP: usize = 256;
-        let [mut red, mut green, mut blue] = [[0_u8; STRIP]; 3];
-        let rows = y.chunks(STRIP).zip(u.chunks(STRIP)).zip(v.chunks(STRIP));
-        for (((y, u), v), rgb) in rows.zip(rgb.chunks_mut(3 * STRIP)) {
-            let n = y.len();
-            let (u, v) = (&u[..n], &v[..n]);
-            let (red, green, blue) = (&mut red[..n], &mut green[..n], &mut blue[..n]);
-            for i in 0..n {
-                let bright = upper((i16::from(y[i]) - self.black) << 7, self.luma) + 16;
-                let (u, v) = (u[i] << 5, v[i] << 5);
-                let value = |sum: i16| (sum >> 5).clamp(0, 255) as u8;
-                red[i] = value(bright + upper(v, self.red_of_v));
-                green[i] = value(bright - upper(u, self.green_of_u) - upper(v, self.green_of_v));
-                blue[i] = value(bright + upper(u, self.blue_of_u));
-            }
-            let colours = red.iter().zip(&*green).zip(&*blue);
-            for (pixel, ((red, green), blue)) in rgb.as_chunks_mut::<3>().0.iter_mut().zip(colours)
-            {
-                *pixel = [*red, *green, *blue];
-            }
-        }
-    }
-
-    /// Planes of one size.
-    fn whole(self, [y, u, v]: [&[u8]; 3]) -> Vec<u8> {
-        const STRIP: usize = 1_024;
-        let mut rgb = vec![0; 3 * y.len()];
-        let mut wide = [[0_i16; STRIP]; 2];
-        let rows = y.chunks(STRIP).zip(u.chunks(STRIP)).zip(v.chunks(STRIP));
-        for (((y, u), v), rgb) in rows.zip(rgb.chunks_mut(3 * STRIP)) {
-            for (wide, plane) in wide.iter_mut().zip([u, v]) {
-                for (wide, &value) in wide.iter_mut().zip(plane) {
-                    *wide = (i16::from(value) - 128) << 3;
-                }
-            }
-            self.row(y, &wide[0][..y.len()], &wide[1][..y.len()], rgb);
-        }
-        rgb
-    }
-
-    /// Planes as they were decoded; colour between its samples is interpolated linearly.
-    fn subsampled(
-        self,
-        [y, u, v]: [&[u8]; 3],
-        size: (u32, u32),
-        subsampling: Subsampling,
-    ) -> Vec<u8> {
-        let width = size.0 as usize;
-        let (columns, rows) = subsampling.chroma(size);
-        let (columns, rows) = (columns as usize, rows as usize);
-        let mut rgb = vec![0; 3 * y.len()];
-        let mut blended = vec![0_i16; columns];
-        let mut wide = [vec![0_i16; 2 * columns], vec![0_i16; 2 * columns]];
-        for (row, (y, rgb)) in y.chunks(width).zip(rgb.chunks_mut(3 * width)).enumerate() {
-            // Three quarters of the row of colour on which the pixel lies and one of the next nearest.
-            let (near, next) = match (subsampling.down, row % 2) {
-                (1, _) => (row, row),
-                (_, 0) => (row / 2, (row / 2).saturating_sub(1)),
-                _ => (row / 2, (row / 2 + 1).min(rows - 1)),
-            };
-            for (wide, plane) in wide.iter_mut().zip([u, v]) {
-                let line = |row: usize| &plane[row * columns..][..columns];
-                for ((blended, &near), &next) in blended.iter_mut().zip(line(near)).zip(line(next))
-                {
-                    *blended = 3 * i16::from(near) + i16::from(next) - 4 * 128;
-                }
-                if subsampling.across == 1 {
-                    for (wide, &blended) in wide.iter_mut().zip(&blended) {
-                        *wide = 2 * blended;
-                    }
-                    continue;
-                }
-                let (pairs, _) = wide.as_chunks_mut::<2>();
-                let last = columns - 1;
-                for ((pair, &on), &after) in pairs.iter_mut().zip(&blended).zip(&blended[1..]) {
-                    *pair = [2 * on, on + after];
-                }
-                pairs[last] = [2 * blended[last]; 2];
-            }
-            self.row(y, &wide[0][..width], &wide[1][..width], rgb);
-        }
-        rgb
     }
 }

@@ -17,7 +17,8 @@ use emotome_stimuli::run::Interrupt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::MediaError;
-use crate::ffmpeg::{Ffmpeg, ForeignClip};
+use crate::ffmpeg::{Ffmpeg, Programs};
+use crate::foreign::ForeignClip;
 use crate::h264::{H264Clip, Unfit};
 use crate::mp4::{self, Fault};
 use crate::picture::{Frame, Painter, Rotation};
@@ -157,7 +158,7 @@ impl Default for Params {
 #[derive(Debug, Clone)]
 pub struct Reader {
     params: Params,
-    ffmpeg: Option<Ffmpeg>,
+    programs: Programs,
 }
 
 /// What a file is and holds.
@@ -197,22 +198,29 @@ pub struct Taken {
 }
 
 impl Reader {
-    /// A reader; ffmpeg is looked for once, here.
+    /// A reader; ffmpeg is looked for once, when it is first needed, on the search path as it is now.
     #[must_use]
     pub fn new(params: Params) -> Self {
-        let ffmpeg = match params.decoder {
-            DecoderChoice::BuiltIn => None,
-            _ => Ffmpeg::find(),
+        let programs = match params.decoder {
+            DecoderChoice::BuiltIn => Programs::none(),
+            _ => Programs::on_path(),
         };
-        Self { params, ffmpeg }
+        Self { params, programs }
+    }
+
+    /// A reader that finds programs in one folder only.
+    #[cfg(test)]
+    pub(crate) fn with_programs_in(folder: &Path, params: Params) -> Self {
+        let programs = Programs::within(vec![folder.to_owned()]);
+        Self { params, programs }
     }
 
     /// A reader that runs no other program: what is not built in is not decoded.
     #[must_use]
-    pub const fn without_programs(params: Params) -> Self {
+    pub fn without_programs(params: Params) -> Self {
         Self {
             params,
-            ffmpeg: None,
+            programs: Programs::none(),
         }
     }
 
@@ -225,7 +233,7 @@ impl Reader {
     /// The version of ffmpeg, if it was found.
     #[must_use]
     pub fn ffmpeg_version(&self) -> Option<String> {
-        self.ffmpeg.as_ref().map(Ffmpeg::version)
+        self.programs.get().map(Ffmpeg::version)
     }
 
     /// What a file is: its headers and its checksum; O(bytes), nothing is decoded but GIF and moving WebP,
@@ -309,7 +317,7 @@ impl Reader {
         let is_ours = |decoder: &str| decoder == Decoder::H264.to_string();
         let first_was_ours =
             matches!(&error, MediaError::Undecodable { decoder, .. } if is_ours(decoder));
-        if self.params.decoder != DecoderChoice::Auto || self.ffmpeg.is_none() {
+        if self.params.decoder != DecoderChoice::Auto || self.programs.get().is_none() {
             return Err(error);
         }
         let other = if first_was_ours {
@@ -322,7 +330,11 @@ impl Reader {
                 decoder: other,
                 ..self.params.clone()
             },
-            ffmpeg: self.ffmpeg.clone().filter(|_| first_was_ours),
+            programs: if first_was_ours {
+                self.programs.clone()
+            } else {
+                Programs::none()
+            },
         };
         let source = reader.open(path, interrupt);
         let again = source.and_then(|source| extract(path, source, policy, interrupt));
@@ -386,7 +398,7 @@ impl Reader {
             Container::Folder | Container::Other => "a file of this kind".to_owned(),
         };
         let path_of = || PathBuf::from(path);
-        match (&self.ffmpeg, self.params.decoder) {
+        match (self.programs.get(), self.params.decoder) {
             (Some(ffmpeg), _) => {
                 let how = (ffmpeg, &self.params);
                 Ok(Box::new(ForeignClip::open(
@@ -429,7 +441,7 @@ impl Reader {
                     parameter: "max-frames",
                 },
             })?;
-        let how = (self.ffmpeg.clone(), self.params.clone());
+        let how = (self.programs.clone(), self.params.clone());
         match H264Clip::new((path.to_owned(), file, bytes), headers, how) {
             Ok(clip) => Ok(Ok(clip)),
             Err(Unfit::NotBuiltIn(what)) => Ok(Err(what)),
