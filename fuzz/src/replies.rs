@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use emotome_judges::answer::reading::{Form, only_thinks};
 use emotome_judges::answer::refusal::declines;
-use emotome_judges::answer::{audit_of, orders_of, printable};
+use emotome_judges::answer::{audit_of, orders_of};
+use emotome_judges::printable::visible;
 use emotome_judges::batch::Outputs;
 use emotome_judges::chat::ChatReply;
 use emotome_judges::dialogue::Reply;
@@ -50,6 +51,6 @@ fn text(text: &str) {
         let _ = (form.read(text), form.read_short(text), form.exact(text));
     }
     let _ = (declines(text), only_thinks(text));
-    assert!(!printable(text).contains('\u{1b}'));
+    assert!(!visible(text).contains('\u{1b}'));
     let _ = Lexicon::new(["Sexual Desire"]).find(text);
 }
