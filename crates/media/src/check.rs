@@ -283,6 +283,14 @@ fn report(
                 "replace the file, or leave the stimulus out",
             );
         }
+        if let Some((width, height)) = info.pixel_aspect {
+            warn(
+                "pixel-aspect",
+                format!("{key} has pixels of {width} to {height}, which frames do not show"),
+                "square pixels".to_owned(),
+                "convert it: ffmpeg -i IN -vf scale=iw*sar:ih,setsar=1 OUT.mp4",
+            );
+        }
         if info.width.min(info.height) < params.min_side {
             warn(
                 "low-resolution",

@@ -13,7 +13,7 @@ use crate::picture::{Colour, Matrix, Rotation};
 use crate::policy::Timeline;
 use crate::program::run;
 use crate::reader::{Limits, Params};
-use crate::source::{Container, Decoder, Each, FrameSource, MediaInfo, Said};
+use crate::source::{Container, Decoder, Each, FrameSource, MediaInfo, Said, not_square};
 
 /// Bytes that ffprobe may print for a frame of any stream, and beside.
 const LISTED: u64 = 160;
@@ -210,7 +210,7 @@ impl ForeignClip {
             frames: 0,
             rate: None,
             rotation,
-            pixel_aspect: aspect.filter(|(h, v): &(u32, u32)| h != v && *h > 0 && *v > 0),
+            pixel_aspect: aspect.and_then(not_square),
             colour: match layout {
                 Layout::Planes { colour, .. } => Some(colour),
                 Layout::Rgb => None,

@@ -21,16 +21,22 @@ use crate::error::MediaError;
 use crate::ffmpeg::{Ffmpeg, Input, Layout, Programs, Stream, runs};
 use crate::flv;
 use crate::mp4::{Mp4, Sample, seek_read};
-use crate::nal::{is_reference, kind, nal, parameter_sets, to_8_bits, units};
+use crate::nal::{
+    continues, is_reference, kind, nal, parameter_sets, pixel_aspect, to_8_bits, units,
+};
 use crate::picture::{Colour, Matrix, Picture, Subsampling};
 use crate::policy::Timeline;
 use crate::reader::{DecoderChoice, Params};
-use crate::source::{Container, Decoder, Each, FrameSource, MediaInfo, Said};
+use crate::source::{Container, Decoder, Each, FrameSource, MediaInfo, Said, not_square};
 
 /// Slices of one picture. The standard's levels allow fewer; the decoder copies the picture for each.
 const MAX_SLICES: usize = 512;
 /// Reference pictures that the standard allows.
 const MAX_REFERENCES: u32 = 16;
+
+/// Said of what nobody would notice: the decoder keeps a picture whose later slices it cannot decode.
+const IN_SLICES: &str = "its pictures are coded in several slices; the built-in decoder does not tell whether \
+     those after the first are damaged, ffmpeg would";
 
 /// Macroblocks from which on ffmpeg takes less work, starting it included. It decides the decoder and nothing else.
 const WORTH_STARTING: u64 = 60_000;
@@ -61,6 +67,8 @@ struct Config {
     /// The size and kind of pictures.
     sps: SpsInfo,
     colour: Colour,
+    /// Shape of a pixel as the parameters state it.
+    aspect: Option<(u32, u32)>,
 }
 
 /// Why a clip is not for this decoder.
@@ -123,7 +131,7 @@ impl H264Clip {
             frames: 0,
             rate: None,
             rotation: video.rotation,
-            pixel_aspect: video.pixel_aspect,
+            pixel_aspect: video.pixel_aspect.or(config.aspect).and_then(not_square),
             colour: Some(config.colour),
             audio: mp4.audio,
             bytes,
@@ -150,10 +158,21 @@ impl H264Clip {
             DecoderChoice::Auto => {
                 let sps = &self.config.sps;
                 let blocks = u64::from(sps.coded_width) * u64::from(sps.coded_height) / 256;
-                blocks * self.stretches(wanted) >= WORTH_STARTING
+                blocks * self.stretches(wanted) >= WORTH_STARTING || self.in_slices(wanted)
             }
         };
         if worth { self.programs.get() } else { None }
+    }
+
+    /// Whether the first wanted frame is coded in several slices: of damage to later ones ffmpeg complains.
+    fn in_slices(&self, wanted: &[usize]) -> bool {
+        let mut coded = Vec::new();
+        let first = wanted.first().map(|&frame| self.order[frame]);
+        first.is_some_and(|sample| {
+            self.load(sample, &mut coded).is_ok()
+                && units(&coded, self.config.length_bytes)
+                    .is_ok_and(|units| units.iter().any(|unit| continues(unit)))
+        })
     }
 
     /// The samples from keyframes to the wanted frames that follow.
@@ -245,15 +264,18 @@ impl H264Clip {
         wanted: &[usize],
         interrupt: &Interrupt,
         each: &mut Each<'_>,
-    ) -> Result<(), MediaError> {
+    ) -> Result<Option<String>, MediaError> {
         let mut decoder = self.fresh_decoder()?;
+        let mut in_slices = false;
         self.walk(wanted, interrupt, &mut |(sample, place), _, units| {
+            in_slices |= units.iter().any(|unit| continues(unit));
             let frame = self.decode_sample(&mut decoder, units, sample)?;
             match place {
                 Some(place) => each(place, self.picture(frame, sample)?),
                 None => Ok(()),
             }
-        })
+        })?;
+        Ok(in_slices.then(|| IN_SLICES.to_owned()))
     }
 
     fn fresh_decoder(&self) -> Result<H264Decoder, MediaError> {
@@ -400,10 +422,7 @@ impl FrameSource for H264Clip {
         let decoder = self.decoder(wanted);
         let complaints = match self.by_ffmpeg(wanted) {
             Some(ffmpeg) => self.decode_by_ffmpeg(ffmpeg, wanted, interrupt, each)?,
-            None => {
-                self.decode_built_in(wanted, interrupt, each)?;
-                None
-            }
+            None => self.decode_built_in(wanted, interrupt, each)?,
         };
         Ok(Said {
             decoder,
@@ -421,6 +440,7 @@ impl Config {
             .iter()
             .find(|unit| kind(unit) == 7)
             .ok_or("its decoder configuration (avcC) has no sequence parameters")?;
+        let aspect = pixel_aspect(sps);
         let sps = guarded(|| parse_sps_info(&nal(sps)))?.map_err(|error| error.to_string())?;
         let stated = (sps.matrix != 2).then_some((u16::from(sps.matrix), sps.full_range));
         let (matrix, full_range) = stated.or(colour).unwrap_or((2, sps.full_range));
@@ -429,6 +449,7 @@ impl Config {
             record: avcc.to_vec(),
             sets,
             sps,
+            aspect,
             colour: Colour {
                 matrix: Matrix::of_code(matrix),
                 full_range: full_range || sps.full_range,

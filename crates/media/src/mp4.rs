@@ -57,7 +57,7 @@ pub(crate) struct Track {
     pub(crate) height: u32,
     pub(crate) ticks_per_second: u32,
     pub(crate) rotation: Rotation,
-    /// Shape of a pixel, width to height.
+    /// Shape of a pixel, width to height, as stated.
     pub(crate) pixel_aspect: Option<(u32, u32)>,
     /// Matrix coefficients and full range, as numbered by H.273.
     pub(crate) colour: Option<(u16, bool)>,
@@ -510,8 +510,7 @@ fn description(body: &[u8], track: &mut Track) -> Result<(), Fault> {
         match &name {
             b"avcC" => track.config = body.to_vec(),
             b"pasp" => {
-                let shape = (u32_at(body, 0)?, u32_at(body, 4)?);
-                track.pixel_aspect = Some(shape).filter(|(h, v)| h != v && *h > 0 && *v > 0);
+                track.pixel_aspect = Some((u32_at(body, 0)?, u32_at(body, 4)?));
             }
             b"colr" if body.starts_with(b"nclx") => {
                 let full = body.get(10).is_some_and(|flags| flags & 0x80 != 0);

@@ -55,6 +55,12 @@ pub(crate) fn is_reference(units: &[&[u8]]) -> bool {
         .any(|unit| referred(unit) || matches!(kind(unit), 7 | 8))
 }
 
+/// Whether a unit is a slice that goes on with the picture of the slice before it: its first macroblock, whose
+/// number comes first, is not 0 (7.3.3).
+pub(crate) fn continues(unit: &[u8]) -> bool {
+    matches!(kind(unit), 1 | 5) && unit.get(1).is_some_and(|byte| byte & 0x80 == 0)
+}
+
 /// A unit as the decoder takes it: without the bytes that keep start codes out of it (7.4.1).
 pub(crate) fn nal(unit: &[u8]) -> NalUnit<'_> {
     let (header, payload) = unit.split_first().unwrap_or((&0, &[]));
@@ -94,4 +100,137 @@ pub(crate) fn to_8_bits(plane: &[u8], bits: u8) -> Vec<u8> {
         rounded.min(255) as u8
     };
     samples.iter().map(round).collect()
+}
+
+/// Shape of a pixel, width to height, that sequence parameters state (7.3.2.1.1, E.1.1), whatever it is.
+pub(crate) fn pixel_aspect(unit: &[u8]) -> Option<(u32, u32)> {
+    const ALL: u32 = 255;
+    // Table E-1.
+    const KNOWN: [(u32, u32); 16] = [
+        (1, 1),
+        (12, 11),
+        (10, 11),
+        (16, 11),
+        (40, 33),
+        (24, 11),
+        (20, 11),
+        (32, 11),
+        (80, 33),
+        (18, 11),
+        (15, 11),
+        (64, 33),
+        (160, 99),
+        (4, 3),
+        (3, 2),
+        (2, 1),
+    ];
+    let plain = without_guards(unit.get(1..)?);
+    let mut bits = Bits {
+        bytes: &plain,
+        at: 0,
+    };
+    let profile = bits.take(8)?;
+    bits.take(16)?;
+    bits.number()?;
+    if matches!(
+        profile,
+        44 | 83 | 86 | 100 | 110 | 118 | 122 | 128 | 134 | 135 | 138 | 139 | 244
+    ) {
+        let chroma = bits.number()?;
+        bits.take(u32::from(chroma == 3))?;
+        bits.number()?;
+        bits.number()?;
+        bits.take(1)?;
+        if bits.take(1)? == 1 {
+            for list in 0..if chroma == 3 { 12 } else { 8 } {
+                if bits.take(1)? == 1 {
+                    bits.pass_scaling(if list < 6 { 16 } else { 64 })?;
+                }
+            }
+        }
+    }
+    bits.number()?;
+    match bits.number()? {
+        0 => drop(bits.number()?),
+        1 => {
+            bits.take(1)?;
+            bits.number()?;
+            bits.number()?;
+            for _ in 0..bits.number()? {
+                bits.number()?;
+            }
+        }
+        _ => {}
+    }
+    bits.number()?;
+    bits.take(1)?;
+    bits.number()?;
+    bits.number()?;
+    if bits.take(1)? == 0 {
+        bits.take(1)?;
+    }
+    bits.take(1)?;
+    if bits.take(1)? == 1 {
+        for _ in 0..4 {
+            bits.number()?;
+        }
+    }
+    if bits.take(1)? == 0 || bits.take(1)? == 0 {
+        return None;
+    }
+    match bits.take(8)? {
+        ALL => Some((bits.take(16)?, bits.take(16)?)),
+        known => KNOWN.get((known as usize).checked_sub(1)?).copied(),
+    }
+}
+
+/// The bits of a unit, each read once; none beyond its end.
+struct Bits<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Bits<'_> {
+    /// A number of so many bits, at most 32.
+    fn take(&mut self, count: u32) -> Option<u32> {
+        let mut number = 0;
+        for _ in 0..count {
+            let byte = self.bytes.get(self.at / 8)?;
+            number = number << 1 | u32::from(byte >> (7 - self.at % 8) & 1);
+            self.at += 1;
+        }
+        Some(number)
+    }
+
+    /// An Exp-Golomb code (9.1).
+    fn number(&mut self) -> Option<u32> {
+        let mut zeros = 0;
+        while self.take(1)? == 0 {
+            zeros += 1;
+        }
+        if zeros > 31 {
+            return None;
+        }
+        Some((1 << zeros) - 1 + self.take(zeros)?)
+    }
+
+    /// Passes over a scaling list (7.3.2.1.1.1).
+    fn pass_scaling(&mut self, entries: u32) -> Option<()> {
+        let (mut last, mut next) = (8, 8);
+        for _ in 0..entries {
+            if next != 0 {
+                let code = i64::from(self.number()?);
+                let delta = if code % 2 == 1 {
+                    (code + 1) / 2
+                } else {
+                    -code / 2
+                };
+                next = (last + delta).rem_euclid(256);
+            }
+            if next != 0 {
+                last = next;
+            }
+        }
+        Some(())
+    }
 }

@@ -62,6 +62,9 @@ pub(crate) fn run<T>(
     let (Some(mut stdout), Some(stderr)) = (stdout, stderr) else {
         return Err(io(std::io::ErrorKind::BrokenPipe.into()));
     };
+    // Pictures are large: fewer turns between the two. A system that refuses keeps its own size.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::pipe::fcntl_setpipe_size(&stdout, 1 << 18);
     let stdin = child.stdin.take();
     let child = Mutex::new(child);
     let late = AtomicBool::new(false);

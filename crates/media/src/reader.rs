@@ -16,7 +16,7 @@ use emotome_stimuli::digest::{Sha256Sum, sha256_of_file};
 use emotome_stimuli::run::Interrupt;
 use serde::{Deserialize, Serialize};
 
-use crate::error::MediaError;
+use crate::error::{INSTALL_FFMPEG, MediaError};
 use crate::ffmpeg::{Ffmpeg, Programs};
 use crate::foreign::ForeignClip;
 use crate::h264::{H264Clip, Unfit};
@@ -117,10 +117,12 @@ fn within(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DecoderChoice {
-    /// The one that takes less work, among those there are; if it fails, the other.
+    /// The one that takes less work, among those there are, and ffmpeg for pictures coded in several slices; if
+    /// it fails, the other.
     #[default]
     Auto,
-    /// The built-in one; what is not built in is an error.
+    /// The built-in one; what is not built in is an error. Where pictures are coded in several slices it does
+    /// not notice damage to those after the first, which [`Taken::complaints`] then says.
     BuiltIn,
     /// ffmpeg.
     Ffmpeg,
@@ -193,6 +195,9 @@ pub struct Taken {
     pub times: Vec<f64>,
     /// How many there were before `max_frames` thinned them.
     pub chosen: usize,
+    /// Shape of a pixel, width to height, where it is not square; it is not applied.
+    #[serde(default)]
+    pub pixel_aspect: Option<(u32, u32)>,
     /// What the decoder complained about, although all frames came.
     pub complaints: Option<String>,
 }
@@ -317,8 +322,11 @@ impl Reader {
         let is_ours = |decoder: &str| decoder == Decoder::H264.to_string();
         let first_was_ours =
             matches!(&error, MediaError::Undecodable { decoder, .. } if is_ours(decoder));
-        if self.params.decoder != DecoderChoice::Auto || self.programs.get().is_none() {
+        if self.params.decoder != DecoderChoice::Auto {
             return Err(error);
+        }
+        if self.programs.get().is_none() {
+            return Err(with_advice(error));
         }
         let other = if first_was_ours {
             DecoderChoice::Ffmpeg
@@ -450,6 +458,22 @@ impl Reader {
     }
 }
 
+/// A failure of the built-in decoder, where no ffmpeg was found to try.
+fn with_advice(error: MediaError) -> MediaError {
+    match error {
+        MediaError::Undecodable {
+            path,
+            decoder,
+            what,
+        } => MediaError::Undecodable {
+            path,
+            decoder,
+            what: format!("{what}; ffmpeg may, but was not found: {INSTALL_FFMPEG}"),
+        },
+        other => other,
+    }
+}
+
 /// Takes the frames of an open clip, in order.
 fn extract(
     path: &Path,
@@ -511,6 +535,7 @@ fn take(
         times: selection.frames.iter().map(start).collect(),
         indices: selection.frames,
         chosen: selection.chosen,
+        pixel_aspect: info.pixel_aspect,
         complaints: said.complaints,
     };
     Ok((info, taken))

@@ -75,7 +75,10 @@ pub struct MediaInfo {
     pub rate: Option<f64>,
     /// The turn that is applied before it is shown.
     pub rotation: Rotation,
-    /// Shape of a pixel, width to height, where it is not square; frames are given as if it were.
+    /// Shape of a pixel, width to height, where it is not square, as the container states it, else the stream.
+    ///
+    /// It is not applied: frames have the pixels of the file, as those that ffmpeg writes and those that servers
+    /// which are sent the clip itself decode with OpenCV. A judge sees them narrower or wider than a viewer.
     pub pixel_aspect: Option<(u32, u32)>,
     /// What the numbers of its planes mean; none where the decoder gives RGB.
     pub colour: Option<Colour>,
@@ -93,6 +96,11 @@ impl MediaInfo {
         self.rate = (self.duration > 0.0).then(|| self.frames as f64 / self.duration);
         self
     }
+}
+
+/// A stated shape of pixels, if it is one and not square.
+pub(crate) fn not_square((width, height): (u32, u32)) -> Option<(u32, u32)> {
+    (width != height && width > 0 && height > 0).then_some((width, height))
 }
 
 /// A decoder and its version, which is recorded with what it decoded.
