@@ -12,7 +12,7 @@ use emotome_stimuli::StimulusSet;
 use emotome_stimuli::run::{Interrupt, Run, Silent};
 use emotome_triplets::design::DesignParams;
 use emotome_triplets::journal::{Agent, JournalWriter};
-use emotome_triplets::{Cause, Outcome, Position, Trial, Usage};
+use emotome_triplets::{Cause, Nanos, Outcome, Position, Trial, Usage};
 use serde::Deserialize;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -229,6 +229,7 @@ fn main() {
     let work = Work {
         agent,
         settled: writer.standing(agent).expect("a standing").settled,
+        spent: Nanos(0),
         numbers: 0..design.len(),
     };
     let before = [cpu(std::process::id()), cpu(child.id())];

@@ -72,7 +72,7 @@ pub(crate) struct ModelFlags {
     /// Host to which pictures and clips may be sent; may be repeated.
     #[arg(long, value_name = "HOST")]
     allow_upload: Vec<String>,
-    /// Stop before more than this is spent.
+    /// Stop before the agent has cost more than this, earlier runs included.
     #[arg(long, value_name = "X")]
     max_cost: Option<f64>,
     /// Stop after so many trials.

@@ -6,6 +6,8 @@ use emotome_media::numbered::CLIPS;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A key that may stand in no file and no output.
 pub(crate) const CANARY: &str = "sk-canary-0f8e7d6c5b4a39281706";
@@ -272,6 +274,122 @@ fn frames_that_a_server_really_sees_are_counted() {
         checked(&scratch, "server check words.toml")["frames"],
         json!([])
     );
+}
+
+#[test]
+fn a_readout_behind_a_server_goes_on_after_a_failure_and_gives_choices() {
+    let well = Arc::new(AtomicBool::new(false));
+    let (healthy, answered) = (Arc::clone(&well), Arc::new(AtomicU64::new(0)));
+    let server = Loopback::start(move |asked| {
+        let body = asked.json();
+        assert_eq!(
+            (&body["top_logprobs"], &body["max_tokens"]),
+            (&50.into(), &1.into()),
+            "{body}"
+        );
+        if !healthy.load(Ordering::SeqCst) && answered.fetch_add(1, Ordering::SeqCst) >= 20 {
+            return (400, b"{\"error\":{\"message\":\"no more\"}}".to_vec());
+        }
+        // The longer the caption, the more joy.
+        let joy = 0.01 * body["messages"].to_string().matches('x').count() as f64;
+        let listed = [
+            ("joy", joy),
+            (" Joy", 0.05),
+            ("fear", 0.2),
+            ("anger", 0.1),
+            ("dog", 0.3),
+        ];
+        let listed: Vec<Value> = listed
+            .iter()
+            .map(|(token, p)| json!({ "token": token, "logprob": p.ln() }))
+            .collect();
+        let reply = json!({
+            "model": "m",
+            "choices": [{
+                "message": { "content": "dog" }, "finish_reason": "length",
+                "logprobs": { "content": [{ "token": "dog", "logprob": 0.3_f64.ln(), "top_logprobs": listed }] },
+            }],
+            "usage": { "prompt_tokens": 50, "completion_tokens": 1 },
+        });
+        (200, reply.to_string().into())
+    });
+    let scratch = study(&server, "logprob");
+    scratch.write(
+        "words.tsv",
+        "word\tcategory\njoy\tjoy\nfear\tfear\nanger\tanger\n",
+    );
+    let judge = fs::read_to_string(scratch.path("judges/loop.toml")).unwrap();
+    let asked = "[readout]\nwords = \"../words.tsv\"\ntemplates = [\"readout-one-word\", \"readout-mood-tag\", \"readout-i-feel\"]\ntop = 50\n";
+    let judge = judge.replace("[answer]\nmode = \"logprob\"\n", asked);
+    scratch.write("judges/loop.toml", &judge);
+    // 36 questions, of which 20 are answered and the rest rejected: what came is kept.
+    let failed = scratch.run(COLLECT).failure().code(1);
+    let said = String::from_utf8(failed.get_output().stderr.clone()).unwrap();
+    for words in [
+        "no row for 16 of 36",
+        "no more",
+        "same command again",
+        "20 rows",
+    ] {
+        assert!(said.contains(words), "{said}");
+    }
+    let before = server.served();
+    well.store(true, Ordering::SeqCst);
+    let collected = scratch.json(COLLECT);
+    assert_eq!(collected["standing"]["choices"], 100, "{collected}");
+    assert_eq!(server.served() - before, 16);
+    assert!(scratch.path("j.readout.npy").exists() && !scratch.path("j.readout.part").exists());
+    // Again: nothing is asked. Other words: refused. A word that is not listed: refused at once.
+    scratch.json(COLLECT);
+    assert_eq!(server.served() - before, 16);
+    scratch.write("words.tsv", "word\njoy\nsadness\n");
+    scratch.refuses(COLLECT, &["another way", "j.readout.npy"]);
+    let other = COLLECT.replace("j.db", "k.db");
+    scratch.refuses(&other, &["were not listed", "sadness", "list more tokens"]);
+    scratch.refuses(
+        &format!("{} --max-cost 1", COLLECT.replace("j.db", "l.db")),
+        &["--max-cost"],
+    );
+}
+
+#[test]
+fn frames_of_clips_go_out_as_pictures_in_the_order_of_time() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.path("clips")).unwrap();
+    for clip in CLIPS {
+        scratch.write(&format!("clips/numbered{:02}.mp4", clip.frames), clip.mp4);
+    }
+    scratch.json("init study --clips clips");
+    let judge = "model = \"m\"\nkind = \"vllm\"\n[answer]\nmode = \"choice\"\n[show]\nframes = { at = { uniform = 4 }, size = { longest = 64 } }\n\
+                 [[servers]]\nurl = \"http://127.0.0.1:1/v1\"\n";
+    scratch.write("frames.toml", judge);
+    let line = "collect --judge frames.toml --study study --trials 6 --dry-run";
+    let first = scratch.json(line);
+    let content = first["body"]["messages"]
+        .as_array()
+        .unwrap()
+        .last()
+        .unwrap()["content"]
+        .clone();
+    let urls: Vec<&str> = content
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|part| part["image_url"]["url"].as_str())
+        .collect();
+    assert_eq!(urls.len(), 12, "{content}");
+    // Every frame bears another number, so that no two pictures of a clip are the same.
+    for clip in urls.chunks(4) {
+        let different: std::collections::HashSet<&&str> = clip.iter().collect();
+        assert_eq!(different.len(), 4);
+        assert!(
+            clip.iter()
+                .all(|url| url.starts_with("data:image/jpeg;base64,/9j/")),
+            "{clip:?}"
+        );
+    }
+    // From the cache of the study they are the same.
+    assert_eq!(scratch.json(line), first);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::kept;
 use super::params::AskParams;
 use super::reading::Form;
-use crate::chat::{ChatReply, Conversation, Dialect, Tail, Unsupported, usage_of};
+use crate::chat::{ChatReply, Conversation, Tail, Unsupported, usage_of};
 use crate::dialogue::{Answer, Exchange, Request};
 use crate::judge::{JudgeDescription, trial_stream};
 use crate::prompt::{Content, Exhibit, Labels, Piece, Shown};
@@ -148,21 +148,16 @@ impl Questions {
     pub(super) fn reply(&self, exchange: &Exchange) -> Result<ChatReply, Cause> {
         let reply = exchange.result.as_ref().map_err(|fault| fault.cause)?;
         let reply = ChatReply::read(reply)?;
-        match &reply.model {
-            Some(model) if !self.is_served(model) => Err(Cause::WrongReply),
+        let AskParams {
+            dialect,
+            model,
+            served_as,
+            ..
+        } = &self.params;
+        match reply.model.as_deref() {
+            Some(replied) if !dialect.serves(model, replied, served_as) => Err(Cause::WrongReply),
             _ => Ok(reply),
         }
-    }
-
-    fn is_served(&self, model: &str) -> bool {
-        let asked = &self.params.model;
-        let snapshot = model
-            .strip_prefix(asked.as_str())
-            .and_then(|rest| rest.strip_prefix('-'));
-        self.params.dialect == Dialect::LlamaCpp
-            || model == asked
-            || snapshot.is_some_and(|date| date.starts_with(|c: char| c.is_ascii_digit()))
-            || self.params.served_as.iter().any(|name| name == model)
     }
 
     /// The answer of a trial; `kept` replaces the bodies of the replies.
@@ -205,12 +200,11 @@ impl Questions {
     /// What the agent is.
     pub(super) fn describe(&self) -> JudgeDescription {
         let params = &self.params;
-        let template = json!({ "name": params.template.name, "sha256": params.template.sha256 });
         let mut description = JudgeDescription::new("chat", Some(self.seed()))
             .with("model", params.model.as_str())
             .with("dialect", json!(params.dialect))
             .with("answers", json!(params.mode))
-            .with("template", template)
+            .with("template", params.template.describe())
             .with("shown", self.shown.describe())
             .with("decoding", json!(params.decoding))
             .with("send-seed", params.send_seed);

@@ -142,6 +142,20 @@ impl Dialect {
         matches!(self, Self::Vllm)
     }
 
+    /// Whether a reply that names the model `replied` may come from the model `asked`: under the same name, as
+    /// a dated snapshot of it, or under one of the names in `also`.
+    #[must_use]
+    pub fn serves(self, asked: &str, replied: &str, also: &[String]) -> bool {
+        let snapshot = replied
+            .strip_prefix(asked)
+            .and_then(|rest| rest.strip_prefix('-'));
+        // llama.cpp serves one model under any name.
+        self == Self::LlamaCpp
+            || replied == asked
+            || snapshot.is_some_and(|date| date.starts_with(|c: char| c.is_ascii_digit()))
+            || also.iter().any(|name| name == replied)
+    }
+
     /// The type of the message part that holds a picture or clip.
     ///
     /// # Errors

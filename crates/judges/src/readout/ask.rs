@@ -30,6 +30,8 @@ pub struct ReadoutParams {
     pub top: u32,
     /// Fields that go to the server as they are.
     pub pass: Passthrough,
+    /// Further names under which replies come from this model.
+    pub served_as: Vec<String>,
 }
 
 /// Why a server cannot be asked for a readout.
@@ -134,6 +136,7 @@ impl ReadoutParams {
             words,
             top: 20_000,
             pass: Passthrough::default(),
+            served_as: Vec::new(),
         }
     }
 
@@ -206,6 +209,44 @@ impl ReadoutQuestions {
         self.len() == 0
     }
 
+    /// What a readout of these questions is made with.
+    #[must_use]
+    pub fn provenance(&self) -> Map<String, Value> {
+        let params = &self.params;
+        let sums = params
+            .templates
+            .iter()
+            .map(|t| (t.name.clone(), json!(t.sha256)));
+        Map::from_iter([
+            (
+                "Model".to_owned(),
+                json!({ "Name": params.model, "Server": params.dialect, "Fields": params.pass }),
+            ),
+            ("Templates".to_owned(), Value::Object(sums.collect())),
+            ("Shown".to_owned(), self.shown.describe()),
+            ("Tokens listed".to_owned(), params.top.into()),
+        ])
+    }
+
+    /// The words, in column order.
+    #[must_use]
+    pub fn words(&self) -> &[ReadoutWord] {
+        &self.params.words
+    }
+
+    /// How many tokens a server lists.
+    #[must_use]
+    pub const fn top(&self) -> u32 {
+        self.params.top
+    }
+
+    /// The first word that a row has no value of.
+    #[must_use]
+    pub fn missing(&self, row: &Row) -> Option<&str> {
+        let missing = row.values.iter().position(Option::is_none)?;
+        Some(&self.params.words[missing].word)
+    }
+
     /// A question; `None` past the last.
     ///
     /// # Errors
@@ -257,6 +298,18 @@ impl ReadoutQuestions {
     /// [`RowFault`]: that of the reply, or [`Cause::Malformed`] if it lists no token.
     pub fn read(&self, reply: &Reply) -> Result<Row, RowFault> {
         let reply = ChatReply::read(reply).map_err(|cause| RowFault { cause })?;
+        let ReadoutParams {
+            dialect,
+            model,
+            served_as,
+            ..
+        } = &self.params;
+        let replied = reply.model.as_deref();
+        if replied.is_some_and(|replied| !dialect.serves(model, replied, served_as)) {
+            return Err(RowFault {
+                cause: Cause::WrongReply,
+            });
+        }
         let bound = reply
             .first
             .last()
@@ -338,19 +391,7 @@ impl ReadoutFill<'_> {
             });
         }
         drop(missing);
-        let sums: Map<String, Value> = params
-            .templates
-            .iter()
-            .map(|t| (t.name.clone(), json!(t.sha256)))
-            .collect();
-        let mut provenance = Map::new();
-        provenance.insert(
-            "Model".to_owned(),
-            json!({ "Name": params.model, "Server": params.dialect }),
-        );
-        provenance.insert("Templates".to_owned(), sums.into());
-        provenance.insert("Shown".to_owned(), self.questions.shown.describe());
-        provenance.insert("Tokens listed".to_owned(), params.top.into());
+        let provenance = self.questions.provenance();
         let readout = Readout {
             words: params.words.clone(),
             prompts: params.templates.iter().map(written).collect(),

@@ -2,20 +2,20 @@
 
 use super::account::{Asked, Counts, Meter, Snapshot, Stop};
 use super::endpoint::EndpointError;
-use super::engine::{Engine, Phase, lock};
+use super::engine::{Engine, Phase, Prepared, lock};
 use super::feed::Feed;
 use super::keep::{Keeper, WAITING};
 use super::params::Server;
 use crate::dialogue::{Dialogue, Step};
 use emotome_stimuli::run::Run;
-use emotome_triplets::Trial;
+use emotome_triplets::Nanos;
 use emotome_triplets::journal::{AgentId, JournalWriter, Settled};
 use std::panic::resume_unwind;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::mpsc;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
 /// What is to be asked.
@@ -27,6 +27,8 @@ pub struct Work<N> {
     /// [`standing`](emotome_triplets::journal::Journal::standing), or of
     /// [`reopened`](emotome_triplets::journal::Journal::reopened) if some are to be asked again.
     pub settled: Settled,
+    /// What the agent has cost before, which counts towards a bound on the cost.
+    pub spent: Nanos,
     /// The trials of the design, ascending, e.g. `0..design.len()` or a shard.
     pub numbers: N,
 }
@@ -66,6 +68,9 @@ pub enum AskError {
 /// Prepared questions that wait for a place.
 const PREPARED: usize = 32;
 
+/// KiB that the requests of prepared trials and of those under way may take in memory together.
+const ROOM: u32 = 512 << 10;
+
 /// How often the end of a run is looked for, and a snapshot shown.
 const TICK: Duration = Duration::from_millis(100);
 const SHOW: Duration = Duration::from_millis(250);
@@ -73,7 +78,8 @@ const SHOW: Duration = Duration::from_millis(250);
 /// Asks a server for the trials of the journal's design and stores every answer, exactly once.
 ///
 /// Answers are committed every half second or 4,096 answers; a process that dies loses those since, and they
-/// are asked again. Memory does not depend on the number of trials. `watch` is shown how the run
+/// are asked again. Memory does not depend on the number of trials: requests that are prepared or under way take
+/// 512 MiB at most, or those of one trial. `watch` is shown how the run
 /// goes, four times a second, on the calling thread.
 ///
 /// Whatever ends the run early (a stop request, a bound, a server that is gone, a full disk) is told
@@ -102,9 +108,7 @@ where
         });
     }
     if dialogue.shows_media() {
-        for endpoint in &server.endpoints {
-            server.params.uploads.check(endpoint)?;
-        }
+        server.may_receive_media()?;
     }
     let trials = design.len();
     let mut open = 0;
@@ -117,7 +121,8 @@ where
     let most = server.params.max_trials.unwrap_or(u64::MAX);
     let total = open.min(most);
     let runtime = runtime(server.params.threads).map_err(AskError::Threads)?;
-    let engine = Arc::new(Engine::new(Arc::clone(dialogue), Arc::clone(server)));
+    let engine = Arc::new(Engine::new(Arc::clone(server), work.spent));
+    let room = Arc::new(Semaphore::new(ROOM as usize));
     let counts = Mutex::new(Counts::default());
     let feed = Feed::new(
         design,
@@ -142,12 +147,15 @@ where
         let mut threads = vec![scope.spawn(|| keeper.keep(answers))];
         for _ in 0..server.params.preparers {
             let ready = ready_in.clone();
-            let (feed, dialogue) = (&feed, &**dialogue);
-            threads.push(scope.spawn(move || prepare(feed, dialogue, &ready)));
+            let (feed, dialogue, room) = (&feed, &**dialogue, &room);
+            let handle = runtime.handle().clone();
+            threads.push(scope.spawn(move || prepare(feed, dialogue, room, &handle, &ready)));
         }
         drop(ready_in);
-        let dispatcher = runtime.spawn(Arc::clone(&engine).dispatch(ready, done));
+        let dispatch = Arc::clone(&engine).dispatch(Arc::clone(dialogue), ready, done);
+        let dispatcher = runtime.spawn(dispatch);
         runtime.block_on(attend(&engine, dispatcher, &counts, total, run, &mut watch));
+        room.close();
         // What is still under way is dropped here, and with it the last senders to the keeper.
         drop(runtime);
         for thread in threads {
@@ -177,7 +185,7 @@ where
     })
 }
 
-fn runtime(threads: usize) -> std::io::Result<Runtime> {
+pub(super) fn runtime(threads: usize) -> std::io::Result<Runtime> {
     let mut builder = match threads {
         1 => Builder::new_current_thread(),
         _ => Builder::new_multi_thread(),
@@ -193,14 +201,25 @@ fn runtime(threads: usize) -> std::io::Result<Runtime> {
 fn prepare<N: Iterator<Item = u64>>(
     feed: &Mutex<Feed<N>>,
     dialogue: &dyn Dialogue,
-    ready: &mpsc::Sender<(Trial, Step)>,
+    room: &Arc<Semaphore>,
+    handle: &Handle,
+    ready: &mpsc::Sender<Prepared>,
 ) {
     loop {
         let Some(trial) = lock(feed).next() else {
             return;
         };
         let step = dialogue.begin(&trial);
-        if ready.blocking_send((trial, step)).is_err() {
+        let bytes = match &step {
+            Step::Ask(requests) => requests.iter().map(|request| request.body.len()).sum(),
+            Step::Done(_) => 0,
+        };
+        // A trial that takes more than all of the room waits until it is alone.
+        let kib = u32::try_from(bytes / 1_024).unwrap_or(ROOM).min(ROOM);
+        let Ok(room) = handle.block_on(Arc::clone(room).acquire_many_owned(kib)) else {
+            return;
+        };
+        if ready.blocking_send(Prepared { trial, step, room }).is_err() {
             return;
         }
     }

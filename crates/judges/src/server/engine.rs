@@ -11,7 +11,7 @@ use emotome_triplets::{Cause, Nanos, Trial};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -39,7 +39,6 @@ pub(super) struct Done {
 
 /// What all trials under way share.
 pub(super) struct Engine {
-    pub(super) dialogue: Arc<dyn Dialogue>,
     pub(super) server: Arc<Server>,
     fleet: Mutex<Fleet>,
     /// A place at an endpoint was freed.
@@ -63,11 +62,11 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Engine {
-    pub(super) fn new(dialogue: Arc<dyn Dialogue>, server: Arc<Server>) -> Self {
+    /// An engine whose bound on the cost counts what was spent before.
+    pub(super) fn new(server: Arc<Server>, spent: Nanos) -> Self {
         let fleet = Fleet::new(server.limits.iter().copied());
-        let budget = Budget::new(server.params.max_cost);
+        let budget = Budget::new(server.params.max_cost, spent);
         Self {
-            dialogue,
             server,
             fleet: Mutex::new(fleet),
             freed: Notify::new(),
@@ -158,7 +157,8 @@ impl Engine {
     /// The next trial is taken first and then waits for a place, so that prepared questions do not pile up.
     pub(super) async fn dispatch(
         self: Arc<Self>,
-        mut ready: mpsc::Receiver<(Trial, Step)>,
+        dialogue: Arc<dyn Dialogue>,
+        mut ready: mpsc::Receiver<Prepared>,
         done: mpsc::Sender<Done>,
     ) {
         let mut under_way = JoinSet::new();
@@ -168,17 +168,23 @@ impl Engine {
                 () = self.until(Phase::Draining) => None,
                 next = ready.recv() => next,
             };
-            let Some((trial, step)) = next else { break };
+            let Some(Prepared { trial, step, room }) = next else {
+                break;
+            };
             let Some(begun) = self.admit(step).await else {
                 break;
             };
             self.begun.fetch_add(1, Ordering::Relaxed);
             let (engine, done) = (Arc::clone(&self), done.clone());
+            let dialogue = Arc::clone(&dialogue);
             under_way.spawn(async move {
-                if let Some(answered) = engine.answer(trial, begun).await {
-                    // Nobody listens once the journal has failed.
-                    let _ = done.send(answered).await;
+                if let Some(answered) = engine.answer(&*dialogue, trial, begun).await
+                    && done.send(answered).await.is_err()
+                {
+                    // Nobody stores answers any more: nothing more may be paid for.
+                    engine.advance(Phase::Halted);
                 }
+                drop(room);
             });
             while let Some(ended) = under_way.try_join_next() {
                 propagate(ended);
@@ -259,7 +265,12 @@ impl Engine {
     }
 
     /// Asks until the dialogue has its answer; `None` if the run is halted before.
-    async fn answer(self: &Arc<Self>, trial: Trial, begun: Begun) -> Option<Done> {
+    async fn answer(
+        self: &Arc<Self>,
+        dialogue: &dyn Dialogue,
+        trial: Trial,
+        begun: Begun,
+    ) -> Option<Done> {
         let Begun {
             mut step,
             mut aside,
@@ -286,7 +297,7 @@ impl Engine {
                 break None;
             };
             exchanges.extend(turn);
-            step = self.dialogue.proceed(&trial, &exchanges);
+            step = dialogue.proceed(&trial, &exchanges);
         };
         let answer = answer.map(|answer| self.finish(answer));
         let cost = match &answer {
@@ -367,7 +378,11 @@ impl Engine {
     }
 
     /// Sends a request, again if that may help; `None` if the run is halted before there is a result.
-    async fn exchange(&self, request: Request, mut first: Option<Place>) -> Option<Exchange> {
+    pub(super) async fn exchange(
+        &self,
+        request: Request,
+        mut first: Option<Place>,
+    ) -> Option<Exchange> {
         let retry = self.server.params.retry;
         let (mut tries, mut broken, mut avoid) = (0, false, None);
         loop {
@@ -409,6 +424,10 @@ impl Engine {
                 }
                 Verdict::Again(_) if tries < retry.tries => {
                     broken |= sent.result.as_ref().is_ok_and(|reply| reply.status < 300);
+                    if may_be_billed(&sent) {
+                        let most = self.estimate(std::slice::from_ref(&request));
+                        lock(&self.budget).lose(most);
+                    }
                     avoid = Some(place.endpoint);
                     let asked = sent.pause.filter(|&pause| pause <= retry.heed);
                     let own = retry.pause(self.server.params.seed, request.prompt, tries);
@@ -430,6 +449,21 @@ impl Engine {
             }
         }
     }
+}
+
+/// Whether a request of which nothing is kept may have to be paid: it arrived, and was not turned away.
+fn may_be_billed(sent: &super::client::Sent) -> bool {
+    match &sent.result {
+        Ok(reply) => reply.status < 300,
+        Err(fault) => fault.cause != Cause::Unreachable,
+    }
+}
+
+/// A trial with its first step, and the room that its requests take in memory until it is answered.
+pub(super) struct Prepared {
+    pub(super) trial: Trial,
+    pub(super) step: Step,
+    pub(super) room: OwnedSemaphorePermit,
 }
 
 /// A trial that may begin.

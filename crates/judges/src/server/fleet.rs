@@ -41,7 +41,7 @@ pub struct EndpointState {
     pub served: u64,
     /// Seconds that it still rests, 0 if it does not.
     pub rests_s: f64,
-    /// Whether it cannot be reached.
+    /// Whether it cannot be reached, or fails at everything while others do not.
     pub down: bool,
 }
 
@@ -64,6 +64,10 @@ pub(super) enum Take {
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
+/// So many faults in a row, and an endpoint is left to itself for a while where there are others: one that
+/// fails at once always has room, and would draw all requests.
+const AILING: u32 = 8;
+
 #[derive(Debug)]
 struct Berth {
     pace: Pace,
@@ -72,8 +76,10 @@ struct Berth {
     under_way: usize,
     served: u64,
     rests_until: Duration,
-    /// Since when it cannot be reached, and how often in a row it could not.
+    /// Since when it cannot be reached or only fails, and how often in a row it did since.
     down: Option<(Duration, u32)>,
+    /// Faults since its last reply.
+    faults: u32,
 }
 
 impl Berth {
@@ -102,6 +108,7 @@ impl Fleet {
             served: 0,
             rests_until: Duration::ZERO,
             down: None,
+            faults: 0,
         };
         Self {
             berths: limits.into_iter().map(berth).collect(),
@@ -156,17 +163,19 @@ impl Fleet {
         rest: Option<Duration>,
         now: Duration,
     ) {
+        let others = self.berths.len() > 1;
         let berth = &mut self.berths[place.endpoint];
         let under_way = berth.under_way;
         berth.under_way -= 1;
         match end {
             End::Served => {
                 berth.served += 1;
+                berth.faults = 0;
                 berth.pace.succeeded(place.epoch, latency, under_way);
             }
             End::Overloaded => berth.pace.overloaded(place.epoch),
-            End::Faulty => {}
-            End::Unreachable => {
+            End::Faulty if !others || berth.faults + 1 < AILING => berth.faults += 1,
+            End::Faulty | End::Unreachable => {
                 // Many requests may find out at once; they count once for each pause.
                 if berth.down.is_none() || berth.rests_until <= now {
                     let (since, times) = berth.down.unwrap_or((now, 0));
@@ -305,6 +314,41 @@ mod tests {
             (0..4).map(|_| place(&mut fleet, 4 * S).endpoint).max(),
             Some(0)
         );
+    }
+
+    #[test]
+    fn an_endpoint_that_fails_at_everything_draws_no_requests_from_others() {
+        let mut fleet = fleet(2);
+        let (mut failed, mut now) = (0, S);
+        for _ in 0..1_000 {
+            now += Duration::from_millis(10);
+            let first = place(&mut fleet, now);
+            if first.endpoint == 0 {
+                failed += 1;
+                fleet.end(first, End::Faulty, S, None, now);
+            } else {
+                fleet.end(first, End::Served, S, None, now);
+            }
+        }
+        // Ten seconds: eight faults, and then one after each pause.
+        assert!((AILING..AILING + 8).contains(&failed), "{failed}");
+        // Alone it is asked on: its trials end, and the run with them.
+        let mut alone = self::fleet(1);
+        for _ in 0..20 {
+            let first = place(&mut alone, S);
+            alone.end(first, End::Faulty, S, None, S);
+        }
+        // Once it serves, it takes its share again.
+        let probe = loop {
+            now += S;
+            let first = place(&mut fleet, now);
+            if first.endpoint == 0 {
+                break first;
+            }
+            fleet.end(first, End::Served, S, None, now);
+        };
+        fleet.end(probe, End::Served, S, None, now);
+        assert!(fleet.berths[0].down.is_none());
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(super) struct Keeper<'a> {
 /// they are held back and settle nothing.
 struct Opening {
     held: Vec<Done>,
+    /// Bytes of their replies.
+    bytes: usize,
     /// The stimuli that all of them show: one that no server can read may be the reason.
     common: Vec<StimulusId>,
     /// Whether the run is stopped for it.
@@ -72,8 +74,9 @@ impl Opening {
             self.common = items.to_vec();
         }
         self.common.retain(|id| items.contains(id));
+        self.bytes += done.answer.reply.as_ref().map_or(0, String::len);
         self.held.push(done);
-        if !rejected || self.held.len() >= HELD {
+        if !rejected || self.held.len() >= HELD || self.bytes >= BYTES {
             Heard::Keep(std::mem::take(&mut self.held))
         } else if self.held.len() >= most as usize && self.common.is_empty() {
             let trials = self.held.len() as u32;
@@ -91,6 +94,7 @@ impl Keeper<'_> {
     pub(super) fn keep(mut self, mut answers: Receiver<Done>) {
         let mut opening = Some(Opening {
             held: Vec::new(),
+            bytes: 0,
             common: Vec::new(),
             stopped: false,
         });

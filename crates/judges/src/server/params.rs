@@ -129,6 +129,25 @@ pub struct Server {
     pub(super) carrier: Carrier,
 }
 
+impl Server {
+    /// How it is asked.
+    #[must_use]
+    pub const fn params(&self) -> &ServerParams {
+        &self.params
+    }
+
+    /// Checks that pictures and clips may be sent to all of its endpoints.
+    ///
+    /// # Errors
+    /// [`EndpointError::Upload`].
+    pub fn may_receive_media(&self) -> Result<(), EndpointError> {
+        let uploads = &self.params.uploads;
+        self.endpoints
+            .iter()
+            .try_for_each(|endpoint| uploads.check(endpoint))
+    }
+}
+
 impl ServerParams {
     /// Checks parameters and endpoints, and sets connections up; nothing is sent.
     ///

@@ -115,13 +115,14 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    pub(super) const fn new(bound: Option<Nanos>) -> Self {
+    /// A bound of which `spent` is gone.
+    pub(super) const fn new(bound: Option<Nanos>, spent: Nanos) -> Self {
         Self {
             bound: match bound {
                 Some(Nanos(bound)) => Some(bound),
                 None => None,
             },
-            spent: 0,
+            spent: spent.0,
             aside: 0,
             factor: 1.0,
         }
@@ -151,6 +152,11 @@ impl Budget {
         };
         self.aside = self.aside.saturating_add(needed);
         Nanos(needed)
+    }
+
+    /// A request came to nothing, which may have cost so much.
+    pub(super) fn lose(&mut self, estimate: Nanos) {
+        self.spent = self.spent.saturating_add(estimate.0);
     }
 
     /// Requests ended for which `aside` had been set aside, and which cost `cost`. Where that is not
@@ -188,7 +194,7 @@ mod tests {
         /// Requests that cost at most their estimate never overshoot, in whatever order they end.
         #[test]
         fn a_bound_is_never_overshot(costs in prop::collection::vec((1_u64..1_000, 0_u64..1_000, any::<bool>()), 1..200)) {
-            let mut budget = Budget::new(Some(Nanos(20_000)));
+            let mut budget = Budget::new(Some(Nanos(20_000)), Nanos(0));
             let (mut paid, mut under_way) = (0, Vec::new());
             for (estimate, cost, ends) in costs {
                 if let Allowance::Granted(aside) = budget.set_aside(Nanos(estimate)) {
@@ -210,13 +216,15 @@ mod tests {
 
     #[test]
     fn a_request_waits_for_others_before_the_bound_is_called_reached() {
-        let mut budget = Budget::new(Some(Nanos(100)));
+        let mut budget = Budget::new(Some(Nanos(107)), Nanos(7));
         assert_eq!(budget.set_aside(Nanos(80)), Allowance::Granted(Nanos(80)));
         assert_eq!(budget.set_aside(Nanos(30)), Allowance::Later);
         budget.settle(Nanos(80), Some(Nanos(10)));
         assert_eq!(budget.set_aside(Nanos(30)), Allowance::Granted(Nanos(30)));
         budget.settle(Nanos(30), None);
         assert_eq!(budget.set_aside(Nanos(61)), Allowance::Exhausted);
+        budget.lose(Nanos(10));
+        assert_eq!(budget.set_aside(Nanos(51)), Allowance::Exhausted);
         // Estimates that were too low are raised.
         assert_eq!(budget.set_aside(Nanos(10)), Allowance::Granted(Nanos(10)));
         budget.settle(Nanos(10), Some(Nanos(20)));

@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use emotome_stats::random::mix;
-use emotome_triplets::{Cause, Outcome};
+use emotome_triplets::{Cause, Nanos, Outcome};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -408,6 +408,7 @@ fn trials_that_were_given_up_are_asked_again_on_request_only() {
     let work = Work {
         agent,
         settled,
+        spent: Nanos(0),
         numbers: 0..design.len(),
     };
     let again = ask(&dialogue, &server, work, &mut writer, run, |_| {}).unwrap();

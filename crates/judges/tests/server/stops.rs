@@ -322,6 +322,14 @@ fn bounds_on_trials_and_cost_are_kept() {
     );
     assert_eq!((asked.dropped, asked.counts.spent.unpriced), (0, 0));
     assert_eq!(states(&path).1.len() as u64, 150 + asked.counts.choices());
+    // The bound holds for all runs together.
+    let (again, before) = (ask_quietly(&path, &design, &cheap), steady.count());
+    assert!(
+        matches!(again.stopped, Some(Stop::MaxCost { .. })),
+        "{:?}",
+        again.stopped
+    );
+    assert_eq!((again.counts.trials(), steady.count()), (0, before));
 }
 
 #[test]
@@ -352,6 +360,7 @@ fn what_cannot_be_asked_is_refused_before_anything_is_sent() {
     let work = |end: u64| Work {
         agent,
         settled: Default::default(),
+        spent: Nanos(0),
         numbers: 0..end,
     };
     let remote = |uploads| {

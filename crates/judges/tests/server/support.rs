@@ -394,9 +394,11 @@ pub fn open(path: &Path, design: &Design) -> (JournalWriter, AgentId) {
 pub fn ask_all(path: &Path, design: &Design, server: &Arc<Server>, interrupt: &Interrupt) -> Asked {
     let dialogue: Arc<dyn Dialogue> = Arc::new(Plain);
     let (mut writer, agent) = open(path, design);
+    let standing = writer.standing(agent).unwrap();
     let work = Work {
         agent,
-        settled: writer.standing(agent).unwrap().settled,
+        settled: standing.settled,
+        spent: standing.spent.cost,
         numbers: 0..design.len(),
     };
     let run = Run {

@@ -7,6 +7,7 @@ use super::{AskError, AskRequest};
 use crate::WorkflowError;
 use crate::journal::Outcomes;
 use emotome_judges::answer::AskParams;
+use emotome_judges::chat::Dialect;
 use emotome_judges::dialogue::{Dialogue, Step};
 use emotome_judges::judge::JudgeDescription;
 use emotome_judges::prompt::affect::Naming;
@@ -106,15 +107,17 @@ fn record(
     let mut writer =
         JournalWriter::open_or_create(&request.journal, &design, &prepared.study.stimuli)?;
     let id = writer.register(agent)?;
+    let before = writer.standing(id)?;
     let (settled, reopened) = if request.again.any() {
         writer.reopened(id, |outcome, _| request.again.wants(outcome))?
     } else {
-        (writer.standing(id)?.settled, 0)
+        (before.settled, 0)
     };
     tell(&prepared, run);
     let work = Work {
         agent: id,
         settled,
+        spent: before.spent.cost,
         numbers: request.design.numbers(&design),
     };
     let asked = ask(work, &mut writer)?;
@@ -202,29 +205,38 @@ pub(super) fn tell(prepared: &Prepared, run: Run<'_>) {
     }
 }
 
-/// The dialogue of a judge that is asked by requests.
-pub(super) fn dialogue(
-    judge: &JudgeFile,
-    prepared: &Prepared,
-) -> Result<Arc<dyn Dialogue>, AskError> {
-    let kind = judge.kind.ok_or_else(|| {
+/// The kind of its servers.
+pub(super) fn kind(judge: &JudgeFile) -> Result<Dialect, AskError> {
+    judge.kind.ok_or_else(|| {
         unclear(
             judge,
             "does not say what kind of server it asks",
             "say --kind vllm, llama-cpp, ollama, openai or hosted, or kind = … in its file; `emotome server check` finds out",
         )
-    })?;
+    })
+}
+
+/// The dialogue of a judge that is asked by requests.
+pub(super) fn dialogue(
+    judge: &JudgeFile,
+    prepared: &Prepared,
+) -> Result<Arc<dyn Dialogue>, AskError> {
     let params = AskParams {
         decoding: judge.decoding,
         pass: judge.pass.clone(),
         seed: judge.seed,
         served_as: judge.served_as.clone(),
-        ..AskParams::new(&judge.model, kind, prepared.mode, prepared.template.clone())
+        ..AskParams::new(
+            &judge.model,
+            kind(judge)?,
+            prepared.mode,
+            prepared.template.clone(),
+        )
     };
     Ok(Arc::from(params.check(prepared.shown.clone())?))
 }
 
-fn server(request: &AskRequest) -> Result<Server, AskError> {
+pub(super) fn server(request: &AskRequest) -> Result<Server, AskError> {
     let (judge, bounds) = (&request.judge, &request.bounds);
     let mut params = ServerParams {
         uploads: UploadPolicy::new(&judge.allow_upload),

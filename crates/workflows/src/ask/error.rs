@@ -88,6 +88,9 @@ pub enum AskError {
     /// A model cannot be run in this process.
     #[error(transparent)]
     Model(#[from] emotome_judges::local::LocalModelError),
+    /// Servers cannot be asked for a readout so.
+    #[error(transparent)]
+    ServedReadout(#[from] emotome_judges::readout::ReadoutAskError),
     /// A model in this process cannot be read out so.
     #[error(transparent)]
     Readout(#[from] emotome_judges::local::LocalReadoutError),
