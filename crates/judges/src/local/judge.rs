@@ -102,14 +102,13 @@ impl<'a> LocalJudge<'a> {
     /// What the agent is.
     #[must_use]
     pub fn describe(&self) -> JudgeDescription {
-        let template = json!({ "name": self.template.name, "sha256": self.template.sha256 });
         JudgeDescription::new("in-process", Some(self.seed))
             .with("model", json!({ "sha256": self.model.sha256() }))
             .with(
                 "answers",
                 json!({ "mode": "logprob", "orders": self.orders }),
             )
-            .with("template", template)
+            .with("template", self.template.describe())
             .with("shown", self.shown.describe())
     }
 

@@ -78,6 +78,8 @@ pub struct Template {
     pub reply: Option<String>,
     /// The checksum of the file's text.
     pub sha256: Sha256Sum,
+    /// The checksum of all that is said, whatever the labels are.
+    pub wording: Sha256Sum,
 }
 
 /// Why a template cannot be used.
@@ -251,6 +253,13 @@ impl Template {
                 });
             }
         }
+        let parts = [
+            &file.system,
+            &Some(file.user.clone()),
+            &file.again,
+            &file.reply,
+        ];
+        let wording = format!("{:?}", (&file.noun, &file.nouns, file.ordinals, parts));
         let filler = Filler {
             source,
             text,
@@ -273,6 +282,18 @@ impl Template {
             labels,
             ordinals: file.ordinals,
             sha256: Sha256Sum::of(text.as_bytes()),
+            wording: Sha256Sum::of(wording.as_bytes()),
+        })
+    }
+
+    /// What is recorded of it with an agent. Templates that differ in their labels alone have the same wording.
+    #[must_use]
+    pub fn describe(&self) -> serde_json::Value {
+        serde_json::json!({
+            "name": self.name,
+            "sha256": self.sha256,
+            "labels": self.labels.all(),
+            "wording": self.wording,
         })
     }
 
