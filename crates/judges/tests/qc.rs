@@ -3,7 +3,7 @@
 use emotome_judges::Judge;
 use emotome_judges::agree::{AgreeParams, Consistency, Source, consistency};
 use emotome_judges::diagnose::categories::{Attribute, category_finding, missing_by_category};
-use emotome_judges::diagnose::drift::{Clock, Drift, Timeline};
+use emotome_judges::diagnose::drift::{Clock, Drift, Grouping, Timeline};
 use emotome_judges::diagnose::prior::Probabilities;
 use emotome_judges::diagnose::trend::{
     Test, mann_kendall, share_scatter, share_trend, stuart_maxwell,
@@ -59,20 +59,20 @@ fn tests_of_places_and_of_trends_are_those_of_scipy() {
         }
     }
     for case in cases("cochran_armitage") {
-        let (test, change) = share_trend(&windows::<2>(&case["table"]));
+        let (test, change) = share_trend(&windows::<2>(&case["table"]), 1.0);
         check(test, &case, "Cochran–Armitage");
         close(change[1], &case["change"], "slope");
         assert_eq!(test.df, 1);
     }
     for case in cases("multinomial_trend") {
         check(
-            share_trend(&windows::<3>(&case["table"])).0,
+            share_trend(&windows::<3>(&case["table"]), 1.0).0,
             &case,
             "trend of three shares",
         );
     }
     for case in cases("scatter") {
-        let (test, _) = share_scatter(&windows::<3>(&case["table"]));
+        let (test, _) = share_scatter(&windows::<3>(&case["table"]), 1.0);
         check(test, &case, "scatter");
         assert_eq!(u64::from(test.df), case["df"].as_u64().unwrap());
     }
@@ -214,7 +214,7 @@ fn drift(judged: &[Judged], tick: u64, seed: u64) -> Drift {
         timeline.push(at, judged);
         timeline.push_latency(at, 200 + (mix(judged.0.number ^ seed << 32) % 100) as u32);
     }
-    timeline.drift().unwrap()
+    timeline.drift(Grouping::NONE).unwrap()
 }
 
 fn named<'a>(findings: &'a [Finding], name: &str) -> &'a Finding {
@@ -233,7 +233,11 @@ fn windows_hold_every_trial_once_whatever_the_clock() {
         if tick == 0 {
             let mut timeline = Timeline::new(Clock::Time);
             judged.iter().for_each(|j| timeline.push(5, j));
-            assert_eq!(timeline.drift(), None, "one moment is no time");
+            assert_eq!(
+                timeline.drift(Grouping::NONE),
+                None,
+                "one moment is no time"
+            );
             continue;
         }
         let drift = drift(&judged, tick, 0);
@@ -361,6 +365,7 @@ fn good_agents_raise_no_alarm_beyond_the_nominal_rate() {
     let mut low = std::collections::BTreeMap::<&str, u32>::new();
     for seed in 0..AGENTS {
         let params = DiagnoseParams {
+            alpha: 0.2,
             permutations: 99,
             seed,
             ..DiagnoseParams::default()

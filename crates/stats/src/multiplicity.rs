@@ -1,4 +1,4 @@
-//! False-discovery control over many tests.
+//! Error rates over many tests: of false discoveries, and of any false alarm.
 
 /// Benjamini–Hochberg adjusted p-values: p₍ᵢ₎ ↦ min over j ≥ i of m p₍ⱼ₎ / j, in input order.
 ///
@@ -25,6 +25,31 @@ pub fn benjamini_hochberg(p: &[f64]) -> Vec<f64> {
     out
 }
 
+/// Holm adjusted p-values: p₍ᵢ₎ ↦ max over j ≤ i of (m − j + 1) p₍ⱼ₎, at most 1, in input order.
+///
+/// Reject where the adjusted value is ≤ α; the chance of any false rejection is then ≤ α, however the
+/// tests depend on each other. NaN (a test that was not made) stays NaN and is not counted in m.
+/// O(m log m).
+///
+/// Holm (1979), Scandinavian Journal of Statistics 6, 65–70.
+///
+/// ```
+/// use emotome_stats::multiplicity::holm;
+/// assert_eq!(holm(&[0.25, 0.0625, 0.125]), [0.25, 0.1875, 0.25]);
+/// ```
+#[must_use]
+pub fn holm(p: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..p.len()).filter(|&i| !p[i].is_nan()).collect();
+    order.sort_unstable_by(|&a, &b| p[a].total_cmp(&p[b]));
+    let mut out = vec![f64::NAN; p.len()];
+    let mut most = 0.0_f64;
+    for (rank, &i) in order.iter().enumerate() {
+        most = most.max(p[i] * (order.len() - rank) as f64).min(1.0);
+        out[i] = most;
+    }
+    out
+}
+
 /// The number of tests that [`benjamini_hochberg`] rejects at level `alpha`, without allocating
 /// an adjusted value for each; `p` is sorted in place. O(m log m).
 #[must_use]
@@ -41,6 +66,17 @@ pub fn count_rejected(p: &mut [f64], alpha: f64) -> usize {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn holm_is_that_of_statsmodels_and_leaves_out_what_was_not_tested() {
+        // multipletests([.01, .04, .03, .005, .5], method="holm")
+        let found = holm(&[0.01, 0.04, f64::NAN, 0.03, 0.005, 0.5]);
+        let expected = [0.04, 0.09, f64::NAN, 0.09, 0.025, 0.5];
+        for (found, expected) in found.iter().zip(expected) {
+            let same = (found - expected).abs() < 1e-12 || found.is_nan() && expected.is_nan();
+            assert!(same, "{found}, expected {expected}");
+        }
+    }
 
     #[test]
     fn untested_hypotheses_are_not_counted() {

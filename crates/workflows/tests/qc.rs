@@ -9,11 +9,12 @@ use emotome_judges::simulated::{
 use emotome_stats::random::{Seed, mix};
 use emotome_stimuli::output::Overwrite;
 use emotome_stimuli::run::{Interrupt, Run, Silent};
-use emotome_stimuli::{StimulusSet, study::Study};
+use emotome_stimuli::{StimulusId, StimulusSet, study::Study};
 use emotome_triplets::design::{CeilingParams, Design, DesignParams};
 use emotome_triplets::journal::{Agent, JournalWriter, Record};
-use emotome_triplets::{Cause, Nanos, Outcome, Usage};
+use emotome_triplets::{Cause, Nanos, Outcome, Trial, Usage};
 use emotome_workflows::qc::{AgentQuality, QcRequest, QcSummary, qc};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -350,4 +351,111 @@ fn the_same_journal_gives_the_same_page_at_any_number_of_threads() {
         pages[0] == pages[1],
         "three threads write another page than one"
     );
+}
+
+/// In which place of the order of asking each trial comes: engines ask trials that show the same stimulus
+/// first one after the other.
+fn asked_at(design: &Design, seed: u64) -> Vec<u64> {
+    let mut order: Vec<Trial> = design.trials().collect();
+    order.sort_by_key(|trial| {
+        let [first, second, _] = trial.triplet.items().map(|id| u64::from(id.0));
+        (
+            mix(seed ^ first),
+            mix(seed ^ first << 32 ^ second),
+            trial.number,
+        )
+    });
+    let mut at = vec![0; order.len()];
+    for (place, trial) in order.iter().enumerate() {
+        at[trial.number as usize] = place as u64;
+    }
+    at
+}
+
+/// A journal of an agent that looks at the stimuli alone, refuses some of them a little more than others, and
+/// was asked in the order of engines.
+fn healthy(folder: &Path, seed: u64) -> PathBuf {
+    let ceiling = CeilingParams {
+        triplets: 100,
+        same_order: 3,
+        all_orders: 6,
+    };
+    let design = DesignParams {
+        trials: 2_000,
+        ceiling: Some(ceiling),
+        ..DesignParams::new(N, seed)
+    }
+    .check()
+    .unwrap();
+    let path = folder.join(format!("{seed}.sqlite"));
+    let stimuli = StimulusSet::from_labels((0..N).map(key)).unwrap();
+    let mut writer = JournalWriter::create(&path, &design, &stimuli).unwrap();
+    let weights = PlantParams::new(N, 8).plant(Seed(seed)).unwrap();
+    let inner = SimulatedJudge::new(weights.view(), ResponseParams::default(), Seed(seed)).unwrap();
+    let refuses = (0..N as u64).map(|i| 0.002 * (mix(seed << 8 | i) % 100) as f64 / 100.0);
+    let judge = Declining::new(inner, Outcome::Refused, refuses.collect(), Seed(seed)).unwrap();
+    let agent = Agent {
+        name: "healthy".into(),
+        ..Agent::default()
+    };
+    let id = writer.register(&agent).unwrap();
+    let at = asked_at(&design, seed);
+    let records: Vec<Record<'_>> = design
+        .trials()
+        .map(|trial| {
+            let outcome = judge.judge(&trial).outcome;
+            let odd = |id: &StimulusId| (mix(seed ^ u64::from(id.0)) % 1_000) as f64 / 500.0;
+            let noise = |k| (mix(trial.number << 2 ^ k ^ seed << 40) % 1_000) as f64 / 2_000.0;
+            let items = trial.triplet.items();
+            let e = [0, 1, 2].map(|k| (odd(&items[k]) + noise(k as u64)).exp());
+            let total: f64 = e.iter().sum();
+            Record {
+                cause: (outcome == Outcome::Refused).then_some(Cause::RefusalText),
+                latency_ms: Some(100 + (mix(trial.number ^ seed) % 400) as u32),
+                at: Some(1_700_000_000_000 + 250 * at[trial.number as usize]),
+                probabilities: outcome.chosen().map(|_| e.map(|e| (e / total) as f32)),
+                ..Record::new(trial, outcome)
+            }
+        })
+        .collect();
+    writer.append(id, &records).unwrap();
+    path
+}
+
+/// Simulated agents without a fault: a verdict that speaks against one is wrong, and so is a small p in more
+/// than its share of them.
+#[test]
+fn healthy_agents_are_hardly_ever_flagged() {
+    const AGENTS: u64 = 300;
+    let folder = tempfile::tempdir().unwrap();
+    let study = study(folder.path());
+    let mut flagged = Vec::new();
+    let mut low = BTreeMap::<&str, u32>::new();
+    for seed in 0..AGENTS {
+        let mut request = request(folder.path(), healthy(folder.path(), seed));
+        request.study = Some(study.clone());
+        request.overwrite = Overwrite::Replace;
+        let summary = examine(&request);
+        let agent = &summary.agents[0];
+        if !alarms(agent).is_empty() {
+            flagged.push((seed, alarms(agent)));
+        }
+        for f in &agent.findings {
+            let rejected = f.finding.p.is_some_and(|p| p <= 0.05);
+            *low.entry(f.finding.name).or_default() += u32::from(rejected);
+        }
+    }
+    println!("flagged {flagged:?}\np ≤ .05: {low:?}");
+    assert!(
+        flagged.len() <= 15,
+        "{} of {AGENTS}: {flagged:?}",
+        flagged.len()
+    );
+    for (name, count) in low {
+        // Repeats and structure are what a healthy agent has.
+        if !matches!(name, "retest-agreement" | "similarity-structure") {
+            // Binomial(300, .05) exceeds 28 once in a thousand.
+            assert!(count <= 28, "{name}: p ≤ .05 for {count} of {AGENTS}");
+        }
+    }
 }

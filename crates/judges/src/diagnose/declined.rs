@@ -193,7 +193,9 @@ impl Missing {
             Some(&worst) if share(worst) < 0.5 => Severity::Warning,
             Some(_) => Severity::Serious,
         };
-        let explanation = if flagged.is_empty() {
+        let explanation = if missing.iter().all(|&count| count == 0) {
+            format!("no trial was {what}")
+        } else if flagged.is_empty() {
             format!(
                 "no stimulus was {what} more often than the overall {}",
                 percent(overall)

@@ -18,6 +18,24 @@ pub enum Clock {
     TrialNumber,
 }
 
+/// How many times the variance of independent trials shares have because trials that show the same stimulus
+/// first come together (design effects). Field names are stable.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Grouping {
+    /// Of the shares of the places among choices.
+    pub places: f64,
+    /// Of the share of trials without a choice.
+    pub missing: f64,
+}
+
+impl Grouping {
+    /// Trials in random order.
+    pub const NONE: Self = Self {
+        places: 1.0,
+        missing: 1.0,
+    };
+}
+
 /// Counts along a clock, in at most 4,096 cells that widen as the clock goes on.
 #[derive(Debug, Clone)]
 pub struct Timeline {
@@ -65,6 +83,8 @@ pub struct Drift {
     pub clock: Clock,
     /// The windows, in order.
     pub windows: Vec<Window>,
+    /// What χ² are divided by, since trials that show the same stimulus first are asked one after the other.
+    pub grouping: Grouping,
     /// A steady change of the shares of the three places: score test of a linear trend, χ²(2).
     pub position_trend: Test,
     /// Its fitted size from the first window to the last, for each place.
@@ -150,9 +170,9 @@ impl Timeline {
     }
 
     /// The trials in windows, and tests of change; `None` where there are fewer than ten windows of ten
-    /// trials.
+    /// trials. `grouping` is that of trials in the order of the clock.
     #[must_use]
-    pub fn drift(&self) -> Option<Drift> {
+    pub fn drift(&self, grouping: Grouping) -> Option<Drift> {
         let total: u64 = self.cells.values().map(Cell::trials).sum();
         let wanted = WINDOWS.min((total / 10) as usize);
         let mut windows: Vec<(u64, u64, Cell)> = Vec::new();
@@ -180,9 +200,9 @@ impl Timeline {
             .iter()
             .map(|c| [c.places.iter().sum(), c.without.iter().sum()])
             .collect();
-        let (position_trend, position_change) = share_trend(&places);
-        let (position_scatter, position_scatter_sd) = share_scatter(&places);
-        let (missing_trend, [_, missing_change]) = share_trend(&answered);
+        let (position_trend, position_change) = share_trend(&places, grouping.places);
+        let (position_scatter, position_scatter_sd) = share_scatter(&places, grouping.places);
+        let (missing_trend, [_, missing_change]) = share_trend(&answered, grouping.missing);
         let latency: Vec<f64> = cells
             .iter()
             .map(|c| (c.ln_latency / c.timed as f64).exp())
@@ -212,6 +232,7 @@ impl Timeline {
         Some(Drift {
             clock: self.clock,
             windows: shown.collect(),
+            grouping,
             position_trend,
             position_change,
             position_scatter,
@@ -235,7 +256,11 @@ impl Drift {
         };
         let choices = self.windows.iter().map(|w| w.choices).sum::<u64>() as f64;
         let trials = self.windows.iter().map(|w| w.trials).sum::<u64>() as f64;
-        let signed = |share: f64| format!("{:+.1} points", 100.0 * share);
+        // Rounded first: no change has no sign.
+        let signed = |share: f64| match (1_000.0 * share).round() / 10.0 {
+            0.0 => "0.0 points".to_owned(),
+            points => format!("{points:+.1} points"),
+        };
         let largest = self
             .position_change
             .into_iter()
@@ -295,7 +320,7 @@ impl Drift {
                 format!(
                     "the share of trials without a choice changes by {} over {windows} windows {over} ({})",
                     signed(change),
-                    if test.p.is_nan() { "no test: all trials ended alike".to_owned() } else { p_text(test.p) }
+                    p_text(test.p)
                 ),
             )
             .n(trials)
@@ -303,6 +328,25 @@ impl Drift {
             .p(test.p)
             .advise("look for a change of model, server, limits or filters during the collection"),
         );
+        for finding in &mut findings {
+            if finding.p.is_none_or(f64::is_nan) {
+                *finding = match finding.name {
+                    "drift-missing" => Finding::fine(
+                        finding.name,
+                        format!(
+                            "every trial ended alike over {windows} windows {over}: with a choice, or without one"
+                        ),
+                    ),
+                    name => Finding::untested(
+                        name,
+                        format!(
+                            "every answer stands at the same place over {windows} windows {over}"
+                        ),
+                        "see position-shares",
+                    ),
+                };
+            }
+        }
         if let Some(test) = self.latency_trend {
             let known = || {
                 self.windows
@@ -332,7 +376,7 @@ impl Drift {
                 )
                 .n(self.windows.iter().map(|w| w.timed).sum::<u64>() as f64)
                 .expected(1.0)
-                .p(test.p)
+                .p_aside(test.p)
                 .advise("a server that slows down runs out of memory or has other users; no fault of the choices"),
             );
         }

@@ -1,6 +1,8 @@
 //! What a diagnostic says.
 
+use super::DiagnoseParams;
 use emotome_stats::interval::Interval;
+use emotome_stats::multiplicity::holm;
 use serde::Serialize;
 
 /// How much a finding matters; a clean agent has none above [`Note`](Self::Note).
@@ -36,6 +38,11 @@ pub struct Finding {
     pub expected: Option<f64>,
     /// The p-value of the test, where one is made.
     pub p: Option<f64>,
+    /// The same adjusted for all checks of the agent by Holm, where a small p speaks against the agent.
+    pub p_adjusted: Option<f64>,
+    /// Whether a small p speaks against the agent.
+    #[serde(skip)]
+    alarms: bool,
     /// The stimuli concerned, worst first, for findings about stimuli.
     pub stimuli: Vec<u32>,
     /// The share of each of these stimuli, and where the explanation lists them.
@@ -62,11 +69,18 @@ impl Finding {
             interval: None,
             expected: None,
             p: None,
+            p_adjusted: None,
+            alarms: false,
             stimuli: Vec::new(),
             listed: None,
             explanation,
             what_to_do: String::new(),
         }
+    }
+
+    /// Nothing happened that could be tested.
+    pub(super) fn fine(name: &'static str, explanation: String) -> Self {
+        Self::new(name, Severity::Fine, 0.0, explanation)
     }
 
     pub(super) fn untested(
@@ -102,7 +116,17 @@ impl Finding {
         }
     }
 
+    /// The p-value of a departure that a good agent would not have.
     pub(super) fn p(self, p: f64) -> Self {
+        Self {
+            p: Some(p),
+            alarms: true,
+            ..self
+        }
+    }
+
+    /// The p-value of what speaks for the agent, or of no fault.
+    pub(super) fn p_aside(self, p: f64) -> Self {
         Self { p: Some(p), ..self }
     }
 
@@ -143,6 +167,26 @@ impl Finding {
         Self {
             what_to_do: what_to_do.to_owned(),
             ..self
+        }
+    }
+}
+
+/// Adjusts the p-values of all findings about an agent for their number, and turns warnings that do not
+/// stand into notes.
+///
+/// Of fifteen tests at 1 % one goes off for one faultless agent in seven. A warning therefore stands
+/// only if p, adjusted over all checks that were made of the agent (Holm), is at most `alpha`; then
+/// at most that share of faultless agents gets one.
+pub fn adjust(findings: &mut [Finding], params: &DiagnoseParams) {
+    let of = |f: &Finding| f.p.filter(|_| f.alarms).unwrap_or(f64::NAN);
+    let p: Vec<f64> = findings.iter().map(of).collect();
+    for (finding, adjusted) in findings.iter_mut().zip(holm(&p)) {
+        if adjusted.is_nan() {
+            continue;
+        }
+        finding.p_adjusted = Some(adjusted);
+        if finding.severity > Severity::Note && adjusted > params.alpha {
+            finding.severity = Severity::Note;
         }
     }
 }

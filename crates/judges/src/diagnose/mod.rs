@@ -21,6 +21,7 @@
 //! | `refusals-by-stimulus`, `unclear-by-stimulus`, `failures-by-stimulus` | choices that are missing not at random |
 
 pub mod categories;
+mod clusters;
 mod declined;
 pub mod drift;
 mod finding;
@@ -34,7 +35,7 @@ mod survey;
 pub mod trend;
 
 pub use declined::{Missing, Without};
-pub use finding::{Finding, Severity};
+pub use finding::{Finding, Severity, adjust};
 pub use survey::{Places, Showing, Survey};
 
 use crate::judge::trial_stream;
@@ -48,11 +49,12 @@ pub type Judged = (Trial, Outcome);
 /// When a departure is worth a warning: significant, and large enough to matter.
 ///
 /// With millions of trials any departure is significant, with a hundred hardly one is; so a
-/// warning needs both. Significant but smaller departures are notes.
+/// warning needs both. It must be significant among all checks of the agent together ([`adjust`]).
+/// What is significant by itself, or smaller, is a note.
 ///
 /// | parameter | default | |
 /// |---|---|---|
-/// | `alpha` | 0.01 | of each test; the false-discovery rate over stimuli |
+/// | `alpha` | 0.01 | chance of a warning about a faultless agent, over all checks; level of notes; the false-discovery rate over stimuli |
 /// | `small` | 0.02 | smallest departure of a share that warrants a warning |
 /// | `large` | 0.10 | smallest departure that is serious |
 /// | `item_share` | 0.5 | share of what is consistently said of pairs that one number per stimulus explains, for a warning |
@@ -60,11 +62,11 @@ pub type Judged = (Trial, Outcome);
 /// | `missing` | 0.01 | share of trials without a choice that warrants a warning |
 /// | `missing_large` | 0.10 | the same, serious |
 /// | `shards` | 1 | collectors that worked side by side on every `shards`-th trial |
-/// | `permutations` | 999 | random relabellings of the orders of repeated triplets |
+/// | `permutations` | 1,999 | random relabellings of the orders of repeated triplets; at least 20 / `alpha` − 1 |
 /// | `seed` | 0 | of subsampling and permutations |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DiagnoseParams {
-    /// Significance level of each test, in (0, 0.5).
+    /// Chance of a warning about a faultless agent, in (0, 0.5); also the level of notes.
     pub alpha: f64,
     /// Smallest departure of a share that warrants a warning.
     pub small: f64,
@@ -80,7 +82,8 @@ pub struct DiagnoseParams {
     pub missing_large: f64,
     /// Collectors that worked side by side: the trial before t is then t − `shards`.
     pub shards: u64,
-    /// Random relabellings of the orders of repeated triplets, at least 99.
+    /// Random relabellings of the orders of repeated triplets, at least 20 / `alpha` − 1: with fewer, no
+    /// p-value is small enough to stand among twenty checks.
     pub permutations: u32,
     /// Seed of subsampling and permutations.
     pub seed: u64,
@@ -97,7 +100,7 @@ impl Default for DiagnoseParams {
             missing: 0.01,
             missing_large: 0.10,
             shards: 1,
-            permutations: 999,
+            permutations: 1_999,
             seed: 0,
         }
     }
@@ -193,11 +196,12 @@ impl DiagnoseParams {
         if self.shards == 0 {
             return refuse("shards", 0.0, "at least 1");
         }
-        if !(99..=1_000_000).contains(&self.permutations) {
+        let permutations = f64::from(self.permutations);
+        if (1.0 + permutations) * self.alpha < 20.0 - 1e-9 || self.permutations > 1_000_000 {
             return refuse(
                 "permutations",
-                f64::from(self.permutations),
-                "99 to 1,000,000",
+                permutations,
+                "20 / alpha − 1 (for 1 %: 1,999) to 1,000,000",
             );
         }
         Ok(())
@@ -272,7 +276,9 @@ pub fn diagnose(
     for &r in &in_time {
         survey.push(&judged[r as usize], showings[r as usize], None)?;
     }
-    Ok(survey.findings())
+    let mut findings = survey.findings();
+    adjust(&mut findings, params);
+    Ok(findings)
 }
 
 /// The judged trials of a file of choices: numbered by row, since the row order is all that a file

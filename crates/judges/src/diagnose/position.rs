@@ -111,9 +111,9 @@ fn position_shares(params: &DiagnoseParams, counts: [f64; 3], balanced: bool) ->
         p_text(p)
     );
     let advice = if shares[worst] == 1.0 {
-        "either the file stores the odd item at a fixed place, and the presented order is lost (then this \
-         says nothing about the agent, and neither do the other diagnostics of order), or the agent always \
-         answers the same"
+        "the agent always answers the same place, and says nothing about the stimuli; ask all six orders and \
+         average where it gives probabilities. (Or this is a file of choices that stores the odd item at a fixed \
+         place, so that the presented order is lost: then no check of order says anything about the agent.)"
     } else if !balanced {
         explanation.push_str("; the orders are not balanced, so this may be similarity");
         "balance the orders of presentation first"

@@ -324,11 +324,17 @@ impl Prior {
         (changed, counts)
     }
 
-    /// n · m̄ᵀ C⁻¹ m̄ over the first two components; the third is minus their sum.
+    /// n · m̄ᵀ C⁻¹ m̄ over the first two components; the third is minus their sum. Probabilities that are the
+    /// same for every triplet have no C⁻¹: any preference in them is beyond doubt.
     fn hotelling(&self, m: [f64; 3]) -> Test {
         let n = self.n as f64;
         let c = |i: usize, j: usize| (self.products[i][j] / n - m[i] * m[j]) * n / (n - 1.0);
         let determinant = c(0, 0) * c(1, 1) - c(0, 1) * c(0, 1);
+        if c(0, 0) + c(1, 1) < 1e-12 {
+            let none = m.iter().all(|m| m.abs() < 1e-6);
+            let statistic = if none { 0.0 } else { f64::INFINITY };
+            return Test::chi_squared(statistic, 2);
+        }
         let form = c(1, 1) * m[0] * m[0] - 2.0 * c(0, 1) * m[0] * m[1] + c(0, 0) * m[1] * m[1];
         Test::chi_squared(n * form / determinant, 2)
     }

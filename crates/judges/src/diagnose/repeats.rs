@@ -4,7 +4,7 @@ use super::finding::{p_text, percent};
 use super::{DiagnoseParams, Finding, Judged, Severity};
 use crate::lottery::Lottery;
 use emotome_stats::distribution::normal_cdf;
-use emotome_stats::interval::{Interval, normal, wilson};
+use emotome_stats::interval::{Interval, wilson};
 use emotome_stats::random::{CounterRng, Seed};
 use emotome_triplets::UnorderedTriplet;
 use rayon::prelude::*;
@@ -196,7 +196,7 @@ fn order_findings(params: &DiagnoseParams, groups: &[Showings], total: usize) ->
     let severity = flip_p.map_or(Severity::Fine, |p| {
         params.severity_of_departure(p, flip - flip_mean)
     });
-    let mut flips = Finding::new(
+    let flips = Finding::new(
         names[1],
         severity,
         flip,
@@ -215,7 +215,10 @@ fn order_findings(params: &DiagnoseParams, groups: &[Showings], total: usize) ->
     .interval(ratio_interval(groups, |p| (p.flipped, p.across)))
     .expected(flip_mean)
     .advise("average over orders; report the ceiling from repeats in all orders, not in one");
-    flips.p = flip_p;
+    let flips = match flip_p {
+        Some(p) => flips.p(p),
+        None => flips,
+    };
     [dependence, flips]
 }
 
@@ -267,7 +270,13 @@ fn retest_agreement(params: &DiagnoseParams, groups: &[Showings]) -> Finding {
     } else {
         f64::from(u8::from(mean <= 1.0 / 3.0))
     };
-    let interval = normal(mean, se, 0.95);
+    // Wilson's at the effective number of triplets: never outside [0, 1], and not a point where all agree.
+    let effective = if se > 0.0 {
+        mean * (1.0 - mean) / (se * se)
+    } else {
+        m
+    };
+    let interval = wilson(mean * effective, effective, 0.95);
     let (severity, advice) = if interval.high < TOO_NOISY {
         (
             Severity::Serious,
@@ -297,7 +306,7 @@ fn retest_agreement(params: &DiagnoseParams, groups: &[Showings]) -> Finding {
     Finding::new(name, severity, mean, explanation)
         .n(m)
         .interval(interval)
-        .p(p)
+        .p_aside(p)
         .advise(advice)
 }
 

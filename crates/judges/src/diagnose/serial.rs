@@ -1,5 +1,6 @@
 //! Is an answer left over from the trial before?
 
+use super::clusters::Clusters;
 use super::finding::{p_text, percent};
 use super::{DiagnoseParams, Finding, Judged, Severity};
 use emotome_stats::distribution::normal_cdf;
@@ -15,6 +16,8 @@ const NEEDED: f64 = 100.0;
 #[derive(Debug, Default)]
 struct Pairs {
     table: [[f64; 3]; 3],
+    /// The same in groups of trials that were asked together, where they are.
+    clusters: Option<Clusters<9>>,
     sharing: u64,
 }
 
@@ -25,6 +28,10 @@ impl Pairs {
         };
         if disjoint(before.0.triplet, after.0.triplet) {
             self.table[earlier.index()][later.index()] += 1.0;
+            if let Some(clusters) = &mut self.clusters {
+                let [first, ..] = after.0.triplet.items();
+                clusters.push(first, 3 * earlier.index() + later.index());
+            }
         } else {
             self.sharing += 1;
         }
@@ -98,18 +105,28 @@ impl Tally {
     }
 }
 
-/// How far back a trial on other stimuli is looked for.
-const LOOK_BACK: usize = 64;
+/// How far back a trial on other stimuli is looked for: an answer left over longer ago is hardly left.
+const LOOK_BACK: usize = 4;
 
 /// Successive trials in the order of their answers: each against the last before it that shows none of
 /// its stimuli, because trials are often asked for in groups that share some.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct InTime {
     pairs: Pairs,
     last: VecDeque<Judged>,
 }
 
 impl InTime {
+    pub(super) fn new(n_stimuli: usize) -> Self {
+        Self {
+            pairs: Pairs {
+                clusters: Some(Clusters::new(n_stimuli)),
+                ..Pairs::default()
+            },
+            last: VecDeque::new(),
+        }
+    }
+
     pub(super) fn push(&mut self, judged: &Judged, counts: bool) {
         if counts {
             let other = |before: &&Judged| disjoint(before.0.triplet, judged.0.triplet);
@@ -133,9 +150,10 @@ impl InTime {
 ///
 /// Trials in succession that share a stimulus are left out: their answers may rightly agree. Each
 /// triplet counts once as the later of two, or repeats of one sequence would count as many. Under
-/// independence the products are uncorrelated with mean 0 and variance tr Σ², Σ = diag(p) − p pᵀ.
+/// independence the products are uncorrelated with mean 0 and variance tr Σ², Σ = diag(p) − p pᵀ. Of trials
+/// that are asked in groups, which show the same stimulus first, the variance is that of the groups' sums.
 fn dependence(name: &'static str, pairs: &Pairs, params: &DiagnoseParams) -> Finding {
-    let Pairs { table, sharing } = pairs;
+    let Pairs { table, sharing, .. } = pairs;
     let total: f64 = table.iter().flatten().sum();
     if total < NEEDED {
         return Finding::untested(
@@ -156,7 +174,15 @@ fn dependence(name: &'static str, pairs: &Pairs, params: &DiagnoseParams) -> Fin
     let power = |k: i32| shares.iter().map(|p: &f64| p.powi(k)).sum::<f64>();
     let chance = power(2);
     let same = (0..3).map(|k| table[k][k]).sum::<f64>() / total;
-    let spread = (power(2) - 2.0 * power(3) + chance.powi(2)) / total;
+    let alone = (power(2) - 2.0 * power(3) + chance.powi(2)) / total;
+    let grouped = pairs.clusters.as_ref().map_or(0.0, |clusters| {
+        let product = |k: usize| {
+            let (i, j) = (k / 3, k % 3);
+            f64::from(u8::from(i == j)) - shares[i] - shares[j] + chance
+        };
+        clusters.variance(std::array::from_fn(product)) / (total * total)
+    });
+    let spread = alone.max(grouped);
     let p = if spread > 0.0 {
         normal_cdf((chance - same) / spread.sqrt())
     } else {

@@ -68,7 +68,7 @@ impl Tally {
             .map(|(lot, choice)| (choice, lot & 1 == 0))
             .collect();
         let model = ItemMarginals::cross_fitted(&choices, n_stimuli);
-        let consistency = Consistency::of(&choices, &model.probabilities);
+        let consistency = Consistency::of(&choices, &model.probabilities, n_stimuli);
         vec![
             similarity_structure(params, &consistency),
             item_marginals(params, &consistency, &model, choices.len()),
@@ -168,11 +168,17 @@ struct Consistency {
     coincidences: f64,
     raw: f64,
     left: f64,
+    /// Standard errors of `raw` and of `left / raw`, where answers are not at random.
+    raw_se: f64,
+    ratio_se: f64,
 }
 
+/// Coincidences, and the sums of the two products over them.
+type Sums = [f64; 3];
+
 impl Consistency {
-    fn of(choices: &[Halved], model: &[[f64; 3]]) -> Self {
-        let mut rows: Vec<(u64, f32, f32)> = choices
+    fn of(choices: &[Halved], model: &[[f64; 3]], n_stimuli: usize) -> Self {
+        let mut rows: Vec<(u64, u32, f32, f32)> = choices
             .par_iter()
             .zip(model)
             .flat_map_iter(|((choice, _), p)| {
@@ -186,6 +192,7 @@ impl Consistency {
                         let similar = f64::from(u8::from(k == odd));
                         (
                             high << 32 | low,
+                            items[k] as u32,
                             (similar - 1.0 / 3.0) as f32,
                             (similar - p[k]) as f32,
                         )
@@ -194,32 +201,57 @@ impl Consistency {
             .collect();
         // A stable sort: the sums below must not depend on the threads.
         rows.par_sort_by_key(|row| row.0);
-        let (mut coincidences, mut raw, mut left) = (0.0, 0.0, 0.0);
+        let mut total: Sums = [0.0; 3];
+        let mut of_stimulus: Vec<Sums> = vec![[0.0; 3]; n_stimuli];
+        let add = |to: &mut Sums, more: Sums| (0..3).for_each(|k| to[k] += more[k]);
         for pair in rows.chunk_by(|a, b| a.0 == b.0) {
-            let m = pair.len() as f64;
-            coincidences += m * (m - 1.0) / 2.0;
-            let product_sum = |residual: fn(&(u64, f32, f32)) -> f32| {
-                let (sum, squares) = pair
-                    .iter()
-                    .map(residual)
-                    .map(f64::from)
-                    .fold((0.0, 0.0), |(s, q), d| (s + d, q + d * d));
-                (sum * sum - squares) / 2.0
-            };
-            raw += product_sum(|row| row.1);
-            left += product_sum(|row| row.2);
+            let others = pair.len() as f64 - 1.0;
+            let [mut raw, mut left] = [0.0; 2];
+            for row in pair {
+                raw += f64::from(row.2);
+                left += f64::from(row.3);
+            }
+            let mut of_pair: Sums = [0.0; 3];
+            for &(_, third, d, e) in pair {
+                let (d, e) = (f64::from(d), f64::from(e));
+                let with_others = [others, d * (raw - d), e * (left - e)];
+                add(&mut of_stimulus[third as usize], with_others);
+                add(&mut of_pair, with_others.map(|sum| sum / 2.0));
+            }
+            let key = pair[0].0;
+            for shared in [key >> 32, key & u64::from(u32::MAX)] {
+                add(&mut of_stimulus[shared as usize], of_pair);
+            }
+            add(&mut total, of_pair);
         }
-        let scale = coincidences * 2.0 / 9.0;
+        let raw = |sums: &Sums| sums[1] / (sums[0] * 2.0 / 9.0);
+        let ratio = |sums: &Sums| sums[2] / sums[1];
         Self {
-            coincidences,
-            raw: raw / scale,
-            left: left / scale,
+            coincidences: total[0],
+            raw: raw(&total),
+            left: raw(&total) * ratio(&total),
+            raw_se: jackknife(&total, &of_stimulus, raw),
+            ratio_se: jackknife(&total, &of_stimulus, ratio),
         }
     }
 
+    /// The standard error of `raw` if answers are at random.
     fn standard_error(&self) -> f64 {
         self.coincidences.powf(-0.5)
     }
+}
+
+/// The standard error of a statistic by leaving out one stimulus, with all coincidences that it is in, at a
+/// time (Quenouille 1956, doi:10.1093/biomet/43.3-4.353): what answers about one stimulus have in common
+/// counts once. A little too large where answers are nearly random, since every coincidence has four stimuli.
+fn jackknife(total: &Sums, of_stimulus: &[Sums], statistic: impl Fn(&Sums) -> f64) -> f64 {
+    let without = |sums: &Sums| statistic(&[0, 1, 2].map(|k| total[k] - sums[k]));
+    let shown = of_stimulus.iter().filter(|sums| sums[0] > 0.0);
+    let left_out: Vec<f64> = shown.map(without).collect();
+    let n = left_out.len() as f64;
+    let mean = left_out.iter().sum::<f64>() / n;
+    let squares: f64 = left_out.iter().map(|x| (x - mean).powi(2)).sum();
+    (squares * (n - 1.0) / n).sqrt()
 }
 
 fn too_few(name: &'static str, coincidences: f64) -> Finding {
@@ -238,8 +270,8 @@ fn similarity_structure(params: &DiagnoseParams, found: &Consistency) -> Finding
     let se = found.standard_error();
     let p = normal_cdf(-found.raw / se);
     let explanation = format!(
-        "what is said of a pair in one company correlates {:.3} ± {se:.3} with what is said of it in another \
-         ({} pairs of trials; 0 for answers at random, {})",
+        "what is said of a pair in one company correlates {:.3} with what is said of it in another ({} pairs of \
+         trials; 0 ± {se:.3} for answers at random, {})",
         found.raw,
         found.coincidences,
         p_text(p)
@@ -260,8 +292,8 @@ fn similarity_structure(params: &DiagnoseParams, found: &Consistency) -> Finding
     };
     Finding::new(name, severity, found.raw, explanation)
         .n(found.coincidences)
-        .interval(normal(found.raw, se, 0.95))
-        .p(p)
+        .interval(normal(found.raw, found.raw_se.max(se), 0.95))
+        .p_aside(p)
         .advise(advice)
 }
 
@@ -296,7 +328,10 @@ fn item_marginals(
         percent(share),
         percent(model.accuracy)
     );
-    Finding::new(name, severity, share, explanation).n(trials as f64).advise(
+    Finding::new(name, severity, share, explanation)
+        .n(trials as f64)
+        .interval(normal(share, found.ratio_se, 0.95))
+        .advise(
         "the agent sorts stimuli along one scale rather than comparing them: report the item-marginal \
          baseline beside every accuracy, and results without the dominant dimension; look at the stimuli \
          at both ends of the scale for a fault such as black frames or empty captions",

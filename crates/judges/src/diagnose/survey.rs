@@ -1,5 +1,7 @@
 //! Everything that one pass over judged trials tells, in memory that does not grow with their number.
 
+use super::clusters::Clusters;
+use super::drift::Grouping;
 use super::finding::Finding;
 use super::{DiagnoseError, DiagnoseParams, Judged, Missing, declined, position, repeats, serial};
 use super::{position::equal_shares, structure};
@@ -21,7 +23,7 @@ pub enum Showing {
 ///
 /// Held at most, whatever the number of trials: 50 MiB of choices for what pairs of stimuli have in
 /// common (2 × 2²⁰), 32 MiB of repeated showings (2²¹), 3 MiB of trials to be put in order of
-/// time (2¹⁶), 32 bytes a stimulus, and the last trial of every shard.
+/// time (2¹⁶), 300 bytes a stimulus, and the last trial of every shard.
 #[derive(Debug)]
 pub struct Survey {
     params: DiagnoseParams,
@@ -31,6 +33,9 @@ pub struct Survey {
     structure: structure::Tally,
     serial: serial::Tally,
     in_time: serial::InTime,
+    /// In order of time: by place, and with and without a choice.
+    places_in_time: Clusters<3>,
+    missing_in_time: Clusters<2>,
     missing: Missing,
     /// Trials of the current window of numbers with their times.
     window: Vec<(u64, Judged, bool)>,
@@ -88,7 +93,9 @@ impl Survey {
             repeats: repeats::Tally::new(params),
             structure: structure::Tally::new(params),
             serial: serial::Tally::default(),
-            in_time: serial::InTime::default(),
+            in_time: serial::InTime::new(n_stimuli),
+            places_in_time: Clusters::new(n_stimuli),
+            missing_in_time: Clusters::new(n_stimuli),
             missing: declined::Missing::new(n_stimuli),
             window: Vec::new(),
             timed: false,
@@ -142,6 +149,16 @@ impl Survey {
             .sort_by_key(|(at, (trial, _), _)| (*at, trial.number));
         for (_, judged, counts) in self.window.drain(..) {
             self.in_time.push(&judged, counts);
+            if counts {
+                let (trial, outcome) = judged;
+                let [first, ..] = trial.triplet.items();
+                let place = outcome.chosen();
+                if let Some(place) = place {
+                    self.places_in_time.push(first, place.index());
+                }
+                self.missing_in_time
+                    .push(first, usize::from(place.is_none()));
+            }
         }
     }
 
@@ -163,7 +180,18 @@ impl Survey {
         &self.missing
     }
 
-    /// Every diagnostic, in the order of the table of [`diagnose`](super).
+    /// How trials come together in order of time; times of all trials must be known.
+    #[must_use]
+    pub fn grouping(&mut self) -> Grouping {
+        self.put_in_order();
+        Grouping {
+            places: self.places_in_time.design_effect(),
+            missing: self.missing_in_time.design_effect(),
+        }
+    }
+
+    /// Every diagnostic, in the order of the table of [`diagnose`](super), p-values not yet
+    /// [adjusted](super::adjust) for their number.
     #[must_use]
     pub fn findings(mut self) -> Vec<Finding> {
         self.put_in_order();

@@ -43,9 +43,10 @@ fn centred_scores(n: impl Iterator<Item = f64> + Clone) -> (f64, Vec<f64>) {
 ///
 /// `χ² = Σ_k T_k² / (p_k S)` with `T_k = Σ_w (s_w − s̄) n_wk` and `S = Σ_w n_w (s_w − s̄)²`. For K = 2
 /// this is the test of Cochran (1954, doi:10.2307/3001616) and Armitage (1955, doi:10.2307/3001775).
-/// The second value is the fitted change of each share from the first window to the last.
+/// The second value is the fitted change of each share from the first window to the last. χ² is divided by
+/// `design_effect`, 1 for independent trials.
 #[must_use]
-pub fn share_trend<const K: usize>(windows: &[[u64; K]]) -> (Test, [f64; K]) {
+pub fn share_trend<const K: usize>(windows: &[[u64; K]], design_effect: f64) -> (Test, [f64; K]) {
     let sizes = windows.iter().map(|w| w.iter().sum::<u64>() as f64);
     let total: f64 = sizes.clone().sum();
     let (spread, scores) = centred_scores(sizes);
@@ -63,13 +64,15 @@ pub fn share_trend<const K: usize>(windows: &[[u64; K]]) -> (Test, [f64; K]) {
         }
         change[k] = trend / spread * windows.len().saturating_sub(1) as f64;
     }
-    (Test::chi_squared(chi2, seen.saturating_sub(1)), change)
+    let test = Test::chi_squared(chi2 / design_effect, seen.saturating_sub(1));
+    (test, change)
 }
 
 /// Whether the shares of K outcomes differ between windows in any way: Pearson's χ² of the table, and
-/// the standard deviation of a share beyond what sampling explains, averaged over the outcomes.
+/// the standard deviation of a share beyond what sampling explains, averaged over the outcomes. χ² is
+/// divided by `design_effect`, 1 for independent trials, and what sampling explains is multiplied by it.
 #[must_use]
-pub fn share_scatter<const K: usize>(windows: &[[u64; K]]) -> (Test, f64) {
+pub fn share_scatter<const K: usize>(windows: &[[u64; K]], design_effect: f64) -> (Test, f64) {
     let sizes: Vec<f64> = windows
         .iter()
         .map(|w| w.iter().sum::<u64>() as f64)
@@ -86,10 +89,12 @@ pub fn share_scatter<const K: usize>(windows: &[[u64; K]]) -> (Test, f64) {
                 .map(|(w, n)| (w[k] as f64 - n * share).powi(2) / n)
                 .sum();
             chi2 += squares / share;
-            between += squares - share * (1.0 - share) * f64::from(rows.saturating_sub(1));
+            let sampling = share * (1.0 - share) * design_effect;
+            between += squares - sampling * f64::from(rows.saturating_sub(1));
         }
     }
-    let test = Test::chi_squared(chi2, rows.saturating_sub(1) * seen.saturating_sub(1));
+    let df = rows.saturating_sub(1) * seen.saturating_sub(1);
+    let test = Test::chi_squared(chi2 / design_effect, df);
     let variance = between / total / f64::from(seen.max(1));
     (test, variance.max(0.0).sqrt())
 }

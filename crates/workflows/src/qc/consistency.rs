@@ -1,6 +1,7 @@
 //! Agents against each other and against people, on the same triplets.
 
 use super::QcRequest;
+use super::wording::Factor;
 use crate::WorkflowError;
 use crate::choices::{self, ChoiceFile};
 use emotome_embedding::evaluate::two_way::{Resampling, TrialClusters};
@@ -24,6 +25,8 @@ pub struct Difference {
     pub second: String,
     /// Each setting that is not the same, as `name: value of the first → value of the second`.
     pub settings: Vec<String>,
+    /// What they differ in, if it is the labels or the captions alone.
+    pub factor: Option<Factor>,
 }
 
 /// Choices of people, and the triplets they are about; `None` without people.
@@ -141,14 +144,17 @@ pub(super) fn differences(agents: &[(AgentId, Agent)]) -> Vec<Difference> {
                     short
                 }
             };
-            let changed = names
+            names.retain(|name| settings[i].get(*name) != settings[j].get(*name));
+            let changed: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+            let factor = Factor::of(&changed);
+            let shown = names
                 .into_iter()
-                .filter(|name| settings[i].get(*name) != settings[j].get(*name))
                 .map(|name| format!("{name}: {} → {}", value(i, name), value(j, name)));
             differences.push(Difference {
                 first: agents[i].1.name.clone(),
                 second: agents[j].1.name.clone(),
-                settings: changed.collect(),
+                settings: shown.collect(),
+                factor,
             });
         }
     }

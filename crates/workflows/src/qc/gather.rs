@@ -7,11 +7,11 @@ use emotome_judges::answer::orders_of;
 use emotome_judges::diagnose::categories::{
     Attribute, CategoryMissing, category_finding, missing_by_category,
 };
-use emotome_judges::diagnose::drift::{Clock, Drift, Timeline};
+use emotome_judges::diagnose::drift::{Clock, Drift, Grouping, Timeline};
 use emotome_judges::diagnose::latency::{Latencies, LatencySummary};
 use emotome_judges::diagnose::prior::{Probabilities, ProbabilitySummary};
 use emotome_judges::diagnose::{
-    DiagnoseParams, Finding, Judged, Missing, Places, Severity, Showing, Survey, Without,
+    DiagnoseParams, Finding, Judged, Missing, Places, Severity, Showing, Survey, Without, adjust,
 };
 use emotome_stats::interval::{Interval, wilson};
 use emotome_stimuli::StimulusSet;
@@ -277,7 +277,7 @@ pub(super) fn gather(
 
 impl Tally {
     fn finish(
-        self,
+        mut self,
         setting: &Setting<'_>,
         agent: Agent,
         spent: Spent,
@@ -286,11 +286,11 @@ impl Tally {
         let missing = self.survey.missing().clone();
         let categories = missing_by_category(&missing, setting.attributes, params)?;
         let drift = if self.untimed == 0 {
-            self.by_time.drift()
+            self.by_time.drift(self.survey.grouping())
         } else {
             None
         };
-        let drift = drift.or_else(|| self.by_number.drift());
+        let drift = drift.or_else(|| self.by_number.drift(Grouping::NONE));
         let probabilities = self.probabilities.summary();
         let places = self.survey.places();
         let mut findings = if self.trials.recorded == 0 {
@@ -303,6 +303,7 @@ impl Tally {
         if !setting.attributes.is_empty() {
             findings.push(category_finding(&categories, params));
         }
+        adjust(&mut findings, params);
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         let key = |id: &u32| setting.stimuli.keys()[*id as usize].to_string();
         let findings: Vec<NamedFinding> = findings

@@ -19,6 +19,8 @@
 //! | `agents[].ratings[]` | [`RatingAgreement`]: agreement with the odd one out that the study's ratings imply, and its permutation null |
 //! | `consistency` | [`Consistency`]: every pair of agents, and of agents and people, on the same triplets |
 //! | `differences[]` | [`Difference`]: what sets two agents of the journal apart |
+//! | `wording[]` | [`WordingEffect`]: agents that differ in their labels or captions alone |
+//! | `thresholds`, `comparison` | [`DiagnoseParams`] and [`AgreeParams`], as they were |
 //!
 //! Memory does not grow with the number of trials: see [`Survey`](emotome_judges::diagnose::Survey), and
 //! 2¹⁸ answers for each agent and each file of people's choices, which are read whole.
@@ -27,11 +29,13 @@ mod consistency;
 mod gather;
 mod page;
 mod ratings;
+mod wording;
 mod words;
 
 pub use consistency::Difference;
 pub use gather::{AgentQuality, Ending, MissingStimulus, NamedFinding, TrialCounts};
 pub use ratings::RatingAgreement;
+pub use wording::{Factor, WordingEffect};
 
 use crate::WorkflowError;
 use crate::publish::write_figures;
@@ -97,6 +101,12 @@ pub struct QcSummary {
     pub consistency: Option<Consistency>,
     /// What sets agents of the journal apart.
     pub differences: Vec<Difference>,
+    /// Agents that differ in their labels or captions alone, on the same triplets.
+    pub wording: Vec<WordingEffect>,
+    /// When a departure was worth a warning.
+    pub thresholds: DiagnoseParams,
+    /// How agents were compared.
+    pub comparison: AgreeParams,
 }
 
 /// Examines the agents of a journal and writes `qc.html`, `qc.json` and `figures/`.
@@ -137,6 +147,9 @@ pub fn qc(request: &QcRequest, run: Run<'_>) -> Result<QcSummary, WorkflowError>
     }
     sources.extend(people);
     let page = request.out.join("qc.html");
+    let differences = consistency::differences(&agents);
+    let consistency =
+        (sources.len() > 1).then(|| consistency::compare(sources, stimuli.len(), &request.agree));
     let summary = QcSummary {
         format: 1,
         journal: request.journal.clone(),
@@ -144,10 +157,12 @@ pub fn qc(request: &QcRequest, run: Run<'_>) -> Result<QcSummary, WorkflowError>
         stimuli: stimuli.len(),
         trials: journal.design().len(),
         cautions,
+        wording: wording::effects(&qualities, &differences, consistency.as_ref()),
         agents: qualities,
-        differences: consistency::differences(&agents),
-        consistency: (sources.len() > 1)
-            .then(|| consistency::compare(sources, stimuli.len(), &request.agree)),
+        differences,
+        consistency,
+        thresholds: request.params,
+        comparison: request.agree,
     };
     let mut provenance = Provenance::new(
         request.command.clone(),
