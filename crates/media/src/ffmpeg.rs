@@ -208,7 +208,9 @@ impl Ffmpeg {
                 ("0:0".to_owned(), Some(*feed))
             }
         };
-        command.args(["-map", &map, "-vf", &format!("select='{}'", picked(runs))]);
+        // Times that cannot coincide on any clock, since ffmpeg complains of equal ones.
+        let picked = format!("select='{}',setpts=100*N/TB", picked(runs));
+        command.args(["-map", &map, "-vf", &picked]);
         command.args([self.untouched, "passthrough"]);
         command.args(["-frames:v", &count.to_string()]);
         command.args([

@@ -21,9 +21,7 @@ use crate::error::MediaError;
 use crate::ffmpeg::{Ffmpeg, Input, Layout, Programs, Stream, runs};
 use crate::flv;
 use crate::mp4::{Mp4, Sample, seek_read};
-use crate::nal::{
-    continues, is_reference, kind, nal, parameter_sets, pixel_aspect, to_8_bits, units,
-};
+use crate::nal::{is_reference, kind, nal, parameter_sets, pixel_aspect, to_8_bits, units};
 use crate::picture::{Colour, Matrix, Picture, Subsampling};
 use crate::policy::Timeline;
 use crate::reader::{DecoderChoice, Params};
@@ -33,10 +31,6 @@ use crate::source::{Container, Decoder, Each, FrameSource, MediaInfo, Said, not_
 const MAX_SLICES: usize = 512;
 /// Reference pictures that the standard allows.
 const MAX_REFERENCES: u32 = 16;
-
-/// Said of what nobody would notice: the decoder keeps a picture whose later slices it cannot decode.
-const IN_SLICES: &str = "its pictures are coded in several slices; the built-in decoder does not tell whether \
-     those after the first are damaged, ffmpeg would";
 
 /// Macroblocks from which on ffmpeg takes less work, starting it included. It decides the decoder and nothing else.
 const WORTH_STARTING: u64 = 60_000;
@@ -158,21 +152,10 @@ impl H264Clip {
             DecoderChoice::Auto => {
                 let sps = &self.config.sps;
                 let blocks = u64::from(sps.coded_width) * u64::from(sps.coded_height) / 256;
-                blocks * self.stretches(wanted) >= WORTH_STARTING || self.in_slices(wanted)
+                blocks * self.stretches(wanted) >= WORTH_STARTING
             }
         };
         if worth { self.programs.get() } else { None }
-    }
-
-    /// Whether the first wanted frame is coded in several slices: of damage to later ones ffmpeg complains.
-    fn in_slices(&self, wanted: &[usize]) -> bool {
-        let mut coded = Vec::new();
-        let first = wanted.first().map(|&frame| self.order[frame]);
-        first.is_some_and(|sample| {
-            self.load(sample, &mut coded).is_ok()
-                && units(&coded, self.config.length_bytes)
-                    .is_ok_and(|units| units.iter().any(|unit| continues(unit)))
-        })
     }
 
     /// The samples from keyframes to the wanted frames that follow.
@@ -264,18 +247,15 @@ impl H264Clip {
         wanted: &[usize],
         interrupt: &Interrupt,
         each: &mut Each<'_>,
-    ) -> Result<Option<String>, MediaError> {
+    ) -> Result<(), MediaError> {
         let mut decoder = self.fresh_decoder()?;
-        let mut in_slices = false;
         self.walk(wanted, interrupt, &mut |(sample, place), _, units| {
-            in_slices |= units.iter().any(|unit| continues(unit));
             let frame = self.decode_sample(&mut decoder, units, sample)?;
             match place {
                 Some(place) => each(place, self.picture(frame, sample)?),
                 None => Ok(()),
             }
-        })?;
-        Ok(in_slices.then(|| IN_SLICES.to_owned()))
+        })
     }
 
     fn fresh_decoder(&self) -> Result<H264Decoder, MediaError> {
@@ -292,9 +272,16 @@ impl H264Clip {
         sample: usize,
     ) -> Result<Frame, MediaError> {
         self.feed(decoder, units, sample)?;
-        guarded(|| decoder.flush())
+        let frame = guarded(|| decoder.flush())
             .and_then(|frame| frame.ok_or_else(|| "it holds no picture".to_owned()))
-            .map_err(|what| self.undecodable(sample, &what))
+            .map_err(|what| self.undecodable(sample, &what))?;
+        match missing(&frame) {
+            0 => Ok(frame),
+            blocks => {
+                let what = format!("{blocks} of its macroblocks are missing or damaged");
+                Err(self.undecodable(sample, &what))
+            }
+        }
     }
 
     fn feed(
@@ -422,7 +409,10 @@ impl FrameSource for H264Clip {
         let decoder = self.decoder(wanted);
         let complaints = match self.by_ffmpeg(wanted) {
             Some(ffmpeg) => self.decode_by_ffmpeg(ffmpeg, wanted, interrupt, each)?,
-            None => self.decode_built_in(wanted, interrupt, each)?,
+            None => {
+                self.decode_built_in(wanted, interrupt, each)?;
+                None
+            }
         };
         Ok(Said {
             decoder,
@@ -456,6 +446,36 @@ impl Config {
             },
         })
     }
+}
+
+/// Macroblocks that were not decoded. The decoder does not tell when a slice ends early or a later slice of a
+/// picture cannot be decoded, but begins with planes of zeros: no colour has brightness 0 and both others 0, and what
+/// is beside changes no more than three pixels from an edge.
+fn missing(frame: &Frame) -> usize {
+    let bytes = frame.bytes_per_sample();
+    let shift = match frame.chroma_format {
+        ChromaFormat::Yuv420 => 1,
+        ChromaFormat::Yuv422 => 0,
+    };
+    // The middle of a macroblock: 8 × 8 of brightness, 4 wide of colour.
+    let empty = |plane: &[u8], row: usize, width: usize, x: usize, span: usize| {
+        let from = (row * width + x) * bytes;
+        plane[from..from + span * bytes]
+            .iter()
+            .all(|&byte| byte == 0)
+    };
+    let (width, height) = (frame.width as usize, frame.height as usize);
+    let mut missing = 0;
+    for y in (4..height.saturating_sub(7)).step_by(16) {
+        for x in (4..width.saturating_sub(7)).step_by(16) {
+            let colour =
+                |plane: &[u8]| (y..y + 8).all(|y| empty(plane, y >> shift, width / 2, x / 2, 4));
+            let bright = |y| empty(&frame.y, y, width, x, 8);
+            let none = (y..y + 8).all(bright) && colour(&frame.u) && colour(&frame.v);
+            missing += usize::from(none);
+        }
+    }
+    missing
 }
 
 /// Whether the built-in decoder knows pictures of this kind; in words, what it does not.

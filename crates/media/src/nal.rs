@@ -55,12 +55,6 @@ pub(crate) fn is_reference(units: &[&[u8]]) -> bool {
         .any(|unit| referred(unit) || matches!(kind(unit), 7 | 8))
 }
 
-/// Whether a unit is a slice that goes on with the picture of the slice before it: its first macroblock, whose
-/// number comes first, is not 0 (7.3.3).
-pub(crate) fn continues(unit: &[u8]) -> bool {
-    matches!(kind(unit), 1 | 5) && unit.get(1).is_some_and(|byte| byte & 0x80 == 0)
-}
-
 /// A unit as the decoder takes it: without the bytes that keep start codes out of it (7.4.1).
 pub(crate) fn nal(unit: &[u8]) -> NalUnit<'_> {
     let (header, payload) = unit.split_first().unwrap_or((&0, &[]));

@@ -117,12 +117,13 @@ fn within(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DecoderChoice {
-    /// The one that takes less work, among those there are, and ffmpeg for pictures coded in several slices; if
-    /// it fails, the other.
+    /// The one that takes less work, among those there are; if it fails, the other.
     #[default]
     Auto,
-    /// The built-in one; what is not built in is an error. Where pictures are coded in several slices it does
-    /// not notice damage to those after the first, which [`Taken::complaints`] then says.
+    /// The built-in one; what is not built in is an error.
+    ///
+    /// It notices macroblocks that are missing and syntax that is none, but not damage that reads as another
+    /// picture, of which ffmpeg notices more.
     BuiltIn,
     /// ffmpeg.
     Ffmpeg,
