@@ -5,7 +5,6 @@ use crate::terminal::Session;
 use emotome_judges::server::Snapshot;
 use emotome_stimuli::run::{Progress, Run};
 use std::cell::Cell;
-use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 /// A plain line is written so often where there is no terminal.
@@ -32,6 +31,9 @@ impl Progress for Notes<'_> {
 
 impl<'a> Live<'a> {
     pub(crate) fn new(session: &'a Session) -> Self {
+        if session.draws() {
+            session.begin_drawing();
+        }
         Self {
             session,
             notes: Notes(session.run().progress),
@@ -48,7 +50,7 @@ impl<'a> Live<'a> {
 
     pub(crate) fn show(&self, snapshot: &Snapshot) {
         if self.session.draws() {
-            self.session.draw(&lines(snapshot).join("\n"));
+            self.session.draw(&lines(snapshot));
         } else if self
             .said
             .get()
@@ -82,18 +84,11 @@ fn lines(s: &Snapshot) -> Vec<String> {
     if s.ending {
         first += ", ending";
     }
-    let mut second = String::new();
-    if let Some([a, b, c]) = counts.shares() {
-        let _ = write!(
-            second,
-            "places {:.1} {:.1} {:.1} %; ",
-            100.0 * a,
-            100.0 * b,
-            100.0 * c
-        );
-    }
-    let _ = write!(
-        second,
+    let places = counts.shares().map(|shares| {
+        let [a, b, c] = shares.map(|share| 100.0 * share);
+        format!("places {a:.1} {b:.1} {c:.1} % (a third each without a preference)")
+    });
+    let without = format!(
         "invalid {}, ambiguous {}, refused {}, timed out {}, failed {}",
         count(counts.invalid),
         count(counts.ambiguous),
@@ -107,28 +102,39 @@ fn lines(s: &Snapshot) -> Vec<String> {
     } else {
         format!("cost {}", spent.cost)
     };
-    let third = format!(
-        "{} requests, {} tries more; {} tokens in, {} out; {cost}",
+    let requests = format!(
+        "{} requests, {} of them further tries",
         count(s.requests),
-        count(s.retries),
+        count(s.retries)
+    );
+    let spent = format!(
+        "{} tokens in, {} out; {cost}",
         count(spent.prompt_tokens),
         count(spent.completion_tokens)
     );
     let endpoint = |e: &emotome_judges::server::EndpointState| {
         let state = match (e.down, e.rests_s > 0.0) {
-            (true, _) => ", cannot be reached".to_owned(),
+            (true, _) => ", gives no replies".to_owned(),
             (_, true) => format!(", rests {:.0} s", e.rests_s),
             _ => String::new(),
         };
+        // What may be cut off stands last.
         format!(
-            "{}: {} of {} at once{state}",
-            e.address, e.under_way, e.limit
+            "{} of {} at once{state}: {}",
+            e.under_way, e.limit, e.address
         )
     };
-    [first, second, third]
-        .into_iter()
-        .chain(s.endpoints.iter().map(endpoint))
-        .collect()
+    [
+        Some(first),
+        places,
+        Some(without),
+        Some(requests),
+        Some(spent),
+    ]
+    .into_iter()
+    .flatten()
+    .chain(s.endpoints.iter().map(endpoint))
+    .collect()
 }
 
 fn duration(seconds: f64) -> String {

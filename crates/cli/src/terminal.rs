@@ -82,15 +82,23 @@ impl Session {
         self.progress.plain.is_none() && !self.progress.quiet
     }
 
-    /// Draws lines in the place of those drawn before.
-    pub(crate) fn draw(&self, lines: &str) {
+    /// Makes place for lines that are redrawn.
+    pub(crate) fn begin_drawing(&self) {
         if let Ok(style) = ProgressStyle::with_template("{msg}") {
             self.progress.bar.set_style(style);
         }
+        // What was drawn before is known to one target only.
         self.progress
             .bar
             .set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
-        self.progress.bar.set_message(lines.to_owned());
+    }
+
+    /// Draws lines in the place of those drawn before, each cut at the edge of the terminal.
+    pub(crate) fn draw(&self, lines: &[String]) {
+        let width = usize::from(console::Term::stderr().size().1).saturating_sub(1);
+        let cut = |line: &String| console::truncate_str(line, width, "…").into_owned();
+        let lines: Vec<String> = lines.iter().map(cut).collect();
+        self.progress.bar.set_message(lines.join("\n"));
         self.progress.bar.tick();
     }
 
