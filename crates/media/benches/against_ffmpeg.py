@@ -1,25 +1,27 @@
-"""Times `examples/extract` against the ffmpeg command line with the same frames, size and raw RGB out.
+"""Times `examples/extract` against the ffmpeg command line with the same frames, size, threads (one) and raw RGB out.
 
-    against_ffmpeg.py EXTRACT CLIP ... [--rounds 5]
+    against_ffmpeg.py CLIP ... --extract NAME=PROGRAM ... [--rounds 5] [--decoder auto ...]
 
-Runs alternate. Prints, for each clip and policy, the median user + system CPU seconds and the median wall seconds
-of ffmpeg as a user would call it, of `extract` with both decoders, and of `extract` choosing by itself.
+Runs alternate. Prints, for each clip and policy, the least user + system CPU seconds of the rounds: of ffmpeg with its
+output thrown away, of ffmpeg with its output read by another process, as frames are that a program works with, and of
+each `extract` with each decoder, which does the work four times in one process and is divided by as much: it asks
+ffmpeg for its version once, and a study has many clips. CPU time, since it varies least on a machine that others use.
 """
 
 import argparse
 import json
 import resource
-import statistics
 import subprocess
-import time
+
+# How often `extract` goes over a clip.
+TIMES = 4
 
 
 def measured(command):
-    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, shell=True, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return cpu, time.monotonic() - begun
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def frames(clip):
@@ -27,32 +29,41 @@ def frames(clip):
     return int(json.loads(subprocess.check_output([*command, clip]))["streams"][0]["nb_frames"])
 
 
+def selection(at, n):
+    """Filters that take the frames of a policy, and how many frames they are if that ends the work early."""
+    name, _, count = at.partition(":")
+    if name != "uniform":
+        return ["fps=" + count] if name == "fps" else [], ""
+    k = int(count)
+    chosen = [n * (2 * part + 1) // (2 * k) for part in range(k)]
+    return ["select='" + "+".join(f"eq(n\\,{frame})" for frame in chosen) + "'"], f"-frames:v {k}"
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("extract")
     parser.add_argument("clips", nargs="+")
+    parser.add_argument("--extract", nargs="+", required=True, type=lambda text: text.split("=", 1))
+    parser.add_argument("--decoder", nargs="+", default=["auto"])
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     for clip in given.clips:
         n = frames(clip)
-        chosen = [n * (2 * part + 1) // 6 for part in range(3)]
-        for at, size, filters in [
-            ("uniform:3", "original", "select='" + "+".join(f"eq(n,{frame})" for frame in chosen) + "'"),
-            ("uniform:3", "224", "select='" + "+".join(f"eq(n,{frame})" for frame in chosen) + "',scale=224:-1"),
-            ("fps:2", "original", "fps=2"),
-            ("every", "original", "null"),
-            ("every", "224", "scale=224:-1"),
-        ]:
-            theirs = ["ffmpeg", "-nostdin", "-v", "error", "-i", clip, "-vf", filters, "-vsync", "passthrough"]
-            commands = {"ffmpeg alone": [*theirs, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]}
-            for decoder in ["built-in", "ffmpeg", "auto"]:
-                commands[decoder] = [given.extract, clip, at, size, decoder]
-            runs = {name: [] for name in commands}
-            for _ in range(given.rounds):
-                for name, command in commands.items():
-                    runs[name].append(measured(command))
-            medians = {name: [statistics.median(one) for one in zip(*times)] for name, times in runs.items()}
-            print(clip.split("/")[-1], at, size, *(f"| {name} {cpu:.2f} {wall:.2f}" for name, (cpu, wall) in medians.items()))
+        for at in ["uniform:1", "uniform:3", "uniform:8", "fps:2", "every"]:
+            for size in ["224", "original"]:
+                filters, count = selection(at, n)
+                filters += ["scale=224:-1"] if size == "224" else []
+                theirs = f"ffmpeg -nostdin -v error -threads 1 -i {clip} -vf \"{','.join(filters) or 'null'}\" {count}"
+                theirs += " -fps_mode passthrough -f rawvideo -pix_fmt rgb24 -"
+                commands = {"ffmpeg": theirs, "ffmpeg read": theirs + " | cat"}
+                for name, program in given.extract:
+                    for decoder in given.decoder:
+                        commands[f"{name} {decoder}"] = f"{program} {clip} {at} {size} {decoder} {TIMES}"
+                runs = {name: [] for name in commands}
+                for _ in range(given.rounds):
+                    for name, command in commands.items():
+                        runs[name].append(measured(command) / (1 if name.startswith("ffmpeg") else TIMES))
+                found = (f"{name} {min(times):.3f}" for name, times in runs.items())
+                print(clip.split("/")[-1], at, size, *found, sep=" | ", flush=True)
 
 
 if __name__ == "__main__":
