@@ -13,7 +13,7 @@ use emotome_stimuli::{StimulusId, StimulusSet, study::Study};
 use emotome_triplets::design::{CeilingParams, Design, DesignParams};
 use emotome_triplets::journal::{Agent, JournalWriter, Record};
 use emotome_triplets::{Cause, Nanos, Outcome, Trial, Usage};
-use emotome_workflows::qc::{AgentQuality, QcRequest, QcSummary, qc};
+use emotome_workflows::qc::{AgentQuality, Factor, QcRequest, QcSummary, qc};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -83,8 +83,8 @@ fn journal(folder: &Path, design: &Design) -> PathBuf {
             model: "planted".to_owned(),
             revision: "1".to_owned(),
             settings: format!(
-                r#"{{"labels":{{"set":"{}"}},"temperature":0}}"#,
-                ["1", "A"][k % 2]
+                r#"{{"parameters":{{"template":{{"labels":{}}}}},"seed":0}}"#,
+                [r#"["1","2","3"]"#, r#"["A","B","C"]"#][k % 2]
             ),
         };
         let id = writer.register(&agent).unwrap();
@@ -262,7 +262,19 @@ fn faulty_agents_are_flagged_and_a_healthy_one_is_not() {
             .iter()
             .any(|c| c.starts_with("1 choices of"))
     );
-    assert_eq!(summary.differences[0].settings, ["labels.set: 1 → A"]);
+    assert_eq!(
+        summary.differences[0].settings,
+        [r#"parameters.template.labels: ["1","2","3"] → ["A","B","C"]"#]
+    );
+
+    // Agents with other labels, and nothing else, tell what the labels do.
+    assert_eq!(summary.wording.len(), 4);
+    let effect = &summary.wording[0];
+    assert_eq!(
+        (effect.first.as_str(), effect.second.as_str(), effect.factor),
+        ("healthy", "order-biased", Factor::Labels)
+    );
+    assert!(effect.p_adjusted < 1e-6 && effect.same < effect.repeats[0].unwrap());
 
     // The page shows names as text; every figure has its numbers beside it; the JSON says the same.
     let page = fs::read_to_string(&summary.page).unwrap();

@@ -459,6 +459,17 @@ mod tests {
         "name = \"t\"\nuser = \"{noun} {label1}: {first} / {second} / {third} {{x}} {labels}\"\n";
 
     #[test]
+    fn templates_that_differ_in_their_labels_alone_have_the_same_wording() {
+        let with = |line: &str| Template::parse("t.toml", &format!("{line}\n{SOUND}")).unwrap();
+        let (plain, letters) = (with(""), with("labels = [\"A\", \"B\", \"C\"]"));
+        assert_ne!(plain.sha256, letters.sha256);
+        assert_eq!(plain.wording, letters.wording);
+        assert_ne!(plain.wording, with("noun = \"Clip\"").wording);
+        assert_ne!(plain.wording, with("again = \"{labels}?\"").wording);
+        assert_eq!(letters.describe()["labels"][2], "C");
+    }
+
+    #[test]
     fn placeholders_become_text_and_places() {
         let template = Template::parse("t.toml", SOUND).unwrap();
         let text = |text: &str| Piece::Text(text.to_owned());
