@@ -70,7 +70,7 @@ pub(crate) struct ResumeFlag {
 /// A file of choices.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TripletsFlags {
-    /// Choices: .txt or .npy with the odd one last, .csv or .tsv with named columns, or .parquet.
+    /// Choices: .txt or .npy with the odd one last, .csv or .tsv with named columns, .parquet, or a journal.
     #[arg(long, value_name = "FILE")]
     pub(crate) triplets: PathBuf,
     /// Format of the choices, where the extension does not tell it.

@@ -8,11 +8,18 @@ use bytes::Bytes;
 use emotome_judges::answer::{AskParams, Mode, Orders, orders_of};
 use emotome_judges::chat::Dialect;
 use emotome_judges::dialogue::{Answer, Dialogue, Exchange, Request, Step};
+use emotome_judges::local::{LocalJudge, LocalModel};
 use emotome_judges::prompt::{CaptionDeck, CaptionPolicy, Shown, presets};
 use emotome_judges::readout::{Readout, ReadoutParams};
 use emotome_judges::server::probe::{ProbeParams, ServerKind, probe};
 use emotome_judges::server::{Carrier, ClientParams, Endpoint, Sent};
+use emotome_language::chat::ChatOptions;
+use emotome_language::gguf::Gguf;
+use emotome_language::score::ScorerParams;
+use emotome_stats::random::Seed;
 use emotome_stimuli::StimulusId;
+use emotome_stimuli::run::{Interrupt, Run, Silent};
+use emotome_triplets::design::DesignParams;
 use emotome_triplets::{Split, Trial, Triplet};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -34,7 +41,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    fn start(program: &Path, model: &Path) -> Self {
+    fn start(program: &Path, model: &Path, flags: &[&str]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
@@ -56,6 +63,7 @@ impl Server {
                 "--model".into(),
                 model.display().to_string(),
             ])
+            .args(flags)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -160,14 +168,110 @@ fn correlation(x: &[f64], y: &[f64]) -> f64 {
     sum(&|a, b| a * b) / (sum(&|a, _| a * a) * sum(&|_, b| b * b)).sqrt()
 }
 
-#[test]
-fn the_server_of_llama_cpp_answers_in_every_mode() {
+/// The program and the model, where the environment names both.
+fn program_and_model() -> Option<(PathBuf, PathBuf)> {
     let of = |name| std::env::var_os(name).map(PathBuf::from);
-    let (Some(program), Some(model)) = (of("EMOTOME_LLAMA_SERVER"), of("EMOTOME_SMOLLM2")) else {
+    let both = of("EMOTOME_LLAMA_SERVER").zip(of("EMOTOME_SMOLLM2"));
+    if both.is_none() {
         eprintln!("skipped: EMOTOME_LLAMA_SERVER and EMOTOME_SMOLLM2 name no server and no model");
+    }
+    both
+}
+
+/// Writes a model with the same weights, stored as 32-bit floats.
+fn in_32_bits(model: &Path, out: &Path) {
+    let file = Gguf::open(model).unwrap();
+    let bytes = std::fs::read(model).unwrap();
+    let name = |name: &str| [&(name.len() as u64).to_le_bytes(), name.as_bytes()].concat();
+    let first = name(&file.tensors()[0].name);
+    let metadata = bytes.windows(first.len()).position(|part| part == first);
+    let mut written = bytes[..metadata.unwrap()].to_vec();
+    let mut offset = 0;
+    for tensor in file.tensors() {
+        written.extend(name(&tensor.name));
+        written.extend((tensor.shape.len() as u32).to_le_bytes());
+        for &n in &tensor.shape {
+            written.extend((n as u64).to_le_bytes());
+        }
+        written.extend(0_u32.to_le_bytes());
+        written.extend((offset as u64).to_le_bytes());
+        offset += (4 * tensor.shape.iter().product::<usize>()).next_multiple_of(32);
+    }
+    for tensor in file.tensors() {
+        written.resize(written.len().next_multiple_of(32), 0);
+        let values = file.tensor(&tensor.name).unwrap().to_f32();
+        written.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    }
+    std::fs::write(out, written).unwrap();
+}
+
+/// llama.cpp rounds what enters a product with four-bit weights to eight bits, and its cache to
+/// sixteen; with weights of 32 bits and a cache of 32 bits it rounds neither, as this crate never does.
+#[test]
+fn a_model_behind_a_server_chooses_as_the_same_model_in_the_process() {
+    let Some((program, model)) = program_and_model() else {
         return;
     };
-    let server = Server::start(&program, &model);
+    let folder = tempfile::tempdir().unwrap();
+    let wide = folder.path().join("model.gguf");
+    in_32_bits(&model, &wide);
+    let shown = || CaptionDeck::new(scenes(240), CaptionPolicy::Number(1)).unwrap();
+    let template = presets::get("choose-captions").unwrap();
+    let trials: Vec<Trial> = {
+        let design = DesignParams {
+            trials: 100,
+            ..DesignParams::new(240, 5)
+        };
+        let design = design.check().unwrap();
+        (0..100).map(|k| design.trial(k).unwrap()).collect()
+    };
+
+    let local = LocalModel::open(&wide, ChatOptions::default()).unwrap();
+    let judge =
+        LocalJudge::new(&local, template.clone(), shown(), Orders::Cyclic, Seed(1)).unwrap();
+    let run = Run {
+        progress: &Silent,
+        interrupt: &Interrupt::default(),
+    };
+    let mut scorer = judge.scorer(ScorerParams::default());
+    let here = judge.answer(&mut scorer, &trials, run).unwrap();
+
+    let unrounded = ["-fa", "off", "-ctk", "f32", "-ctv", "f32"];
+    let server = Server::start(&program, &wide, &unrounded);
+    let mode = Mode::Logprob {
+        orders: Orders::Cyclic,
+        top: 100,
+        constrain: false,
+        audit: 0.0,
+    };
+    let dialogue = AskParams::new("any".to_owned(), Dialect::LlamaCpp, mode, template)
+        .check(Shown::Captions(shown()))
+        .unwrap();
+    let (mut same, mut worst) = (0, 0.0_f32);
+    for (trial, here) in trials.iter().zip(&here) {
+        let there = server.carry(&*dialogue, trial);
+        same += usize::from(there.outcome == here.outcome);
+        let (p, q) = (here.probabilities.unwrap(), there.probabilities.unwrap());
+        worst = p
+            .iter()
+            .zip(&q)
+            .map(|(p, q)| (p - q).abs())
+            .fold(worst, f32::max);
+    }
+    println!(
+        "{same} of {} choices are the same, probabilities differ by at most {worst:.1e}",
+        trials.len()
+    );
+    assert!(100 * same >= 99 * trials.len(), "{same}");
+    assert!(worst < 1e-4, "{worst}");
+}
+
+#[test]
+fn the_server_of_llama_cpp_answers_in_every_mode() {
+    let Some((program, model)) = program_and_model() else {
+        return;
+    };
+    let server = Server::start(&program, &model, &[]);
 
     let mut params = ProbeParams::new("");
     params.repeats = 5;

@@ -1,21 +1,25 @@
 //! Choices from bare files, and the stimuli they are about.
 
+pub(crate) mod stored;
+
 use crate::WorkflowError;
 use emotome_stimuli::run::Run;
 use emotome_stimuli::stimulus::KeyError;
 use emotome_stimuli::{StimulusId, StimulusSet, keys};
 use emotome_triplets::formats::{
-    Format, FormatError, Imported, ItemTokens, Labels, ReadOptions, RowError, Stimuli, TableColumns,
+    ChoiceTable, Format, FormatError, Imported, ItemTokens, Labels, ReadOptions, RowError, Stimuli,
+    TableColumns,
 };
+use emotome_triplets::journal::Journal;
 use emotome_triplets::{Choice, ChoiceSet, Triplet};
 use std::path::{Path, PathBuf};
 
-/// A file of choices and how to read it.
+/// A file of choices, or a journal, and how to read it.
 #[derive(Debug, Clone)]
 pub struct ChoiceFile {
     /// The file.
     pub path: PathBuf,
-    /// Its format; by the extension if not given.
+    /// Its format; if not given, a journal by its first bytes, anything else by its extension.
     pub format: Option<Format>,
     /// The number of stimuli; inferred, and reported as inferred, if not given.
     pub n_stimuli: Option<usize>,
@@ -61,10 +65,17 @@ impl ChoiceFile {
     /// # Errors
     /// [`WorkflowError::UnknownFormat`].
     pub fn keys(&self) -> Result<Option<PathBuf>, WorkflowError> {
+        if self.is_journal() {
+            return Ok(self.stimuli.clone());
+        }
         let beside = keys::beside(&self.path);
         // Canonical records say themselves what their numbers stand for.
         let beside = (self.format()? != Format::Parquet && beside.is_file()).then_some(beside);
         Ok(self.stimuli.clone().or(beside))
+    }
+
+    fn is_journal(&self) -> bool {
+        self.format.is_none() && Journal::is_at(&self.path)
     }
 
     fn format(&self) -> Result<Format, WorkflowError> {
@@ -72,21 +83,33 @@ impl ChoiceFile {
     }
 }
 
-/// Reads choices; rows that cannot be read are refused by line.
+/// Choices and the stimuli they are about.
+#[derive(Debug, Clone)]
+pub struct Choices {
+    /// The choices with what else is known of them.
+    pub table: ChoiceTable,
+    /// The stimuli, where the file, or a list beside it, names them.
+    pub stimuli: Option<StimulusSet>,
+    /// Whether the number of stimuli was inferred from the file.
+    pub n_inferred: bool,
+}
+
+/// Reads choices, of a journal those of all its agents; rows that cannot be read are refused by line.
 ///
 /// The result names its stimuli where the file, or a list beside it, does. With a `target`, the file and
 /// stimuli that choices are to be about, ids are rows of the target: choices that name their stimuli
 /// are joined by key, numbers without names are taken as its rows.
 ///
 /// # Errors
-/// [`WorkflowError::UnknownFormat`] and those of [`Format::read`]; [`WorkflowError::StimuliCount`] where the
-/// list has another length than stated; [`WorkflowError::RowsOrKeys`] for numbers of a table that may be
-/// either, [`WorkflowError::Key`] for a key that the target lacks.
+/// [`WorkflowError::UnknownFormat`] and those of [`Format::read`] and [`Journal::open`];
+/// [`WorkflowError::StimuliCount`] where the list has another length than stated;
+/// [`WorkflowError::RowsOrKeys`] for numbers of a table that may be either, [`WorkflowError::Key`] for a
+/// key that the target lacks.
 pub fn read(
     file: &ChoiceFile,
     target: Option<(&Path, &StimulusSet)>,
     run: Run<'_>,
-) -> Result<Imported, WorkflowError> {
+) -> Result<Choices, WorkflowError> {
     let own = match file.keys()? {
         None => None,
         Some(path) => Some((keys::read(&path)?, path)),
@@ -104,27 +127,75 @@ pub fn read(
             stated,
         });
     }
-    let format = file.format()?;
-    let mut imported = if format == Format::Table {
-        table(file, known, run)?
+    let mut found = if file.is_journal() {
+        journal(file, known.map(|(_, set)| set), run)?
     } else {
-        let stimuli = match (known, file.n_stimuli) {
-            (Some((_, set)), _) => Stimuli::Set(set),
-            (None, Some(n)) => Stimuli::Count(n),
-            (None, None) => Stimuli::Infer,
+        let imported = if file.format()? == Format::Table {
+            table(file, known, run)?
+        } else {
+            let stimuli = match (known, file.n_stimuli) {
+                (Some((_, set)), _) => Stimuli::Set(set),
+                (None, Some(n)) => Stimuli::Count(n),
+                (None, None) => Stimuli::Infer,
+            };
+            (file.format()?).read(&file.path, &ReadOptions::new(stimuli), run)?
         };
-        format.read(&file.path, &ReadOptions::new(stimuli), run)?
+        Choices {
+            table: imported.table,
+            stimuli: imported.stimuli,
+            n_inferred: imported.n_inferred,
+        }
     };
     if let Some((set, _)) = own {
         match target {
             Some((_, target)) if *target != set => {
-                let choices = std::mem::replace(&mut imported.table.choices, ChoiceSet::empty(0));
-                imported.table.choices = by_key(choices, &set, target)?;
+                let choices = std::mem::replace(&mut found.table.choices, ChoiceSet::empty(0));
+                found.table.choices = by_key(choices, &set, target)?;
             }
-            _ => imported.stimuli = Some(set),
+            _ => found.stimuli = Some(set),
         }
     }
-    Ok(imported)
+    Ok(found)
+}
+
+/// The choices of all agents of a journal, joined by key to known stimuli.
+fn journal(
+    file: &ChoiceFile,
+    known: Option<&StimulusSet>,
+    run: Run<'_>,
+) -> Result<Choices, WorkflowError> {
+    let journal = Journal::open(&file.path)?;
+    let set = journal.stimuli()?;
+    if let (None, Some(stated)) = (known, file.n_stimuli)
+        && set.len() != stated
+    {
+        return Err(WorkflowError::StimuliCount {
+            list: file.path.clone(),
+            found: set.len(),
+            stated,
+        });
+    }
+    let (mut table, _) = stored::table(&journal, &stored::all_agents(&journal)?, &[], run)?;
+    if table.choices.is_empty() {
+        return Err(FormatError::Empty {
+            path: file.path.clone(),
+        }
+        .into());
+    }
+    let stimuli = match known {
+        Some(known) if *known != set => {
+            let choices = std::mem::replace(&mut table.choices, ChoiceSet::empty(0));
+            table.choices = by_key(choices, &set, known)?;
+            None
+        }
+        Some(_) => None,
+        None => Some(set),
+    };
+    Ok(Choices {
+        table,
+        stimuli,
+        n_inferred: false,
+    })
 }
 
 /// The agent of a name, or the only one, and the rows of its choices; `None` where no column says who chose.

@@ -1,15 +1,15 @@
 //! Choices from one format into another, and from a journal into a file.
 
 use crate::WorkflowError;
-use crate::choices::{self, ChoiceFile, format_of};
+use crate::choices::{self, ChoiceFile, format_of, stored};
 use crate::write::{Output, losses, refuse_existing_choices};
 use emotome_stimuli::StimulusSet;
 use emotome_stimuli::output::Overwrite;
 use emotome_stimuli::provenance::Provenance;
 use emotome_stimuli::run::Run;
-use emotome_triplets::formats::{ChoiceTable, Extras, Format, FormatError, Labels, PresentedOrder};
-use emotome_triplets::journal::{AgentId, Journal};
-use emotome_triplets::{ChoiceSet, Split};
+use emotome_triplets::Split;
+use emotome_triplets::formats::{ChoiceTable, Format, FormatError};
+use emotome_triplets::journal::Journal;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -105,8 +105,9 @@ pub fn export(request: &ExportRequest, run: Run<'_>) -> Result<ExportSummary, Wo
             splits,
         } => {
             let journal = Journal::open(path)?;
-            let (id, name) = one_agent(&journal, agent.as_deref())?;
-            let (table, probabilities) = table_of(&journal, id, &name, splits, run)?;
+            let agent = stored::one_agent(&journal, agent.as_deref())?;
+            let name = agent.1.clone();
+            let (table, probabilities) = stored::table(&journal, &[agent], splits, run)?;
             if request.probabilities && probabilities.is_none() {
                 return Err(WorkflowError::NoProbabilities { path: path.clone() });
             }
@@ -153,9 +154,6 @@ pub fn export(request: &ExportRequest, run: Run<'_>) -> Result<ExportSummary, Wo
     Ok(summary)
 }
 
-/// For each choice, of each place to be odd.
-type Probabilities = Vec<[f32; 3]>;
-
 /// What is exported.
 struct Source {
     inputs: Vec<PathBuf>,
@@ -163,78 +161,5 @@ struct Source {
     stimuli: Option<StimulusSet>,
     n_inferred: bool,
     agent: Option<String>,
-    probabilities: Option<Probabilities>,
-}
-
-/// The agent of a name, or the only one there is.
-pub(crate) fn one_agent(
-    journal: &Journal,
-    name: Option<&str>,
-) -> Result<(AgentId, String), WorkflowError> {
-    if let Some(name) = name {
-        return Ok((journal.agent(name)?, name.to_owned()));
-    }
-    match &journal.agents()?[..] {
-        [(id, agent)] => Ok((*id, agent.name.clone())),
-        agents => Err(WorkflowError::WhichAgent {
-            path: journal.path().into(),
-            known: agents.iter().map(|(_, agent)| agent.name.clone()).collect(),
-        }),
-    }
-}
-
-fn table_of(
-    journal: &Journal,
-    agent: AgentId,
-    name: &str,
-    splits: &[Split],
-    run: Run<'_>,
-) -> Result<(ChoiceTable, Option<Probabilities>), WorkflowError> {
-    let (mut choices, mut numbers, mut replicates, mut kept) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut probabilities = Some(Vec::new());
-    let mut read = 0_u64;
-    run.progress.begin(
-        "reading the journal",
-        Some(journal.standing(agent)?.choices()),
-    );
-    journal.for_each_choice(agent, |stored| {
-        read += 1;
-        if read.is_multiple_of(65_536) {
-            run.progress.advance(65_536);
-            if run.interrupt.requested() {
-                return Err(WorkflowError::Stopped);
-            }
-        }
-        let split = stored.trial.split;
-        if splits.is_empty() || splits.contains(&split) {
-            choices.extend(stored.choice());
-            numbers.push(stored.trial.number);
-            replicates.push(stored.trial.replicate);
-            kept.push(split);
-            match (&mut probabilities, stored.probabilities) {
-                (Some(kept), Some(p)) => kept.push(p),
-                // One choice without them, and there are none for all.
-                _ => probabilities = None,
-            }
-        }
-        Ok(())
-    })?;
-    run.progress.end();
-    let agents = Labels {
-        names: vec![name.to_owned()],
-        codes: vec![0; choices.len()],
-    };
-    let table = ChoiceTable {
-        choices: ChoiceSet::new(journal.design().n_stimuli(), choices)?,
-        presented_order: PresentedOrder::Known,
-        extras: Extras {
-            number: Some(numbers),
-            agent: Some(agents),
-            replicate: Some(replicates),
-            split: Some(kept),
-            ..Extras::default()
-        },
-    };
-    Ok((table, probabilities))
+    probabilities: Option<stored::Probabilities>,
 }

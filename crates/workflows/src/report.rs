@@ -2,7 +2,7 @@
 
 use crate::WorkflowError;
 use crate::analysis::{AgentChoices, AnalysisParams, RatingsModel, analyse};
-use crate::choices::{self, ChoiceFile};
+use crate::choices::{self, ChoiceFile, Choices};
 use crate::fit::MarkedSplits;
 use crate::publish::{Destination, Published};
 use crate::story::{Frame, Material};
@@ -11,7 +11,7 @@ use emotome_stimuli::StimulusSet;
 use emotome_stimuli::captions::Captions;
 use emotome_stimuli::ratings::RatingsTable;
 use emotome_stimuli::run::Run;
-use emotome_triplets::formats::{Imported, PresentedOrder};
+use emotome_triplets::formats::PresentedOrder;
 use emotome_triplets::{ChoiceSet, Split};
 use ndarray::Array2;
 use std::path::PathBuf;
@@ -173,7 +173,7 @@ pub fn report(request: &ReportRequest, run: Run<'_>) -> Result<Published, Workfl
 
 /// Who chose, and the rows of those choices.
 fn agent(
-    imported: &Imported,
+    imported: &Choices,
     request: &ReportRequest,
 ) -> Result<(String, Vec<usize>), WorkflowError> {
     let path = &request.triplets.path;

@@ -78,6 +78,43 @@ fn a_collection_resumes_extends_and_is_exported() {
 }
 
 #[test]
+fn a_journal_is_fitted_and_scored_as_its_export_is() {
+    let scratch = Scratch::new();
+    let collect = "collect --judge simulated --items 30 --dims 4 --trials 3000 --journal";
+    scratch.json(&format!("{collect} j.sqlite"));
+    scratch.json("export --journal j.sqlite --out j.parquet");
+    let fit = "fit --lambda 0.01 --dims 8 --epochs 20";
+    scratch.json(&format!("{fit} --triplets j.sqlite --out journal"));
+    scratch.json(&format!("{fit} --triplets j.parquet --out file"));
+    let embedding = |folder: &str| {
+        fs::read(scratch.path(&format!("{folder}/embedding.tsv"))).expect("an embedding")
+    };
+    assert_eq!(embedding("journal"), embedding("file"));
+    let score = |choices: &str| {
+        let found = scratch.json(&format!(
+            "evaluate --embedding file/embedding.npz --triplets {choices}"
+        ));
+        assert_eq!(found["scored_split"], "test");
+        number(&found, "accuracy")
+    };
+    assert_eq!(score("j.sqlite"), score("j.parquet"));
+
+    scratch.json(&format!("{collect} j.sqlite --agent second --lapse 0.2"));
+    scratch.refuses(
+        &format!("{fit} --triplets j.sqlite --out both"),
+        &["simulated", "second", "--agent"],
+    );
+    scratch.json(&format!(
+        "{fit} --triplets j.sqlite --agent simulated --out one"
+    ));
+    assert_eq!(embedding("one"), embedding("file"));
+    scratch.refuses(
+        &format!("{fit} --triplets j.sqlite --agent simulated --n-items 31 --out x"),
+        &["30", "31"],
+    );
+}
+
+#[test]
 #[cfg(unix)]
 fn an_interrupted_collection_says_how_to_resume_and_loses_nothing() {
     let scratch = Scratch::new();

@@ -85,6 +85,8 @@ use rusqlite::{Connection, OptionalExtension};
 use settled::Segment;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// A journal open for reading.
@@ -129,6 +131,14 @@ impl Standing {
 }
 
 impl Journal {
+    /// Whether a file is a database, as journals are; `false` also for one that cannot be read.
+    #[must_use]
+    pub fn is_at(path: impl AsRef<Path>) -> bool {
+        let mut start = [0; schema::FIRST_BYTES.len()];
+        File::open(path).is_ok_and(|mut file| file.read_exact(&mut start).is_ok())
+            && start == *schema::FIRST_BYTES
+    }
+
     /// Opens a journal for reading, also while it is being written.
     ///
     /// # Errors

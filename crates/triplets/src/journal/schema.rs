@@ -7,6 +7,9 @@ use std::path::Path;
 /// "EmoJ": marks a database file as a journal.
 const APPLICATION_ID: i64 = 0x456d_6f4a;
 
+/// How every database file of SQLite begins.
+pub(super) const FIRST_BYTES: &[u8; 16] = b"SQLite format 3\0";
+
 /// The format that this program writes.
 pub(super) const FORMAT: i64 = 2;
 
