@@ -247,7 +247,7 @@ fn a_model_behind_a_server_chooses_as_the_same_model_in_the_process() {
     let dialogue = AskParams::new("any".to_owned(), Dialect::LlamaCpp, mode, template)
         .check(Shown::Captions(shown()))
         .unwrap();
-    let (mut same, mut worst) = (0, 0.0_f32);
+    let (mut same, mut worst) = (0, 0.0_f64);
     for (trial, here) in trials.iter().zip(&here) {
         let there = server.carry(&*dialogue, trial);
         same += usize::from(there.outcome == here.outcome);
@@ -256,7 +256,7 @@ fn a_model_behind_a_server_chooses_as_the_same_model_in_the_process() {
             .iter()
             .zip(&q)
             .map(|(p, q)| (p - q).abs())
-            .fold(worst, f32::max);
+            .fold(worst, f64::max);
     }
     println!(
         "{same} of {} choices are the same, probabilities differ by at most {worst:.1e}",
