@@ -97,10 +97,10 @@ fn lines(s: &Snapshot) -> Vec<String> {
         count(counts.failed)
     );
     let spent = &counts.spent;
-    let cost = if spent.unpriced > 0 {
-        "cost unknown".to_owned()
-    } else {
-        format!("cost {}", spent.cost)
+    let cost = match (spent.requests, spent.unpriced) {
+        (0, _) => "no reply yet".to_owned(),
+        (_, 0) => format!("cost {}", spent.cost),
+        _ => "cost unknown".to_owned(),
     };
     let requests = format!(
         "{} requests, {} of them further tries",
