@@ -97,8 +97,8 @@ fn lines(s: &Snapshot) -> Vec<String> {
         count(counts.failed)
     );
     let spent = &counts.spent;
-    let cost = match (spent.requests, spent.unpriced) {
-        (0, _) => "no reply yet".to_owned(),
+    let cost = match (counts.trials(), spent.unpriced) {
+        (0, _) => "no answer yet".to_owned(),
         (_, 0) => format!("cost {}", spent.cost),
         _ => "cost unknown".to_owned(),
     };
