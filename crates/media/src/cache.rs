@@ -10,9 +10,11 @@
 //! used: each process holds a lock on a file of its own in `runs/` whose time is that of its start, and
 //! entries used since the earliest start stay, even if the cap is exceeded meanwhile.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -56,7 +58,7 @@ pub struct EncodedClip {
 }
 
 impl EncodedClip {
-    /// Takes and encodes the frames of a clip.
+    /// Takes and encodes the frames of a clip, one at a time in memory before they are encoded.
     ///
     /// # Errors
     /// [`MediaError`] if it cannot be decoded.
@@ -66,17 +68,19 @@ impl EncodedClip {
         encoding: Encoding,
         interrupt: &Interrupt,
     ) -> Result<Self, MediaError> {
-        let extraction = reader.frames(path, policy, interrupt)?;
-        let encoded = extraction.frames.iter().map(|frame| {
-            Ok(EncodedFrame {
+        let mut frames = BTreeMap::new();
+        let (_, taken) = reader.for_each_frame(path, policy, interrupt, |place, frame| {
+            let encoded = EncodedFrame {
                 width: frame.width,
                 height: frame.height,
-                bytes: encoding.encode(frame)?,
-            })
-        });
+                bytes: encoding.encode(&frame)?,
+            };
+            frames.insert(place, encoded);
+            Ok(())
+        })?;
         Ok(Self {
-            frames: encoded.collect::<Result<_, MediaError>>()?,
-            taken: extraction.taken,
+            frames: frames.into_values().collect(),
+            taken,
         })
     }
 
@@ -151,6 +155,8 @@ pub struct CacheCounts {
 pub struct FrameCache {
     folder: PathBuf,
     max_bytes: u64,
+    /// Bytes of all entries from which on it is worth looking for some to remove.
+    look_from: AtomicU64,
     counts: Mutex<CacheCounts>,
     /// Locked as long as this process uses the cache.
     run: File,
@@ -190,6 +196,7 @@ impl FrameCache {
         Ok(Self {
             folder,
             max_bytes,
+            look_from: AtomicU64::new(max_bytes),
             counts: Mutex::new(CacheCounts {
                 bytes,
                 ..CacheCounts::default()
@@ -242,13 +249,13 @@ impl FrameCache {
         let clip = EncodedClip::make((reader, path), policy, encoding, interrupt)?;
         let entry = clip.to_entry().map_err(cache)?;
         output::write(&place, Overwrite::Replace, &entry)?;
-        let mut full = false;
+        let mut bytes = 0;
         self.count(|counts| {
             counts.made += 1;
             counts.bytes += entry.len() as u64;
-            full = counts.bytes > self.max_bytes;
+            bytes = counts.bytes;
         });
-        if full {
+        if bytes > self.look_from.load(Ordering::Relaxed) {
             self.evict().map_err(cache)?;
         }
         Ok(clip)
@@ -287,6 +294,9 @@ impl FrameCache {
             counts.removed += removed;
             counts.bytes = bytes;
         });
+        // Where all that is left is in use, not again for every new entry: looking goes over all of them.
+        let next = self.max_bytes.max(bytes + bytes / 16);
+        self.look_from.store(next, Ordering::Relaxed);
         Ok(())
     }
 

@@ -59,11 +59,12 @@ impl Converter {
         }
     }
 
-    /// Planes of one size.
-    pub(crate) fn whole(self, planes: [&[u8]; 3]) -> Vec<u8> {
+    /// Brightness, and as many pairs of colour.
+    pub(crate) fn whole(self, y: &[u8], pairs: &[u8]) -> Vec<u8> {
         run(Whole {
             converter: self,
-            planes,
+            y,
+            pairs,
         })
     }
 
@@ -130,7 +131,8 @@ fn run<T: Task>(task: T) -> T::Output {
 
 struct Whole<'a> {
     converter: Converter,
-    planes: [&'a [u8]; 3],
+    y: &'a [u8],
+    pairs: &'a [u8],
 }
 
 impl Task for Whole<'_> {
@@ -139,17 +141,15 @@ impl Task for Whole<'_> {
     #[inline(always)]
     unsafe fn run<V: Lanes>(self) -> Vec<u8> {
         const PART: usize = 32 * STRIP;
-        let [y, u, v] = self.planes;
-        let mut rgb = vec![0; 3 * y.len()];
-        let mut wide = [[0_i16; PART]; 2];
-        let parts = y.chunks(PART).zip(u.chunks(PART)).zip(v.chunks(PART));
-        for (((y, u), v), rgb) in parts.zip(rgb.chunks_mut(3 * PART)) {
-            for (wide, plane) in wide.iter_mut().zip([u, v]) {
-                for (wide, &value) in wide.iter_mut().zip(plane) {
-                    *wide = (i16::from(value) - 128) << 3;
-                }
+        let mut rgb = vec![0; 3 * self.y.len()];
+        let (mut us, mut vs) = ([0_i16; PART], [0_i16; PART]);
+        let parts = self.y.chunks(PART).zip(self.pairs.chunks(2 * PART));
+        for ((y, pairs), rgb) in parts.zip(rgb.chunks_mut(3 * PART)) {
+            for ((u, v), pair) in us.iter_mut().zip(&mut vs).zip(pairs.as_chunks::<2>().0) {
+                *u = (i16::from(pair[0]) - 128) << 3;
+                *v = (i16::from(pair[1]) - 128) << 3;
             }
-            self.converter.row(y, &wide[0], &wide[1], rgb);
+            self.converter.row(y, &us, &vs, rgb);
         }
         rgb
     }

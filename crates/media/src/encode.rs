@@ -119,7 +119,8 @@ impl Encoding {
 }
 
 /// Frames side by side, from left to right in rows of `columns`, each in a cell of the largest width and
-/// height, `gap` pixels of black between cells; nothing if there is no frame.
+/// height, `gap` pixels of black between cells; nothing if there is no frame or a side exceeds 65,535, the most that
+/// JPEG holds.
 ///
 /// The published prompts show about three frames of a clip, which is one row of three.
 #[must_use]
@@ -132,6 +133,7 @@ pub fn sheet(frames: &[Frame], columns: usize, gap: u32) -> Option<Frame> {
         let cells = u32::try_from(cells).ok()?;
         side.checked_mul(cells)?
             .checked_add(gap.checked_mul(cells - 1)?)
+            .filter(|&side| side <= u32::from(u16::MAX))
     };
     let whole = (across(columns, width)?, across(rows, height)?);
     let mut sheet = Frame::filled(whole.0, whole.1, [0; 3]);
@@ -163,6 +165,7 @@ mod tests {
         assert_eq!(at(3, 4), [0, 0, 255]);
         assert_eq!(at(8, 4), [0, 0, 0], "the empty cell");
         assert_eq!(super::sheet(&[], 3, 0), None);
+        assert_eq!(super::sheet(&frames, 3, 40_000), None);
     }
 
     #[test]

@@ -136,17 +136,26 @@ impl Layout {
         }
     }
 
+    /// The format they come in, which copies planes least often: YUV4MPEG2, each picture after a line of its own, and
+    /// raw for what it does not know.
+    fn wrapping(self) -> &'static str {
+        match self {
+            Self::Planes { .. } => "yuv4mpegpipe",
+            Self::Rgb => "rawvideo",
+        }
+    }
+
     /// Bytes of each plane.
-    fn planes(self, size: (u32, u32)) -> Vec<usize> {
+    fn planes(self, size: (u32, u32)) -> [usize; 3] {
         let area = |(width, height): (u32, u32)| width as usize * height as usize;
         match self {
-            Self::Rgb => vec![3 * area(size)],
+            Self::Rgb => [3 * area(size), 0, 0],
             Self::Planes {
                 subsampling, bits, ..
             } => {
                 let chroma = area(subsampling.chroma(size));
                 let bytes = if bits > 8 { 2 } else { 1 };
-                vec![bytes * area(size), bytes * chroma, bytes * chroma]
+                [bytes * area(size), bytes * chroma, bytes * chroma]
             }
         }
     }
@@ -204,6 +213,9 @@ impl Ffmpeg {
                 (format!("0:{stream}"), None)
             }
             Input::Fed(feed) => {
+                // What the parameters tell suffices: with no picture looked at beforehand, none is decoded twice. That
+                // none is lost where they do not tell how far pictures are reordered needs a strict reading.
+                command.args(["-probesize", "32", "-analyzeduration", "0", "-strict", "1"]);
                 command.args(["-protocol_whitelist", "pipe", "-f", "flv", "-i", "pipe:0"]);
                 ("0:0".to_owned(), Some(*feed))
             }
@@ -213,13 +225,9 @@ impl Ffmpeg {
         command.args(["-map", &map, "-vf", &picked]);
         command.args([self.untouched, "passthrough"]);
         command.args(["-frames:v", &count.to_string()]);
-        command.args([
-            "-f",
-            "rawvideo",
-            "-pix_fmt",
-            &stream.layout.name(),
-            "pipe:1",
-        ]);
+        let wrapping = stream.layout.wrapping();
+        command.args(["-f", wrapping, "-pix_fmt", &stream.layout.name()]);
+        command.args(["-strict", "-1", "pipe:1"]);
         let program = format!("ffmpeg {}", self.version);
         let undecodable = |what: String| MediaError::Undecodable {
             path: path.to_owned(),
@@ -233,20 +241,18 @@ impl Ffmpeg {
             interrupt,
             feed,
             |out| {
+                let Some(head) = stream.begin(out).map_err(&undecodable)? else {
+                    return Ok::<(), MediaError>(());
+                };
+                let mut picture = vec![0; head.len() + stream.bytes()];
                 for place in 0..count {
-                    let mut planes = Vec::new();
-                    for bytes in stream.layout.planes(stream.size) {
-                        let mut plane = Vec::with_capacity(bytes);
-                        match out.take(bytes as u64).read_to_end(&mut plane) {
-                            Ok(n) if n == bytes => planes.push(plane),
-                            _ => return Ok::<(), MediaError>(()),
-                        }
+                    if out.read_exact(&mut picture).is_err() {
+                        break;
                     }
-                    let fault = "it hands over no planes";
-                    let picture = stream
-                        .picture(planes)
-                        .ok_or_else(|| undecodable(fault.to_owned()))?;
-                    each(place, picture)?;
+                    let planes = picture
+                        .strip_prefix(head)
+                        .ok_or_else(|| undecodable("it hands over no pictures".to_owned()))?;
+                    each(place, stream.picture(planes))?;
                     got += 1;
                 }
                 Ok(())
@@ -271,29 +277,67 @@ impl Ffmpeg {
 }
 
 impl Stream {
-    fn picture(&self, planes: Vec<Vec<u8>>) -> Option<Picture> {
+    /// Reads what comes before the first picture and returns what comes before each; nothing if nothing comes.
+    fn begin(&self, out: &mut dyn Read) -> Result<Option<&'static [u8]>, String> {
+        const LONGEST: usize = 512;
+        let Layout::Planes { subsampling, .. } = self.layout else {
+            return Ok(Some(b""));
+        };
+        // Byte by byte, so that nothing of the picture behind it is taken.
+        let (mut line, mut byte) = (Vec::new(), [0]);
+        while line.len() < LONGEST && out.read_exact(&mut byte).is_ok() && byte != *b"\n" {
+            line.extend(byte);
+        }
+        if line.is_empty() {
+            return Ok(None);
+        }
+        let line = String::from_utf8_lossy(&line);
+        let mut words = line.split(' ');
+        let colour = match (subsampling.across, subsampling.down) {
+            (2, 2) => "C420",
+            (2, _) => "C422",
+            _ => "C444",
+        };
+        let known = words.next() == Some("YUV4MPEG2");
+        let (width, height) = (format!("W{}", self.size.0), format!("H{}", self.size.1));
+        let words: Vec<&str> = words.collect();
+        let sized = [width, height]
+            .iter()
+            .all(|size| words.contains(&size.as_str()));
+        if known && sized && words.iter().any(|word| word.starts_with(colour)) {
+            return Ok(Some(b"FRAME\n"));
+        }
+        let (width, height) = self.size;
+        let found: String = line.chars().filter(|c| !c.is_control()).take(100).collect();
+        Err(format!(
+            "it hands over {found:?} instead of planes {colour} of {width}×{height}"
+        ))
+    }
+
+    fn bytes(&self) -> usize {
+        self.layout.planes(self.size).iter().sum()
+    }
+
+    fn picture<'a>(&self, bytes: &'a [u8]) -> Picture<'a> {
+        let [y, u, _] = self.layout.planes(self.size);
         match self.layout {
-            Layout::Rgb => Some(Picture::Rgb {
+            Layout::Rgb => Picture::Rgb {
                 size: self.size,
-                pixels: planes.into_iter().next()?,
-            }),
+                pixels: bytes.into(),
+            },
             Layout::Planes {
                 subsampling,
                 bits,
                 colour,
-            } => {
-                let planes: [Vec<u8>; 3] = planes.try_into().ok()?;
-                Some(Picture::Planes {
-                    size: self.size,
-                    subsampling,
-                    colour,
-                    planes: if bits > 8 {
-                        planes.map(|plane| to_8_bits(&plane, bits))
-                    } else {
-                        planes
-                    },
-                })
-            }
+            } => Picture::Planes {
+                size: self.size,
+                subsampling,
+                colour,
+                planes: [&bytes[..y], &bytes[y..y + u], &bytes[y + u..]].map(|plane| match bits {
+                    8 => plane.into(),
+                    bits => to_8_bits(plane, bits).into(),
+                }),
+            },
         }
     }
 }

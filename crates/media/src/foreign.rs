@@ -1,6 +1,7 @@
 //! Clips that ffmpeg decodes: ffprobe tells their streams and when their frames are shown.
 
-use std::io::Read;
+use std::borrow::Cow;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -18,8 +19,8 @@ use crate::source::{Container, Decoder, Each, FrameSource, MediaInfo, Said, not_
 /// Bytes that ffprobe may print for a frame of any stream, and beside.
 const LISTED: u64 = 160;
 const LISTED_BESIDE: u64 = 1 << 20;
-/// Rows of sound that may stand beside a frame of video.
-const SOUND_PER_FRAME: u64 = 16;
+/// Rows of all streams that may stand for a frame of video: sound of 96 kHz has four beside each.
+const ROWS_PER_FRAME: u64 = 5;
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -73,14 +74,30 @@ struct PacketEntry {
     best_effort_timestamp: Option<i64>,
     duration: i64,
     pkt_duration: i64,
-    flags: String,
+    flags: Flags,
+}
+
+/// The flags of a packet.
+#[derive(Deserialize, Default)]
+#[serde(from = "Cow<'_, str>")]
+struct Flags {
+    /// It is decoded and not shown.
+    discarded: bool,
+}
+
+impl From<Cow<'_, str>> for Flags {
+    fn from(flags: Cow<'_, str>) -> Self {
+        Self {
+            discarded: flags.contains('D'),
+        }
+    }
 }
 
 impl Ffmpeg {
     /// Asks ffprobe for the streams and for the times of the frames.
     fn ask(
         &self,
-        path: &Path,
+        (path, bytes): (&Path, u64),
         limits: &Limits,
         interrupt: &Interrupt,
         entries: &str,
@@ -93,27 +110,26 @@ impl Ffmpeg {
             .args(more)
             .args(["-show_entries", entries, "-of", "json=compact=1"]);
         command.arg("-i").arg(address(path));
-        let most = LISTED_BESIDE + limits.max_frames as u64 * LISTED * SOUND_PER_FRAME;
+        // A row stands for at least a byte of the file.
+        let rows = (limits.max_frames as u64 * ROWS_PER_FRAME).min(bytes);
+        let most = LISTED_BESIDE + LISTED * rows;
         let limit = (path, limits.max_seconds);
         let ran = run(command, limit, interrupt, None, |out| {
-            let mut text = Vec::new();
-            out.take(most).read_to_end(&mut text).map(|_| text)
+            serde_json::from_reader::<_, Answer>(BufReader::new(out.take(most)))
         })?;
         let undecodable = |what: String| MediaError::Undecodable {
             path: path.to_owned(),
             decoder: format!("ffprobe {}", self.version()),
             what,
         };
-        let text = ran.made.map_err(|error| undecodable(error.to_string()))?;
-        serde_json::from_slice(&text)
-            .ok()
-            .filter(|answer: &Answer| !answer.streams.is_empty() || !answer.frames.is_empty())
-            .ok_or_else(|| {
-                undecodable(
-                    ran.complaints
-                        .unwrap_or_else(|| "it lists no stream".to_owned()),
-                )
-            })
+        let what = match ran.made {
+            Ok(answer) if !answer.streams.is_empty() || !answer.frames.is_empty() => {
+                return Ok(answer);
+            }
+            Ok(_) => "it lists no stream".to_owned(),
+            Err(error) => format!("its list cannot be read: {error}"),
+        };
+        Err(undecodable(ran.complaints.unwrap_or(what)))
     }
 }
 
@@ -140,7 +156,8 @@ impl ForeignClip {
         const STREAM: &str = "stream=index,codec_type,codec_name,width,height,pix_fmt,color_space,\
              color_range,time_base,sample_aspect_ratio:stream_disposition=attached_pic:\
              stream_side_data=rotation:stream_tags=rotate:packet=stream_index,pts,duration,flags";
-        let mut answer = ffmpeg.ask(path, &params.limits, interrupt, STREAM, &["-show_packets"])?;
+        let file = (path, bytes);
+        let mut answer = ffmpeg.ask(file, &params.limits, interrupt, STREAM, &["-show_packets"])?;
         let audio = answer.streams.iter().any(|s| s.codec_type == "audio");
         let is_video = |s: &StreamEntry| s.codec_type == "video" && s.disposition.attached_pic == 0;
         let video = answer.streams.iter().position(is_video);
@@ -165,10 +182,10 @@ impl ForeignClip {
             let more = ["-show_frames", "-select_streams", &chosen];
             let entries = "frame=best_effort_timestamp,duration,pkt_duration";
             packets = ffmpeg
-                .ask(path, &params.limits, interrupt, entries, &more)?
+                .ask(file, &params.limits, interrupt, entries, &more)?
                 .frames;
         }
-        packets.retain(|packet| !packet.flags.contains('D'));
+        packets.retain(|packet| !packet.flags.discarded);
         params.limits.check_frames(path, packets.len() as u64)?;
         let malformed = |what: &str| MediaError::Malformed {
             path: path.to_owned(),

@@ -314,7 +314,7 @@ impl H264Clip {
         Ok(())
     }
 
-    fn picture(&self, frame: Frame, sample: usize) -> Result<Picture, MediaError> {
+    fn picture(&self, frame: Frame, sample: usize) -> Result<Picture<'static>, MediaError> {
         let sps = &self.config.sps;
         if (frame.width, frame.height) != (sps.width, sps.height) {
             return Err(self.undecodable(sample, "it holds one field of a picture"));
@@ -330,11 +330,10 @@ impl H264Clip {
                 },
             },
             colour: self.config.colour,
-            planes: if frame.bit_depth > 8 {
-                planes.map(|plane| to_8_bits(&plane, frame.bit_depth))
-            } else {
-                planes
-            },
+            planes: planes.map(|plane| match frame.bit_depth {
+                8 => plane.into(),
+                bits => to_8_bits(&plane, bits).into(),
+            }),
         })
     }
 

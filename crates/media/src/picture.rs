@@ -10,6 +10,8 @@
 //! unresized frame differs from floating point throughout by at most 2 of 255. ffmpeg's fast conversion repeats
 //! samples of colour instead, and its exact one uses a cubic: near edges of saturated colours these are further off.
 
+use std::borrow::Cow;
+
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{PixelType, ResizeAlg, ResizeOptions, Resizer};
 use serde::Serialize;
@@ -137,17 +139,20 @@ impl Subsampling {
     }
 }
 
-/// A decoded picture.
-pub(crate) enum Picture {
+/// A decoded picture, lent by its decoder where that keeps it.
+pub(crate) enum Picture<'a> {
     /// Brightness and colour, each row after row without gaps.
     Planes {
         size: (u32, u32),
         subsampling: Subsampling,
         colour: Colour,
-        planes: [Vec<u8>; 3],
+        planes: [Cow<'a, [u8]>; 3],
     },
     /// Red, green, blue of each pixel.
-    Rgb { size: (u32, u32), pixels: Vec<u8> },
+    Rgb {
+        size: (u32, u32),
+        pixels: Cow<'a, [u8]>,
+    },
 }
 
 /// A frame: red, green and blue of each pixel, row after row, 8 bits each, as shown (rotation applied).
@@ -226,6 +231,8 @@ pub(crate) struct Painter {
     filter: Filter,
     size: Size,
     rotation: Rotation,
+    /// The two planes of colour as pairs.
+    pairs: Vec<u8>,
 }
 
 impl Painter {
@@ -235,11 +242,12 @@ impl Painter {
             filter,
             size,
             rotation,
+            pairs: Vec::new(),
         }
     }
 
     /// The frame of a picture; in words, what does not fit.
-    pub(crate) fn paint(&mut self, picture: Picture) -> Result<Frame, String> {
+    pub(crate) fn paint(&mut self, picture: Picture<'_>) -> Result<Frame, String> {
         let size = match &picture {
             Picture::Planes { size, .. } | Picture::Rgb { size, .. } => *size,
         };
@@ -248,7 +256,7 @@ impl Painter {
         // Resized before it is turned, to the size that the turn brings to the one wanted.
         let target = self.rotation.turn(self.size.of(shown.0, shown.1));
         let rgb = match picture {
-            Picture::Rgb { pixels, .. } if target == size => pixels,
+            Picture::Rgb { pixels, .. } if target == size => pixels.into_owned(),
             Picture::Rgb { pixels, .. } => {
                 self.resize(&pixels, size, PixelType::U8x3, target, None)?
             }
@@ -263,9 +271,8 @@ impl Painter {
                     converter.subsampled([&y, &u, &v], size, subsampling)
                 } else {
                     let y = self.resize(&y, size, PixelType::U8, target, None)?;
-                    let u = self.resize_chroma(&u, size, subsampling, target)?;
-                    let v = self.resize_chroma(&v, size, subsampling, target)?;
-                    converter.whole([&y, &u, &v])
+                    let uv = self.resize_chroma([&u, &v], size, subsampling, target)?;
+                    converter.whole(&y, &uv)
                 }
             }
         };
@@ -273,11 +280,12 @@ impl Painter {
         Ok(Frame { width, height, rgb }.rotated(self.rotation))
     }
 
-    /// Resizes a plane of colour, whose samples lie on the left pixel of each pair: in its own pixels the
-    /// picture begins a quarter to the right, so a repeated column is put at the end for it to end in.
+    /// Resizes the planes of colour, together, since the weights are the same, and into pairs. Where samples lie on the
+    /// left pixel of two, in their own pixels the picture begins a quarter to the right, so a repeated column is put
+    /// at the end for it to end in.
     fn resize_chroma(
         &mut self,
-        plane: &[u8],
+        [u, v]: [&[u8]; 2],
         size: (u32, u32),
         subsampling: Subsampling,
         target: (u32, u32),
@@ -287,23 +295,28 @@ impl Painter {
             f64::from(size.0) / f64::from(subsampling.across),
             f64::from(size.1) / f64::from(subsampling.down),
         );
-        if subsampling.across == 1 {
-            let crop = (0.0, exact.0, exact.1);
-            return self.resize(plane, (width, height), PixelType::U8, target, Some(crop));
+        let (left, added) = match subsampling.across {
+            1 => (0.0, 0),
+            _ => (0.25, 1),
+        };
+        let columns = (width + added) as usize;
+        let mut pairs = std::mem::take(&mut self.pairs);
+        pairs.resize(2 * columns * height as usize, 0);
+        let rows = u.chunks(width as usize).zip(v.chunks(width as usize));
+        for (pairs, (u, v)) in pairs.chunks_mut(2 * columns).zip(rows) {
+            let (pairs, _) = pairs.as_chunks_mut::<2>();
+            for ((pair, &u), &v) in pairs.iter_mut().zip(u).zip(v) {
+                *pair = [u, v];
+            }
+            if let ([.., last, end], 1) = (pairs, added) {
+                *end = *last;
+            }
         }
-        let mut padded = Vec::with_capacity((width as usize + 1) * height as usize);
-        for row in plane.chunks_exact(width as usize) {
-            padded.extend_from_slice(row);
-            padded.extend(row.last());
-        }
-        let crop = (0.25, exact.0, exact.1);
-        self.resize(
-            &padded,
-            (width + 1, height),
-            PixelType::U8,
-            target,
-            Some(crop),
-        )
+        let crop = (left, exact.0, exact.1);
+        let from = (width + added, height);
+        let resized = self.resize(&pairs, from, PixelType::U8x2, target, Some(crop));
+        self.pairs = pairs;
+        resized
     }
 
     fn resize(
@@ -316,8 +329,10 @@ impl Painter {
     ) -> Result<Vec<u8>, String> {
         let from = ImageRef::new(width, height, pixels, kind).map_err(|e| e.to_string())?;
         let mut into = Image::new(target.0, target.1, kind);
-        let mut options =
-            ResizeOptions::new().resize_alg(ResizeAlg::Convolution(self.filter.kernel()));
+        // Pairs are colours, no grey with transparency.
+        let mut options = ResizeOptions::new()
+            .resize_alg(ResizeAlg::Convolution(self.filter.kernel()))
+            .use_alpha(false);
         if let Some((left, width, height)) = crop {
             options = options.crop(left, 0.0, width, height);
         }
@@ -329,7 +344,7 @@ impl Painter {
 }
 
 /// Holds the bytes of a picture against its size.
-fn check(picture: &Picture) -> Result<(), String> {
+fn check(picture: &Picture<'_>) -> Result<(), String> {
     let area = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
     let (size, fits) = match picture {
         Picture::Rgb { size, pixels } => (*size, pixels.len() as u64 == 3 * area(*size)),

@@ -52,6 +52,9 @@ pub(crate) fn run<T>(
     let name = PathBuf::from(command.get_program());
     let program = name.as_path();
     let io = io_of(program);
+    // What it starts in turn is ended with it: it would keep the pipes open.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut child = command
         .stdin(feed.map_or_else(Stdio::null, |_| Stdio::piped()))
         .stdout(Stdio::piped())
@@ -119,10 +122,14 @@ fn io_of(path: &Path) -> impl Fn(std::io::Error) -> MediaError {
     }
 }
 
-/// Ends a program if it has not ended.
+/// Ends a program, and those that it started, if they have not ended.
 fn end(child: &Mutex<Child>) {
     let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
     // It has ended by itself when this fails; either way nothing is left to wait for long.
+    #[cfg(unix)]
+    if let Some(group) = rustix::process::Pid::from_raw(child.id().cast_signed()) {
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
     let _ = child.kill();
     let _ = child.wait();
 }

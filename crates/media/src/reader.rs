@@ -8,6 +8,7 @@
 //!
 //! ffmpeg is found on the search path; [`INSTALL_FFMPEG`](crate::error::INSTALL_FFMPEG) is the one step.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -26,8 +27,8 @@ use crate::policy::CheckedPolicy;
 use crate::source::{Container, Decoder, FrameSource, MediaInfo};
 use crate::still::{Folder, PictureFile};
 
-/// Raised when the same planes come to give other frames.
-const FRAMES_VERSION: u32 = 1;
+/// Raised when the same file comes to give other frames.
+const FRAMES_VERSION: u32 = 2;
 
 /// What a file may ask for.
 ///
@@ -272,30 +273,40 @@ impl Reader {
         policy: &CheckedPolicy,
         interrupt: &Interrupt,
     ) -> Result<Extraction, MediaError> {
-        let path = path.as_ref();
-        let source = self.open(path, interrupt)?;
-        extract(path, source, policy, interrupt).or_else(|error| match error {
-            MediaError::Undecodable { .. } => self.second_try(path, policy, interrupt, error),
-            _ => Err(error),
+        let mut frames = BTreeMap::new();
+        let (info, taken) = self.for_each_frame(path, policy, interrupt, |place, frame| {
+            frames.insert(place, frame);
+            Ok(())
+        })?;
+        Ok(Extraction {
+            info,
+            frames: frames.into_values().collect(),
+            taken,
         })
     }
 
     /// Hands the frames that a policy takes to `each`, with their places among them, as they come: in any
     /// order, and one in memory at a time. Returns what the clip is and how they were taken.
     ///
+    /// If a decoder fails midway and another is tried, frames come anew, and those that came last count.
+    ///
     /// # Errors
-    /// As [`frames`](Self::frames), but a decoder that fails is not followed by another, and the error of
-    /// `each` ends it.
+    /// As [`frames`](Self::frames), and the error of `each` ends it.
     pub fn for_each_frame(
         &self,
         path: impl AsRef<Path>,
         policy: &CheckedPolicy,
         interrupt: &Interrupt,
-        each: impl FnMut(usize, Frame) -> Result<(), MediaError>,
+        mut each: impl FnMut(usize, Frame) -> Result<(), MediaError>,
     ) -> Result<(MediaInfo, Taken), MediaError> {
         let path = path.as_ref();
         let source = self.open(path, interrupt)?;
-        take(path, source, policy, interrupt, each)
+        take(path, source, policy, interrupt, &mut each).or_else(|error| match error {
+            MediaError::Undecodable { .. } => {
+                self.second_try((path, policy), interrupt, &mut each, error)
+            }
+            _ => Err(error),
+        })
     }
 
     /// Names the decoders at hand and their versions: two readers of one fingerprint take the same frames
@@ -315,11 +326,11 @@ impl Reader {
     /// Decodes once more, with the decoder that was not tried. If that fails too, the first error stands.
     fn second_try(
         &self,
-        path: &Path,
-        policy: &CheckedPolicy,
+        (path, policy): (&Path, &CheckedPolicy),
         interrupt: &Interrupt,
+        each: &mut Taker<'_>,
         error: MediaError,
-    ) -> Result<Extraction, MediaError> {
+    ) -> Result<(MediaInfo, Taken), MediaError> {
         let is_ours = |decoder: &str| decoder == Decoder::H264.to_string();
         let first_was_ours =
             matches!(&error, MediaError::Undecodable { decoder, .. } if is_ours(decoder));
@@ -346,14 +357,12 @@ impl Reader {
             },
         };
         let source = reader.open(path, interrupt);
-        let again = source.and_then(|source| extract(path, source, policy, interrupt));
+        let again = source.and_then(|source| take(path, source, policy, interrupt, each));
         match again {
-            Ok(mut extraction) => {
-                let beside = extraction.taken.complaints.take();
-                let all = [Some(error.to_string()), beside];
-                extraction.taken.complaints =
-                    Some(all.into_iter().flatten().collect::<Vec<_>>().join("; "));
-                Ok(extraction)
+            Ok((info, mut taken)) => {
+                let all = [Some(error.to_string()), taken.complaints.take()];
+                taken.complaints = Some(all.into_iter().flatten().collect::<Vec<_>>().join("; "));
+                Ok((info, taken))
             }
             Err(MediaError::Interrupted) => Err(MediaError::Interrupted),
             Err(_) => Err(error),
@@ -475,25 +484,8 @@ fn with_advice(error: MediaError) -> MediaError {
     }
 }
 
-/// Takes the frames of an open clip, in order.
-fn extract(
-    path: &Path,
-    source: Box<dyn FrameSource>,
-    policy: &CheckedPolicy,
-    interrupt: &Interrupt,
-) -> Result<Extraction, MediaError> {
-    let mut frames = Vec::new();
-    let (info, taken) = take(path, source, policy, interrupt, |place, frame| {
-        frames.push((place, frame));
-        Ok(())
-    })?;
-    frames.sort_by_key(|(place, _)| *place);
-    Ok(Extraction {
-        info,
-        frames: frames.into_iter().map(|(_, frame)| frame).collect(),
-        taken,
-    })
-}
+/// Takes a frame and its place among those wanted.
+type Taker<'a> = dyn FnMut(usize, Frame) -> Result<(), MediaError> + 'a;
 
 /// Takes the frames of an open clip as they come.
 fn take(
@@ -501,7 +493,7 @@ fn take(
     mut source: Box<dyn FrameSource>,
     policy: &CheckedPolicy,
     interrupt: &Interrupt,
-    mut each: impl FnMut(usize, Frame) -> Result<(), MediaError>,
+    each: &mut Taker<'_>,
 ) -> Result<(MediaInfo, Taken), MediaError> {
     let selection = policy.select(source.timeline());
     let info = source.info().clone();

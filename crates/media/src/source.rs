@@ -146,7 +146,7 @@ pub(crate) trait FrameSource {
 }
 
 /// Takes a decoded frame.
-pub(crate) type Each<'a> = dyn FnMut(usize, Picture) -> Result<(), MediaError> + 'a;
+pub(crate) type Each<'a> = dyn FnMut(usize, Picture<'_>) -> Result<(), MediaError> + 'a;
 
 /// What became of the decoding.
 pub(crate) struct Said {

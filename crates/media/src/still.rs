@@ -21,6 +21,10 @@ use crate::source::{Container, Decoder, Each, FrameSource, MediaInfo, Said};
 
 /// Moving pictures count milliseconds.
 const MILLISECONDS: u64 = 1_000;
+/// Frames of moving pictures that say they stay no longer than this stay so long instead, in milliseconds: that is what
+/// browsers and ffmpeg make of the many files that state no time.
+const SHORTEST: i64 = 10;
+const INSTEAD: i64 = 100;
 /// How long a frame of a folder stays, in milliseconds: nothing in the folder says so.
 const FOLDER_MILLISECONDS: i64 = 40;
 
@@ -290,7 +294,7 @@ fn reader<'a>(
     Ok(reader)
 }
 
-fn still(path: &Path, bytes: &[u8], limits: &Limits) -> Result<Picture, MediaError> {
+fn still(path: &Path, bytes: &[u8], limits: &Limits) -> Result<Picture<'static>, MediaError> {
     sound(path, || {
         let mut decoder = reader(bytes, limits)?.into_decoder()?;
         let orientation = decoder.orientation()?;
@@ -302,12 +306,12 @@ fn still(path: &Path, bytes: &[u8], limits: &Limits) -> Result<Picture, MediaErr
         let picture = picture.into_rgb8();
         Ok(Picture::Rgb {
             size: picture.dimensions(),
-            pixels: picture.into_raw(),
+            pixels: picture.into_raw().into(),
         })
     })
 }
 
-/// Calls `each` with every frame of a moving picture and the milliseconds it stays.
+/// Calls `each` with every frame of a moving picture and the milliseconds it is shown.
 fn each_frame(
     path: &Path,
     (bytes, container): (&[u8], Container),
@@ -335,8 +339,9 @@ fn each_frame(
         };
         limits.check_frames(path, count)?;
         let (numerator, denominator) = frame.delay().numer_denom_ms();
-        let milliseconds = i64::from(numerator) / i64::from(denominator.max(1));
-        each(frame.into_buffer(), milliseconds)?;
+        let stated = i64::from(numerator) / i64::from(denominator.max(1));
+        let shown = if stated > SHORTEST { stated } else { INSTEAD };
+        each(frame.into_buffer(), shown)?;
     }
     Ok(())
 }
@@ -354,7 +359,7 @@ fn sound<T>(path: &Path, call: impl FnOnce() -> image::ImageResult<T>) -> Result
     }
 }
 
-fn on_white(picture: RgbaImage) -> Picture {
+fn on_white(picture: RgbaImage) -> Picture<'static> {
     let size = picture.dimensions();
     let pixels = picture.as_raw().as_chunks::<4>().0.iter();
     let blended = pixels.flat_map(|&[r, g, b, alpha]| {
@@ -363,6 +368,6 @@ fn on_white(picture: RgbaImage) -> Picture {
     });
     Picture::Rgb {
         size,
-        pixels: blended.collect(),
+        pixels: blended.collect::<Vec<u8>>().into(),
     }
 }

@@ -1,5 +1,7 @@
 //! Colours, turns and sizes.
 
+use std::borrow::Cow;
+
 use super::*;
 
 #[test]
@@ -131,7 +133,7 @@ fn grey_stays_grey_and_lies_where_it_was() {
     let v: Vec<u8> = (0..height / 2)
         .flat_map(|_| (0..width / 2).map(|x| column(2 * x).2))
         .collect();
-    let picture = |planes| Picture::Planes {
+    let picture = |planes: [Cow<'static, [u8]>; 3]| Picture::Planes {
         size: (width, height),
         subsampling: Subsampling { across: 2, down: 2 },
         colour: Colour {
@@ -141,7 +143,9 @@ fn grey_stays_grey_and_lies_where_it_was() {
         planes,
     };
     let mut painter = Painter::new(Size::Original, Filter::Bilinear, Rotation::None);
-    let frame = painter.paint(picture([y.clone(), u, v])).unwrap();
+    let frame = painter
+        .paint(picture([&y, &u, &v].map(|plane| plane.clone().into())))
+        .unwrap();
     let red = |x: usize| frame.rgb[3 * x];
     // The colour of pixel 31 lies half-way between the samples on pixels 30 and 32.
     assert_eq!(
@@ -149,7 +153,11 @@ fn grey_stays_grey_and_lies_where_it_was() {
         ((u16::from(red(30)) + u16::from(red(32))) / 2) as u8
     );
     let grey = vec![128; (width * height / 4) as usize];
-    let frame = painter.paint(picture([y, grey.clone(), grey])).unwrap();
+    let frame = painter
+        .paint(picture(
+            [&y, &grey, &grey].map(|plane| plane.clone().into()),
+        ))
+        .unwrap();
     assert!(frame.rgb.iter().all(|&value| value == 90));
 }
 
