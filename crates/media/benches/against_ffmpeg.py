@@ -4,8 +4,9 @@
 
 Runs alternate. Prints, for each clip and policy, the least user + system CPU seconds of the rounds: of ffmpeg with its
 output thrown away, of ffmpeg with its output read by another process, as frames are that a program works with, and of
-each `extract` with each decoder, which does the work four times in one process and is divided by as much: it asks
-ffmpeg for its version once, and a study has many clips. CPU time, since it varies least on a machine that others use.
+each `extract` with each decoder. A run is the clip so many times over, as a study has many, and is divided by as much;
+`extract` does it in one process, which asks ffmpeg for its version once. CPU time, since it varies least on a machine
+that others use.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import json
 import resource
 import subprocess
 
-# How often `extract` goes over a clip.
+# How often a run goes over a clip.
 TIMES = 4
 
 
@@ -45,23 +46,25 @@ def main():
     parser.add_argument("--extract", nargs="+", required=True, type=lambda text: text.split("=", 1))
     parser.add_argument("--decoder", nargs="+", default=["auto"])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--at", nargs="+", default=["uniform:1", "uniform:3", "uniform:8", "fps:2", "every"])
     given = parser.parse_args()
     for clip in given.clips:
         n = frames(clip)
-        for at in ["uniform:1", "uniform:3", "uniform:8", "fps:2", "every"]:
+        for at in given.at:
             for size in ["224", "original"]:
                 filters, count = selection(at, n)
                 filters += ["scale=224:-1"] if size == "224" else []
                 theirs = f"ffmpeg -nostdin -v error -threads 1 -i {clip} -vf \"{','.join(filters) or 'null'}\" {count}"
                 theirs += " -fps_mode passthrough -f rawvideo -pix_fmt rgb24 -"
-                commands = {"ffmpeg": theirs, "ffmpeg read": theirs + " | cat"}
+                again = "for time in $(seq %d); do %s; done"
+                commands = {"ffmpeg": again % (TIMES, theirs), "ffmpeg read": again % (TIMES, theirs + " | cat")}
                 for name, program in given.extract:
                     for decoder in given.decoder:
                         commands[f"{name} {decoder}"] = f"{program} {clip} {at} {size} {decoder} {TIMES}"
                 runs = {name: [] for name in commands}
                 for _ in range(given.rounds):
                     for name, command in commands.items():
-                        runs[name].append(measured(command) / (1 if name.startswith("ffmpeg") else TIMES))
+                        runs[name].append(measured(command) / TIMES)
                 found = (f"{name} {min(times):.3f}" for name, times in runs.items())
                 print(clip.split("/")[-1], at, size, *found, sep=" | ", flush=True)
 
