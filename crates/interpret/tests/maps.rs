@@ -41,13 +41,9 @@ fn with_run<T>(task: impl FnOnce(Run<'_>) -> T) -> T {
 }
 
 fn distances(points: ArrayView2<'_, f64>) -> Array2<f64> {
-    let n = points.nrows();
+    let (n, d) = points.dim();
     Array2::from_shape_fn((n, n), |(i, j)| {
-        let squares = points
-            .row(i)
-            .iter()
-            .zip(points.row(j))
-            .map(|(a, b)| (a - b).powi(2));
+        let squares = (0..d).map(|f| (points[[i, f]] - points[[j, f]]).powi(2));
         squares.sum::<f64>().sqrt()
     })
 }

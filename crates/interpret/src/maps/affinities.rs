@@ -118,3 +118,40 @@ fn symmetrise(p: &mut Square) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::maps::Space;
+    use emotome_stimuli::run::{Interrupt, Silent};
+    use ndarray::Array2;
+
+    #[test]
+    fn affinities_are_those_of_scikit_learn() {
+        let fixture: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/fixtures/maps.json")).unwrap();
+        let rows: Vec<Vec<f64>> = serde_json::from_value(fixture["points"].clone()).unwrap();
+        let expected: Vec<Vec<f64>> =
+            serde_json::from_value(fixture["affinities"].clone()).unwrap();
+        let points = Array2::from_shape_fn((rows.len(), rows[0].len()), |(i, j)| rows[i][j]);
+        let distances = Distances::new(Space::euclidean(points.view())).unwrap();
+        let interrupt = Interrupt::default();
+        let run = Run {
+            progress: &Silent,
+            interrupt: &interrupt,
+        };
+        let p = affinities(shares(&distances), &[20.0], Falloff::Squared, 1e-5, run).unwrap();
+        for (i, expected) in expected.iter().enumerate() {
+            for (j, &expected) in expected.iter().enumerate() {
+                let found = f64::from(p.row(i)[j]);
+                // Both searches end within 1e-5 of the entropy.
+                assert!(
+                    (found - expected).abs() <= 2e-4 * expected + 1e-12,
+                    "p of {i} and {j} is {found:e}, expected {expected:e}"
+                );
+            }
+        }
+        let total: f64 = (0..p.n).flat_map(|i| p.row(i)).map(|&p| f64::from(p)).sum();
+        assert!((total - 1.0).abs() < 1e-5, "P sums to {total}");
+    }
+}

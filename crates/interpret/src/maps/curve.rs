@@ -57,3 +57,21 @@ fn value(la: f64, b: f64, x: f64) -> f64 {
     }
     1.0 / (1.0 + (la + 2.0 * b * x.ln()).exp())
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn curves_are_those_of_umap_learn() {
+        let fixture: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/fixtures/maps.json")).unwrap();
+        let curves: Vec<[f64; 4]> = serde_json::from_value(fixture["curves"].clone()).unwrap();
+        for [spread, min_dist, a, b] in curves {
+            let found = super::fit(min_dist, spread);
+            let off = (found.0 / a - 1.0).abs().max((found.1 / b - 1.0).abs());
+            assert!(
+                off < 1e-5,
+                "spread {spread}, min_dist {min_dist}: {found:?}, expected {a}, {b}"
+            );
+        }
+    }
+}

@@ -135,3 +135,69 @@ pub(super) fn widths(near: &Neighbours) -> Vec<(f64, f64)> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::maps::Space;
+    use crate::maps::space::Distances;
+    use ndarray::Array2;
+
+    #[test]
+    fn widths_and_weights_are_those_of_umap_learn() {
+        let all: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/fixtures/maps.json")).unwrap();
+        let fixture = &all["umap"];
+        let rows: Vec<Vec<f64>> = serde_json::from_value(all["points"].clone()).unwrap();
+        let points = Array2::from_shape_fn((rows.len(), rows[0].len()), |(i, j)| rows[i][j]);
+        let distances = Distances::new(Space::euclidean(points.view())).unwrap();
+        let near = Neighbours::exact(&distances, 14);
+        let found = widths(&near);
+        let sigmas: Vec<f64> = serde_json::from_value(fixture["sigmas"].clone()).unwrap();
+        let rhos: Vec<f64> = serde_json::from_value(fixture["rhos"].clone()).unwrap();
+        // The unit of distances is a power of two of the caller's.
+        let unit = found[0].0 / rhos[0];
+        assert!(
+            (unit.log2() - unit.log2().round()).abs() < 1e-5,
+            "unit {unit}"
+        );
+        for (i, (rho, sigma)) in found.iter().enumerate() {
+            assert!(
+                (rho / unit / rhos[i] - 1.0).abs() < 1e-5,
+                "rho of {i}: {rho}"
+            );
+            assert!(
+                (sigma / unit / sigmas[i] - 1.0).abs() < 1e-4,
+                "sigma of {i}: {sigma}"
+            );
+        }
+        let graph = Graph::union(&near);
+        assert_eq!(graph.edges.len() as u64, fixture["edges"].as_u64().unwrap());
+        let total: f64 = graph.edges.iter().map(|e| e.weight).sum();
+        assert!(
+            (total / fixture["total"].as_f64().unwrap() - 1.0).abs() < 1e-4,
+            "{total}"
+        );
+        let row: Vec<(u32, f64)> = serde_json::from_value(fixture["row"].clone()).unwrap();
+        for (to, weight) in row {
+            let edge = graph.edges.iter().find(|e| (e.from, e.to) == (7, to));
+            let edge = edge.unwrap_or_else(|| panic!("no edge of 7 and {to}"));
+            assert!(
+                (edge.weight - weight).abs() < 1e-4,
+                "7 and {to}: {edge:?}, expected {weight}"
+            );
+        }
+    }
+
+    #[test]
+    fn two_groups_far_apart_are_two_components() {
+        let points =
+            Array2::from_shape_fn((12, 1), |(i, _)| i as f64 + if i < 5 { 0.0 } else { 100.0 });
+        let distances = Distances::new(Space::euclidean(points.view())).unwrap();
+        let (component, count) = Graph::union(&Neighbours::exact(&distances, 2)).components();
+        assert_eq!(
+            (count, component),
+            (2, [[0; 5].as_slice(), &[1; 7]].concat())
+        );
+    }
+}

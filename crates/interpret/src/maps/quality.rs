@@ -46,9 +46,9 @@ pub struct Quality {
 /// # Errors
 /// If the shapes disagree, `k` is not in 1 ≤ k < n/2, a value is not finite, or either has all items in one
 /// place.
-pub fn quality<'a>(
-    space: Space<'a>,
-    map: ArrayView2<'a, f64>,
+pub fn quality(
+    space: Space<'_>,
+    map: ArrayView2<'_, f64>,
     k: usize,
     run: Run<'_>,
 ) -> Result<Quality, MapError> {
@@ -96,9 +96,9 @@ pub fn quality<'a>(
 ///
 /// # Errors
 /// As [`quality`], and above [`PAIR_LIMIT`] items.
-pub fn distance_correlation<'a>(
-    space: Space<'a>,
-    map: ArrayView2<'a, f64>,
+pub fn distance_correlation(
+    space: Space<'_>,
+    map: ArrayView2<'_, f64>,
     run: Run<'_>,
 ) -> Result<f64, MapError> {
     let n = space.items();
@@ -115,10 +115,10 @@ pub fn distance_correlation<'a>(
     Ok(spearman(&space, &map))
 }
 
-fn both<'a>(
-    space: Space<'a>,
-    map: ArrayView2<'a, f64>,
-) -> Result<(Distances<'a>, Distances<'a>), MapError> {
+fn both<'s, 'm>(
+    space: Space<'s>,
+    map: ArrayView2<'m, f64>,
+) -> Result<(Distances<'s>, Distances<'m>), MapError> {
     if map.nrows() != space.items() {
         let (rows, columns) = map.dim();
         let expected = format!("a row for each of the {} items of the space", space.items());
