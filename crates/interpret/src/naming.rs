@@ -164,7 +164,9 @@ pub enum NamingError {
         expected: &'static str,
     },
     /// The correlations are of other ratings.
-    #[error("the correlations are with {found} ratings, but {expected} ratings are named; pass those correlated")]
+    #[error(
+        "the correlations are with {found} ratings, but {expected} ratings are named; pass those correlated"
+    )]
     Ratings {
         /// Columns of the correlations.
         found: usize,
@@ -196,18 +198,25 @@ impl NamingParams {
             })
         };
         match *self {
-            Self { gap, .. } if !(gap > 0.0 && gap <= 1.0) => wrong("gap", gap, "above 0 and at most 1"),
-            Self { most: 0, .. } => wrong("most labels", 0.0, "at least 1"),
-            Self { alpha: Some(alpha), .. } if !(alpha > 0.0 && alpha < 1.0) => {
-                wrong("level", alpha, "between 0 and 1")
+            Self { gap, .. } if !(gap > 0.0 && gap <= 1.0) => {
+                wrong("gap", gap, "above 0 and at most 1")
             }
+            Self { most: 0, .. } => wrong("most labels", 0.0, "at least 1"),
+            Self {
+                alpha: Some(alpha), ..
+            } if !(alpha > 0.0 && alpha < 1.0) => wrong("level", alpha, "between 0 and 1"),
             _ => Ok(()),
         }
     }
 }
 
 fn labels(r: ArrayView1<'_, f64>, ratings: &[Rating], params: &NamingParams) -> Vec<Label> {
-    let mut ranked: Vec<(usize, f64)> = r.iter().copied().enumerate().filter(|x| !x.1.is_nan()).collect();
+    let mut ranked: Vec<(usize, f64)> = r
+        .iter()
+        .copied()
+        .enumerate()
+        .filter(|x| !x.1.is_nan())
+        .collect();
     ranked.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     let near = ranked
         .windows(2)

@@ -143,7 +143,11 @@ impl Pairs {
             .filter(|&i| rated.iter().all(|&k| !ratings[[i, k]].is_nan()))
             .collect();
         if used.len() < FEWEST_ITEMS || rated.is_empty() {
-            let (emptiest, gaps) = missing.iter().enumerate().max_by_key(|x| x.1).unwrap_or((0, &0));
+            let (emptiest, gaps) = missing
+                .iter()
+                .enumerate()
+                .max_by_key(|x| x.1)
+                .unwrap_or((0, &0));
             return Err(PairsError::TooFew {
                 used: if rated.is_empty() { 0 } else { used.len() },
                 given,

@@ -40,7 +40,8 @@ pub(super) fn intervals(
         IntervalKind::Bca => acceleration(sample, r, run)?,
     };
     let n = sample.items();
-    run.progress.begin("Resampling stimuli", Some(params.bootstraps as u64));
+    run.progress
+        .begin("Resampling stimuli", Some(params.bootstraps as u64));
     let replicates: Option<Vec<Array2<f64>>> = (0..params.bootstraps)
         .into_par_iter()
         .map(|replicate| {
@@ -104,7 +105,11 @@ fn bca(sorted: &[f64], estimate: f64, acceleration: f64, level: f64) -> Interval
 
 /// a = Σ δᵢ³ / (6 (Σ δᵢ²)^{3/2}), δᵢ the mean of the correlations without one stimulus less that without
 /// stimulus i; stimuli without which the correlation is undefined are passed over.
-fn acceleration(sample: &Sample, r: &Array2<f64>, run: Run<'_>) -> Result<Array2<f64>, CorrelateError> {
+fn acceleration(
+    sample: &Sample,
+    r: &Array2<f64>,
+    run: Run<'_>,
+) -> Result<Array2<f64>, CorrelateError> {
     let n = sample.items();
     run.progress.begin("Leaving stimuli out", Some(n as u64));
     let chunks: Option<Vec<[Array2<f64>; 4]>> = (0..n.div_ceil(CHUNK))
@@ -123,7 +128,9 @@ fn acceleration(sample: &Sample, r: &Array2<f64>, run: Run<'_>) -> Result<Array2
                     if !without.is_nan() {
                         let change = r - without;
                         let powers = [1.0, change, change * change, change * change * change];
-                        sums.iter_mut().zip(powers).for_each(|(sum, x)| sum[at] += x);
+                        sums.iter_mut()
+                            .zip(powers)
+                            .for_each(|(sum, x)| sum[at] += x);
                     }
                 }
                 run.progress.advance(1);

@@ -245,7 +245,12 @@ pub fn correlate(
     let q = Array2::from_shape_fn(r.dim(), |(d, k)| q[d * r.ncols() + k]);
     let seed = Seed(params.seed).derive("correlate");
     let intervals = interval::intervals(&sample, &r, params, seed.derive("bootstrap"), run)?;
-    let null = null::maxima(&sample, params.permutations, seed.derive("permutation"), run)?;
+    let null = null::maxima(
+        &sample,
+        params.permutations,
+        seed.derive("permutation"),
+        run,
+    )?;
     Ok(Correlations {
         coefficient,
         items: n,

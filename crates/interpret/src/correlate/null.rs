@@ -8,7 +8,9 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
 use super::sample::Sample;
-use super::{CorrelateError, CorrelateParams, Strongest, ThresholdCurve, counts_above, threshold_counts};
+use super::{
+    CorrelateError, CorrelateParams, Strongest, ThresholdCurve, counts_above, threshold_counts,
+};
 
 /// max |r| of each row; NaN where no entry is defined.
 pub(super) fn row_maxima(r: ArrayView2<'_, f64>) -> Vec<f64> {
@@ -25,7 +27,8 @@ pub(super) fn maxima(
     seed: Seed,
     run: Run<'_>,
 ) -> Result<Vec<Vec<f64>>, CorrelateError> {
-    run.progress.begin("Permuting stimuli", Some(permutations as u64));
+    run.progress
+        .begin("Permuting stimuli", Some(permutations as u64));
     let maxima: Option<Vec<Vec<f64>>> = (0..permutations)
         .into_par_iter()
         .map(|permutation| {
@@ -47,7 +50,10 @@ fn p_of(observed: f64, null: &[f64]) -> f64 {
         return f64::NAN;
     }
     // Rounding must not tell a permutation that changes nothing from the observed order.
-    let reached = null.iter().filter(|x| **x >= observed * (1.0 - 1e-12)).count();
+    let reached = null
+        .iter()
+        .filter(|x| **x >= observed * (1.0 - 1e-12))
+        .count();
     (1 + reached) as f64 / (1 + null.len()) as f64
 }
 
@@ -79,7 +85,11 @@ pub(super) fn strongest(r: &Array2<f64>, null: &[Vec<f64>], level: f64) -> Vec<S
     strongest
 }
 
-pub(super) fn curve(r: &Array2<f64>, null: &[Vec<f64>], params: &CorrelateParams) -> ThresholdCurve {
+pub(super) fn curve(
+    r: &Array2<f64>,
+    null: &[Vec<f64>],
+    params: &CorrelateParams,
+) -> ThresholdCurve {
     let thresholds = params.thresholds.clone();
     let counts: Vec<Vec<usize>> = null
         .iter()

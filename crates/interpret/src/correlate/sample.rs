@@ -41,10 +41,6 @@ impl Sample {
         self.columns.ncols()
     }
 
-    pub(super) const fn dimensions(&self) -> usize {
-        self.dimensions
-    }
-
     /// The number of cells, D K.
     pub(super) fn cells(&self) -> usize {
         self.dimensions * (self.columns.nrows() - self.dimensions)
@@ -74,9 +70,7 @@ impl Sample {
             .unit
             .slice(s![self.dimensions.., ..])
             .select(Axis(1), &order);
-        self.unit
-            .slice(s![..self.dimensions, ..])
-            .dot(&ratings.t())
+        self.unit.slice(s![..self.dimensions, ..]).dot(&ratings.t())
     }
 
     fn product(&self, unit: &Array2<f64>) -> Array2<f64> {

@@ -15,7 +15,9 @@ pub struct Folds {
 #[non_exhaustive]
 pub enum FoldsError {
     /// Too few folds, or too many.
-    #[error("{found} folds of {items} stimuli were asked for; from 2 to {most} are possible, each of 2 stimuli or more")]
+    #[error(
+        "{found} folds of {items} stimuli were asked for; from 2 to {most} are possible, each of 2 stimuli or more"
+    )]
     Count {
         /// Folds asked for.
         found: usize,
@@ -25,7 +27,9 @@ pub enum FoldsError {
         most: usize,
     },
     /// A fold with too few stimuli.
-    #[error("fold {fold} of {count} (counted from 0) holds {items} stimuli; each needs at least 2: number folds without gaps")]
+    #[error(
+        "fold {fold} of {count} (counted from 0) holds {items} stimuli; each needs at least 2: number folds without gaps"
+    )]
     Small {
         /// The fold, from 0.
         fold: usize,

@@ -169,7 +169,9 @@ pub enum ExplainError {
         expected: usize,
     },
     /// The ratings cannot be decomposed.
-    #[error("the correlations of the ratings in fold {fold} have no eigenvectors; look for ratings of extreme size")]
+    #[error(
+        "the correlations of the ratings in fold {fold} have no eigenvectors; look for ratings of extreme size"
+    )]
     Eigen {
         /// The fold, from 1.
         fold: usize,
@@ -256,7 +258,11 @@ pub fn explain(
             expected: items,
         });
     }
-    let of = |kind| (0..ratings).filter(|&k| kinds[k] == kind).collect::<Vec<_>>();
+    let of = |kind| {
+        (0..ratings)
+            .filter(|&k| kinds[k] == kind)
+            .collect::<Vec<_>>()
+    };
     let sets = [
         of(RatingKind::Category),
         of(RatingKind::Dimension),

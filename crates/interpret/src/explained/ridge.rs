@@ -134,7 +134,8 @@ impl Design {
                 let squares = residuals.mapv(|r| r * r);
                 let first = which * (dimensions + 1);
                 let mut out = errors.slice_mut(s![rows.clone(), first..=first + dimensions]);
-                out.column_mut(dimensions).assign(&squares.sum_axis(Axis(1)));
+                out.column_mut(dimensions)
+                    .assign(&squares.sum_axis(Axis(1)));
                 out.slice_mut(s![.., ..dimensions]).assign(&squares);
             };
             for (set, split) in self.splits[fold].iter().enumerate() {
@@ -160,7 +161,8 @@ impl Design {
                 let beta = split.fit(training);
                 let offset = inner.x.select(Axis(0), &split.columns) - &split.mean * inner.n;
                 let mut cross = held_out.xy.select(Axis(0), &split.columns);
-                for ((k, mut row), offset) in cross.rows_mut().into_iter().enumerate().zip(&offset) {
+                for ((k, mut row), offset) in cross.rows_mut().into_iter().enumerate().zip(&offset)
+                {
                     row.scaled_add(-split.mean[k], &held_out.y);
                     row.scaled_add(-offset, &centre);
                 }
@@ -187,7 +189,8 @@ impl Design {
         run: Run<'_>,
     ) -> Result<Vec<Vec<f64>>, ExplainError> {
         let seed = Seed(params.seed).derive("explain permutation");
-        run.progress.begin("Permuting stimuli", Some(params.permutations as u64));
+        run.progress
+            .begin("Permuting stimuli", Some(params.permutations as u64));
         let null: Option<Vec<Vec<f64>>> = (0..params.permutations)
             .into_par_iter()
             .map(|permutation| {
@@ -235,13 +238,22 @@ impl Split {
         let vectors = eigen.U();
         let values: Vec<f64> = (0..p).map(|j| eigen.S()[j].max(0.0)).collect();
         let table = |of: &dyn Fn(f64, f64) -> f64| {
-            Array2::from_shape_fn((penalties.len(), p), |(l, j)| of(values[j], penalties[l] * n))
+            Array2::from_shape_fn((penalties.len(), p), |(l, j)| {
+                of(values[j], penalties[l] * n)
+            })
         };
         let shrink = table(&|value, penalty| 1.0 / (value + penalty));
         let scale = penalties.iter().map(|penalty| {
-            let trace: f64 = values.iter().map(|value| value / (value + penalty * n)).sum();
+            let trace: f64 = values
+                .iter()
+                .map(|value| value / (value + penalty * n))
+                .sum();
             let left = n - 1.0 - trace;
-            if left > 0.0 { n / (left * left) } else { f64::INFINITY }
+            if left > 0.0 {
+                n / (left * left)
+            } else {
+                f64::INFINITY
+            }
         });
         Some(Self {
             n,

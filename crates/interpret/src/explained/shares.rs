@@ -20,7 +20,8 @@ pub(super) fn resample(
 ) -> Result<Vec<Vec<f64>>, ExplainError> {
     let seed = Seed(params.seed).derive("explain bootstrap");
     let n = errors.nrows();
-    run.progress.begin("Resampling stimuli", Some(params.bootstraps as u64));
+    run.progress
+        .begin("Resampling stimuli", Some(params.bootstraps as u64));
     let resampled: Option<Vec<Vec<f64>>> = (0..params.bootstraps)
         .into_par_iter()
         .map(|replicate| {
@@ -31,7 +32,9 @@ pub(super) fn resample(
             let mut sums = vec![0.0; errors.ncols()];
             for _ in 0..n {
                 let row = errors.row(rng.below(n as u64) as usize);
-                sums.iter_mut().zip(row).for_each(|(sum, error)| *sum += error);
+                sums.iter_mut()
+                    .zip(row)
+                    .for_each(|(sum, error)| *sum += error);
             }
             run.progress.advance(1);
             Some(sums)
