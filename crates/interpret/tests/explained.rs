@@ -122,7 +122,9 @@ fn planted_categories_dimensions_blends_and_noise_are_told_apart() {
         assert_eq!(class(3), Class::Unexplained, "seed {seed}");
         assert_eq!(class(4), Class::Unexplained, "a dimension of zeros");
         assert!(found.dimensions[4].partition.both.r2.value.is_nan());
-        assert!(found.dimensions[0].partition.both.r2.value > 0.4);
+        // 8 v / (8 v + 1), v = .10125 the variance of max(z − .8, 0); less some for what the fit costs.
+        let r2 = found.dimensions[0].partition.both.r2.value;
+        assert!((r2 - 0.4475).abs() < 0.12, "seed {seed}: {r2}");
         assert!(found.overall.both.r2.value > 0.0);
     }
 }

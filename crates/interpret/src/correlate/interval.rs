@@ -91,6 +91,9 @@ fn percentiles(sorted: &[f64], level: f64, moved: impl Fn(f64) -> f64) -> Interv
 /// Percentiles at Φ(z₀ + (z₀ + z)/(1 − a (z₀ + z))), z₀ the normal quantile of the share of replicates below
 /// the estimate (half of those equal to it), a the acceleration.
 fn bca(sorted: &[f64], estimate: f64, acceleration: f64, level: f64) -> Interval {
+    if sorted.is_empty() || estimate.is_nan() {
+        return percentiles(&[], level, |p| p);
+    }
     let below = sorted.partition_point(|r| *r < estimate);
     let equal = sorted[below..].partition_point(|r| *r <= estimate);
     let total = sorted.len() as f64;
