@@ -56,7 +56,7 @@ pub(super) fn affinities(
         // Relative to the nearest, whose affinity is 1 before scaling, no β makes all vanish.
         row.iter_mut().for_each(|d| {
             if *d < APART {
-                *d -= nearest
+                *d -= nearest;
             }
         });
         let mut sum = vec![0.0_f32; row.len()];
