@@ -108,6 +108,7 @@ fn planted(n: usize, seed: u64) -> Pairs {
 fn planted_categories_dimensions_blends_and_noise_are_told_apart() {
     // Dimension 1 follows what of two affective dimensions no category predicts: seen through both sets only,
     // it needs the categories as suppressors, so it may count as hybrid but never as category alone.
+    let mut false_alarms = 0;
     for seed in 0..5 {
         let pairs = planted(600, seed);
         let folds = Folds::random(600, Folds::USUAL, Seed(seed)).unwrap();
@@ -119,7 +120,7 @@ fn planted_categories_dimensions_blends_and_noise_are_told_apart() {
             "seed {seed}"
         );
         assert_eq!(class(2), Class::Hybrid, "seed {seed}");
-        assert_eq!(class(3), Class::Unexplained, "seed {seed}");
+        false_alarms += usize::from(class(3) != Class::Unexplained);
         assert_eq!(class(4), Class::Unexplained, "a dimension of zeros");
         assert!(found.dimensions[4].partition.both.r2.value.is_nan());
         // 8 v / (8 v + 1), v = .10125 the variance of max(z − .8, 0); less some for what the fit costs.
@@ -127,6 +128,11 @@ fn planted_categories_dimensions_blends_and_noise_are_told_apart() {
         assert!((r2 - 0.4475).abs() < 0.12, "seed {seed}: {r2}");
         assert!(found.overall.both.r2.value > 0.0);
     }
+    // Noise is explained once in twenty, as the level says; twice in five has probability .02.
+    assert!(
+        false_alarms <= 1,
+        "noise was explained {false_alarms} times in 5"
+    );
 }
 
 #[test]
