@@ -6,7 +6,7 @@
 //! | JPEG, PNG, WebP, GIF, moving or not; a folder of these | built in |
 //! | everything else: WebM, Matroska, HEVC, VP9, AV1, AVI, … | ffmpeg |
 //!
-//! ffmpeg is found on the search path; [`INSTALL_FFMPEG`](crate::error::INSTALL_FFMPEG) is the one step.
+//! ffmpeg is found on the search path; [`INSTALL_FFMPEG`] is the one step.
 
 use std::collections::BTreeMap;
 use std::fs::File;
