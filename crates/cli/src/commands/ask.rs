@@ -225,7 +225,12 @@ impl ModelFlags {
         if let Some(words) = &self.words {
             file.readout.get_or_insert_default().words = Some(words.clone());
         }
-        file.template = self.template.clone().or(file.template);
+        if self.template.is_some() {
+            file.template.clone_from(&self.template);
+            if let Some(readout) = &mut file.readout {
+                readout.templates.clear();
+            }
+        }
         if self.captions.is_some() {
             file.show.captions.clone_from(&self.captions);
         }

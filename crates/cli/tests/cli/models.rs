@@ -467,6 +467,10 @@ fn what_cannot_be_asked_is_refused_in_one_line() {
         &format!("{COLLECT} --template nothing"),
         &["nothing", "choose-captions"],
     );
+    scratch.refuses(
+        &format!("{COLLECT} --answer readout --template nothing"),
+        &["nothing", "readout-one-word"],
+    );
     scratch.refuses(&format!("{COLLECT} --captions 2"), &["caption"]);
     scratch.refuses(&format!("{COLLECT} --items 5"), &["--items"]);
     scratch.refuses(

@@ -86,7 +86,8 @@ pub struct JudgeFile {
 pub struct ReadoutAsked {
     /// A table with a column `word`, relative to the judge file; the program's own list without.
     pub words: Option<PathBuf>,
-    /// Presets or templates of the study; each trial is judged by one, drawn.
+    /// Presets or templates of the study; each trial is judged by one, drawn. Without them that of the judge, or
+    /// five presets.
     pub templates: Vec<String>,
     /// How many of the most probable tokens a server lists.
     pub top: Option<u32>,

@@ -56,10 +56,14 @@ pub fn ask_by_readout(
     let path = request.journal.with_extension("readout.npy");
     let study = Study::open(&request.study)?;
     let asked = judge.readout.clone().unwrap_or_default();
-    let names = if asked.templates.is_empty() {
-        TEMPLATES.map(str::to_owned).to_vec()
-    } else {
-        asked.templates
+    let names = match (&judge.template, asked.templates) {
+        (None, named) if named.is_empty() => TEMPLATES.map(str::to_owned).to_vec(),
+        (None, named) => named,
+        (Some(one), named) if named.is_empty() => vec![one.clone()],
+        (Some(_), _) => {
+            let what = "names a template, and templates of its readout";
+            return Err(unclear(judge, what, "leave one of them away").into());
+        }
     };
     let templates = names.iter().map(|name| template_of(name, &request.study));
     let templates = templates.collect::<Result<Vec<_>, _>>()?;
