@@ -53,7 +53,7 @@ pub struct GraphEdge {
 }
 
 const WIDTH: f64 = 692.0;
-const TALL: f64 = 470.0;
+const TALL: f64 = 540.0;
 
 /// A rectangle: left, top, right, bottom.
 type Area = [f64; 4];
@@ -93,7 +93,7 @@ impl Communities {
             0.0
         };
         // Areas show ranks; the smallest is still a dot.
-        (13.0 * share.sqrt()).max(2.5)
+        (10.0 * share.sqrt()).max(2.5)
     }
 
     /// Places of the joined nodes in pixels.
@@ -142,7 +142,7 @@ impl Communities {
                 for b in 0..a {
                     let (dx, dy) = (at[a].0 - at[b].0, at[a].1 - at[b].1);
                     let far = (dx * dx + dy * dy).max(1e-6);
-                    let apart = if of[a] == of[b] { 1.0 } else { 1.6 };
+                    let apart = if of[a] == of[b] { 1.5 } else { 1.8 };
                     let push = apart * ideal * ideal / far;
                     force[a].0 += dx * push;
                     force[a].1 += dy * push;
@@ -167,8 +167,8 @@ impl Communities {
             let heat = 0.12 * (1.0 - step as f64 / steps as f64) + 1e-3;
             for k in 0..n {
                 let m = middle[group(k)];
-                force[k].0 += 1.8 * (m.0 - at[k].0) - 0.35 * at[k].0;
-                force[k].1 += 1.8 * (m.1 - at[k].1) - 0.35 * at[k].1;
+                force[k].0 += 0.9 * (m.0 - at[k].0) - 0.3 * at[k].0;
+                force[k].1 += 0.9 * (m.1 - at[k].1) - 0.3 * at[k].1;
                 let size = force[k].0.hypot(force[k].1).max(1e-12);
                 let move_by = size.min(heat) / size;
                 at[k].0 += force[k].0 * move_by;
@@ -190,7 +190,8 @@ impl Communities {
         for _ in 0..60 {
             for a in 0..n {
                 for b in 0..a {
-                    let need = self.radius(shown[a]) + self.radius(shown[b]) + 8.0;
+                    // Names are wide and low, so markers keep farther apart in height than in width.
+                    let need = self.radius(shown[a]) + self.radius(shown[b]) + 9.0;
                     let (dx, dy) = (at[a].0 - at[b].0, at[a].1 - at[b].1);
                     let far = dx.hypot(dy);
                     if far < need {
@@ -382,7 +383,9 @@ impl Figure for Communities {
             );
             canvas.group(&format!("fill=\"{}\"", colour(node.community)), |canvas| {
                 canvas.hinted(&hint, |canvas| {
-                    canvas.marker("edge", node.kind, place[i], self.radius(i))
+                    // A square of the half-width r would be larger than the circle of radius r.
+                    let r = self.radius(i) * if node.kind % 4 == 1 { 0.886 } else { 1.0 };
+                    canvas.marker("edge", node.kind, place[i], r);
                 });
             });
         }
@@ -504,7 +507,7 @@ impl Communities {
         canvas.text("note", (x, y + 4.0), Anchor::Start, "PageRank");
         x += 58.0;
         for share in [0.1, 0.4, 1.0] {
-            let (r, text) = (13.0 * f64::sqrt(share), decimal(share * sizes));
+            let (r, text) = (10.0 * f64::sqrt(share), decimal(share * sizes));
             canvas.marker("missing", 0, (x + r, y), r.max(2.5));
             canvas.text("tick", (x + 2.0 * r + 4.0, y + 4.0), Anchor::Start, &text);
             x += 2.0 * r + 12.0 + text_width(&text, TICK);

@@ -237,14 +237,10 @@ impl Figure for RatingsHeatmap {
         let bar = diverging_bar(&mut canvas, (left, y), limit, &self.quantity);
         let beyond = match self.chance.is_empty() {
             true => String::new(),
-            false => format!(
-                "{} ({} cells)",
-                self.chance_note,
-                count(self.marked() as u64)
-            ),
+            false => format!("{} ({})", self.chance_note, count(self.marked() as u64)),
         };
         let missing = self.values.iter().filter(|v| !v.is_finite()).count();
-        let without = format!("no value ({} cells)", count(missing as u64));
+        let without = format!("no value ({})", count(missing as u64));
         let mut entries = Vec::new();
         if !beyond.is_empty() {
             entries.push((Sign::Dot("on", 0), beyond.as_str()));

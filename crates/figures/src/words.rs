@@ -33,12 +33,12 @@ pub struct WordCloud {
 /// Size of the letters of a cloud in pixels, at least; smaller words are counted instead.
 const SMALLEST: f64 = 6.5;
 /// Size of the largest letters, at most.
-const LARGEST: f64 = 24.0;
+const LARGEST: f64 = 34.0;
 const WIDTH: f64 = 692.0;
 const COLUMNS: usize = 3;
 const GAP: f64 = 10.0;
 const HEAD: f64 = 24.0;
-const TALL: f64 = 118.0;
+const TALL: f64 = 112.0;
 
 /// A word where it stands.
 #[derive(Debug, Clone, PartialEq)]
