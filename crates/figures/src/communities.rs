@@ -134,6 +134,13 @@ impl Communities {
                 (centres[g].0 + r * turn.cos(), centres[g].1 + r * turn.sin())
             })
             .collect();
+        let degree = |i: usize| {
+            edges
+                .iter()
+                .filter(|e| e.between.0 == i || e.between.1 == i)
+                .count()
+        };
+        let degrees: Vec<f64> = shown.iter().map(|&i| degree(i) as f64).collect();
         let ideal = 1.9 / (n.max(1) as f64).sqrt();
         let steps = (50_000_000 / (n * n).max(1)).clamp(1, 300);
         for step in 0..steps {
@@ -153,7 +160,9 @@ impl Communities {
             for e in edges {
                 let (a, b) = (place[e.between.0], place[e.between.1]);
                 let (dx, dy) = (at[a].0 - at[b].0, at[a].1 - at[b].1);
-                let pull = 1.2 * e.r.max(0.0) * dx.hypot(dy) / ideal;
+                // Without the degrees, dense communities would shrink to a point.
+                let dense = degrees[a].min(degrees[b]).sqrt();
+                let pull = 2.0 * e.r.max(0.0) * dx.hypot(dy) / (ideal * dense);
                 force[a].0 -= dx * pull;
                 force[a].1 -= dy * pull;
                 force[b].0 += dx * pull;
@@ -187,12 +196,13 @@ impl Communities {
             .map(|p| (fit(p.0, x0, x1, left, right), fit(p.1, y0, y1, top, bottom)))
             .collect();
         // Markers that still lie on each other step aside.
-        for _ in 0..60 {
+        const FLAT: f64 = 2.0;
+        for _ in 0..120 {
             for a in 0..n {
                 for b in 0..a {
-                    // Names are wide and low, so markers keep farther apart in height than in width.
-                    let need = self.radius(shown[a]) + self.radius(shown[b]) + 9.0;
-                    let (dx, dy) = (at[a].0 - at[b].0, at[a].1 - at[b].1);
+                    // Names are wide and low: nodes need more room sidewards than up and down.
+                    let need = self.radius(shown[a]) + self.radius(shown[b]) + 8.0;
+                    let (dx, dy) = ((at[a].0 - at[b].0) / FLAT, at[a].1 - at[b].1);
                     let far = dx.hypot(dy);
                     if far < need {
                         let (ux, uy) = if far > 1e-6 {
@@ -201,13 +211,13 @@ impl Communities {
                             (1.0, 0.0)
                         };
                         let step = (need - far) / 2.0;
-                        at[a] = (at[a].0 + ux * step, at[a].1 + uy * step);
-                        at[b] = (at[b].0 - ux * step, at[b].1 - uy * step);
+                        at[a] = (at[a].0 + ux * step * FLAT, at[a].1 + uy * step);
+                        at[b] = (at[b].0 - ux * step * FLAT, at[b].1 - uy * step);
                     }
                 }
             }
             for p in &mut at {
-                *p = (p.0.clamp(30.0, WIDTH - 60.0), p.1.clamp(30.0, TALL - 20.0));
+                *p = (p.0.clamp(60.0, WIDTH - 90.0), p.1.clamp(30.0, TALL - 20.0));
             }
         }
         at
@@ -436,17 +446,25 @@ impl Figure for Communities {
             let area =
                 |left: f64, base: f64| [left, base - 0.75 * NAME, left + wide, base + 0.22 * NAME];
             let low = y + 0.35 * NAME;
-            let places = [
-                (area(x + r, low), Anchor::Start),
-                (area(x - r - wide, low), Anchor::End),
-                (area(x - wide / 2.0, y + r + 0.8 * NAME), Anchor::Middle),
-                (area(x - wide / 2.0, y - r - 0.2 * NAME), Anchor::Middle),
-                (area(x + 0.7 * r, y + r + 0.5 * NAME), Anchor::Start),
-                (area(x + 0.7 * r, y - r), Anchor::Start),
-                (area(x - 0.7 * r - wide, y + r + 0.5 * NAME), Anchor::End),
-                (area(x - 0.7 * r - wide, y - r), Anchor::End),
+            // Beside the node first, then above and below it, then farther around.
+            let (above, below) = (y - r - 0.2 * NAME, y + r + 0.8 * NAME);
+            let rows = [
+                (low, r),
+                (above, 0.5 * r),
+                (below, 0.5 * r),
+                (above - 6.0, 0.0),
+                (below + 6.0, 0.0),
             ];
-            if let Some((area, anchor)) = free(places.into_iter(), &taken) {
+            let places = rows.into_iter().flat_map(|(base, out)| {
+                let middle = (area(x - wide / 2.0, base), Anchor::Middle);
+                let beside = [
+                    (area(x + out, base), Anchor::Start),
+                    (area(x - out - wide, base), Anchor::End),
+                ];
+                let centred = if base == low { None } else { Some(middle) };
+                centred.into_iter().chain(beside)
+            });
+            if let Some((area, anchor)) = free(places, &taken) {
                 taken.push(area);
                 let x = match anchor {
                     Anchor::Start => area[0],

@@ -342,7 +342,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_a_picture_or_not(mut bytes in proptest::collection::vec(any::<u8>(), 0..80), start in 0..3) {
+        fn any_bytes_are_a_picture_or_not(mut bytes in proptest::collection::vec(any::<u8>(), 0..80), start in 0_usize..3) {
             let starts: [&[u8]; 3] = [b"", &[0xff, 0xd8, 0xff], b"\x89PNG\r\n\x1a\n"];
             bytes.splice(0..0, starts[start].iter().copied());
             let _ = claimed(&bytes);

@@ -415,7 +415,7 @@ impl Figure for DimensionMaps {
         const HEAD: f64 = 20.0;
         let columns = COLUMNS.min(self.dimensions.len().max(1));
         let side = ((WIDTH - GAP * (columns + 1) as f64) / columns as f64).min(220.0);
-        let at = fit(&self.places, (3.0, 3.0), (side - 6.0, 0.86 * side - 6.0));
+        let at = fit(&self.places, (3.0, 3.0), (side - 6.0, 0.86 * side - 18.0));
         let dot = if at.len() > 600 { 1.7 } else { 2.6 };
         let mut canvas = Canvas::new(WIDTH, 0.0);
         canvas.raw(&format!(
@@ -431,7 +431,7 @@ impl Figure for DimensionMaps {
             let most = format!("max {}", decimal(most));
             let hint = format!("{name}: {most}, strongest colour {}", decimal(limit));
             canvas.hinted(&hint, |canvas| {
-                let shown = clip(name, NAME, side - 4.0);
+                let shown = clip(name, 1.1 * NAME, side - 2.0);
                 canvas.text("small bold", (x + 1.0, y - 6.0), Anchor::Start, &shown);
                 canvas.rect("panel", (x, y), (x + side, y + 0.86 * side));
                 let corner = (x + side - 3.0, y + 0.86 * side - 4.0);

@@ -193,7 +193,7 @@ impl Figure for WordClouds {
             }
         }
         let rows = self.clouds.len().div_ceil(columns);
-        let mut y = HEAD + (TALL + HEAD + GAP) * rows as f64 - 6.0;
+        let mut y = HEAD + (TALL + HEAD + GAP) * rows as f64 + 2.0;
         let scale = self.scale();
         if scale.is_finite() {
             let all = self
