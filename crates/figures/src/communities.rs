@@ -186,7 +186,7 @@ impl Communities {
         }
         let (x, y) = (range(at.iter().map(|p| p.0)), range(at.iter().map(|p| p.1)));
         let ((x0, x1), (y0, y1)) = (x.unwrap_or((0.0, 1.0)), y.unwrap_or((0.0, 1.0)));
-        let (left, right, top, bottom) = (70.0, WIDTH - 110.0, 40.0, TALL - 36.0);
+        let (left, right, top, bottom) = (120.0, WIDTH - 150.0, 44.0, TALL - 40.0);
         let fit = |v: f64, a: f64, b: f64, from: f64, to: f64| match b - a {
             span if span > 1e-9 => from + (v - a) / span * (to - from),
             _ => f64::midpoint(from, to),
@@ -201,7 +201,7 @@ impl Communities {
             for a in 0..n {
                 for b in 0..a {
                     // Names are wide and low: nodes need more room sidewards than up and down.
-                    let need = self.radius(shown[a]) + self.radius(shown[b]) + 8.0;
+                    let need = self.radius(shown[a]) + self.radius(shown[b]) + 10.0;
                     let (dx, dy) = ((at[a].0 - at[b].0) / FLAT, at[a].1 - at[b].1);
                     let far = dx.hypot(dy);
                     if far < need {
@@ -246,10 +246,18 @@ fn hull(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     out
 }
 
-/// The first of some places for a label that meets nothing; else the one that meets least.
-fn free(places: impl Iterator<Item = (Area, Anchor)>, taken: &[Area]) -> Option<(Area, Anchor)> {
+/// The first of some places for a label that meets nothing; else the one that meets least. The first `nodes` of the
+/// areas taken are markers; to hide a part of one is less bad than to hide words.
+fn free(
+    places: impl Iterator<Item = (Area, Anchor)>,
+    taken: &[Area],
+    nodes: usize,
+) -> Option<(Area, Anchor)> {
     let inside = |a: &Area| a[0] > 2.0 && a[1] > 2.0 && a[2] < WIDTH - 2.0 && a[3] < TALL;
-    let cost = |a: &Area| taken.iter().filter(|t| meet(a, t)).count();
+    let cost = |a: &Area| {
+        let met = taken.iter().enumerate().filter(|(_, t)| meet(a, t));
+        met.map(|(k, _)| if k < nodes { 1 } else { 3 }).sum::<u32>()
+    };
     places
         .filter(|(a, _)| inside(a))
         .min_by_key(|(a, _)| cost(a))
@@ -423,12 +431,10 @@ impl Figure for Communities {
                     Anchor::Middle,
                 )
             });
-            if let Some((area, _)) = free(places, &taken) {
+            if let Some((area, _)) = free(places, &taken, shown.len()) {
                 taken.push(area);
                 let at = (f64::midpoint(area[0], area[2]), area[1] + 0.8 * TICK);
-                canvas.group(&format!("fill=\"{}\"", colour(c)), |canvas| {
-                    canvas.text("note bold halo", at, Anchor::Middle, &name)
-                });
+                canvas.text("note bold halo", at, Anchor::Middle, &name);
             }
         }
         let mut order = shown.clone();
@@ -464,7 +470,7 @@ impl Figure for Communities {
                 let centred = if base == low { None } else { Some(middle) };
                 centred.into_iter().chain(beside)
             });
-            if let Some((area, anchor)) = free(places, &taken) {
+            if let Some((area, anchor)) = free(places, &taken, shown.len()) {
                 taken.push(area);
                 let x = match anchor {
                     Anchor::Start => area[0],

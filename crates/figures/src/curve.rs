@@ -2,7 +2,7 @@
 
 use crate::{
     accuracy::ci_words,
-    canvas::{Anchor, Canvas, Svg, text_width, wrap},
+    canvas::{Anchor, Canvas, Svg, shorten, text_width, wrap},
     figure::Figure,
     frame::{Axis, BELOW, BESIDE, Frame, Sign, key},
     scale::{Spacing, Unit, decimal, range},
@@ -306,7 +306,8 @@ impl Figure for Curves {
                 );
                 canvas.polyline(&format!("stroke{colour}"), &[(x, y), (x + 24.0, y)]);
                 canvas.marker(&format!("fill{colour}"), i, (x + 12.0, y), 3.5);
-                canvas.text("note", (x + 31.0, y + 4.0), Anchor::Start, &series.label);
+                let label = shorten(&series.label, TICK, width - 4.0 - x - 31.0);
+                canvas.text("note", (x + 31.0, y + 4.0), Anchor::Start, &label);
             }
         }
         let mut labels: Vec<&str> = Vec::new();
