@@ -242,7 +242,7 @@ impl Figure for Chord {
                     canvas.group(&stroke, |canvas| canvas.path("ribbon", &path));
                 } else {
                     canvas.group("fill-opacity=\".6\"", |canvas| {
-                        canvas.painted_path(colour, "edge", &path)
+                        canvas.painted_path(colour, "edge", &path);
                     });
                 }
             });

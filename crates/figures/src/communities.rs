@@ -437,49 +437,7 @@ impl Figure for Communities {
                 canvas.text("note bold halo", at, Anchor::Middle, &name);
             }
         }
-        let mut order = shown.clone();
-        order.sort_by(|&a, &b| {
-            self.nodes[b]
-                .rank
-                .total_cmp(&self.nodes[a].rank)
-                .then(a.cmp(&b))
-        });
-        for i in order {
-            let (x, y) = place[i];
-            let r = self.radius(i) + 3.0;
-            let name = shorten(&self.nodes[i].label, NAME, 130.0);
-            let wide = text_width(&name, NAME);
-            let area =
-                |left: f64, base: f64| [left, base - 0.75 * NAME, left + wide, base + 0.22 * NAME];
-            let low = y + 0.35 * NAME;
-            // Beside the node first, then above and below it, then farther around.
-            let (above, below) = (y - r - 0.2 * NAME, y + r + 0.8 * NAME);
-            let rows = [
-                (low, r),
-                (above, 0.5 * r),
-                (below, 0.5 * r),
-                (above - 6.0, 0.0),
-                (below + 6.0, 0.0),
-            ];
-            let places = rows.into_iter().flat_map(|(base, out)| {
-                let middle = (area(x - wide / 2.0, base), Anchor::Middle);
-                let beside = [
-                    (area(x + out, base), Anchor::Start),
-                    (area(x - out - wide, base), Anchor::End),
-                ];
-                let centred = if base == low { None } else { Some(middle) };
-                centred.into_iter().chain(beside)
-            });
-            if let Some((area, anchor)) = free(places, &taken, shown.len()) {
-                taken.push(area);
-                let x = match anchor {
-                    Anchor::Start => area[0],
-                    Anchor::Middle => f64::midpoint(area[0], area[2]),
-                    Anchor::End => area[2],
-                };
-                canvas.text("small halo", (x, area[1] + 0.75 * NAME), anchor, &name);
-            }
-        }
+        self.labels(&mut canvas, &shown, &place, &taken);
         let end = self.legend(&mut canvas, &edges, &isolated, &width);
         canvas.finish_at(end + 8.0)
     }
@@ -518,6 +476,59 @@ impl Figure for Communities {
 }
 
 impl Communities {
+    /// Writes the names of nodes where they meet least: the most central choose first, then each chooses once more
+    /// with all others in place.
+    fn labels(&self, canvas: &mut Canvas, shown: &[usize], place: &[(f64, f64)], taken: &[Area]) {
+        let mut order = shown.to_vec();
+        order.sort_by(|&a, &b| {
+            let (x, y) = (&self.nodes[a], &self.nodes[b]);
+            y.rank.total_cmp(&x.rank).then(a.cmp(&b))
+        });
+        let mut chosen: Vec<Option<(Area, Anchor)>> = vec![None; order.len()];
+        let name = |i: usize| shorten(&self.nodes[i].label, NAME, 130.0);
+        for _ in 0..3 {
+            for (k, &i) in order.iter().enumerate() {
+                let ((x, y), r) = (place[i], self.radius(i) + 3.0);
+                let wide = text_width(&name(i), NAME);
+                let area = |left: f64, base: f64| {
+                    [left, base - 0.75 * NAME, left + wide, base + 0.22 * NAME]
+                };
+                // Beside the node first, then above and below it, then farther around.
+                let low = y + 0.35 * NAME;
+                let (above, below) = (y - r - 0.2 * NAME, y + r + 0.8 * NAME);
+                let rows = [
+                    (low, r),
+                    (above, 0.5 * r),
+                    (below, 0.5 * r),
+                    (above - 6.0, 0.0),
+                    (below + 6.0, 0.0),
+                ];
+                let places = rows.into_iter().flat_map(|(base, out)| {
+                    let middle = (area(x - wide / 2.0, base), Anchor::Middle);
+                    let beside = [
+                        (area(x + out, base), Anchor::Start),
+                        (area(x - out - wide, base), Anchor::End),
+                    ];
+                    (base != low).then_some(middle).into_iter().chain(beside)
+                });
+                chosen[k] = None;
+                let words = chosen.iter().flatten().map(|(area, _)| *area);
+                let all: Vec<Area> = taken.iter().copied().chain(words).collect();
+                chosen[k] = free(places, &all, shown.len());
+            }
+        }
+        for (&i, label) in order.iter().zip(&chosen) {
+            if let Some((area, anchor)) = *label {
+                let x = match anchor {
+                    Anchor::Start => area[0],
+                    Anchor::Middle => f64::midpoint(area[0], area[2]),
+                    Anchor::End => area[2],
+                };
+                canvas.text("small halo", (x, area[1] + 0.75 * NAME), anchor, &name(i));
+            }
+        }
+    }
+
     fn legend(
         &self,
         canvas: &mut Canvas,
@@ -556,7 +567,7 @@ impl Communities {
         }
         if edges.iter().any(|e| e.r < 0.0) {
             canvas.group("stroke-dasharray=\"3 3\"", |canvas| {
-                canvas.line("link", (x, y), (x + 24.0, y))
+                canvas.line("link", (x, y), (x + 24.0, y));
             });
             canvas.text("tick", (x + 29.0, y + 4.0), Anchor::Start, "negative");
         }

@@ -91,7 +91,7 @@ impl WordClouds {
         let (mut small, mut crowded) = (0, 0);
         for (word, r) in words {
             let (text, size) = (shown(word, *r), r.abs() * scale);
-            if !(size >= SMALLEST) {
+            if size.is_nan() || size < SMALLEST {
                 small += 1;
                 continue;
             }

@@ -178,7 +178,7 @@ fn hostile() -> Vec<Box<dyn Figure>> {
                     points: (0..n)
                         .map(|k| ThresholdPoint {
                             threshold: k as f64,
-                            share: value(k),
+                            share: [0.4, f64::NAN, 1.0, f64::INFINITY, -0.2, 0.0, 3.0][k % 7],
                             ..ThresholdPoint::default()
                         })
                         .collect(),
@@ -367,29 +367,15 @@ fn no_data_however_odd_breaks_a_picture() {
 
 #[test]
 fn equal_figures_give_equal_bytes_in_every_format() {
+    let print = Print {
+        dpi: 100.0,
+        ..Print::default()
+    };
     let all = |theme| {
         let files = [
-            export(
-                &gallery::heatmap(),
-                "a",
-                &Format::ALL,
-                theme,
-                Print::default(),
-            ),
-            export(
-                &gallery::communities(),
-                "b",
-                &Format::ALL,
-                theme,
-                Print::default(),
-            ),
-            export(
-                &gallery::chord(),
-                "c",
-                &Format::ALL,
-                theme,
-                Print::default(),
-            ),
+            export(&gallery::heatmap(), "a", &Format::ALL, theme, print),
+            export(&gallery::communities(), "b", &Format::ALL, theme, print),
+            export(&gallery::chord(), "c", &Format::ALL, theme, print),
         ];
         files.map(Result::unwrap)
     };
