@@ -310,7 +310,7 @@ pub(crate) fn petals() -> Petals {
         label: CAPTIONS[k].into(),
         weights: (0..30)
             .map(|d| {
-                let w = if (d * 5 + k * 7) % 11 == 0 {
+                let w = if (d * 5 + k * 7).is_multiple_of(11) {
                     1.0 + rng.uniform()
                 } else {
                     0.35 * rng.uniform()
