@@ -186,7 +186,7 @@ impl Communities {
         }
         let (x, y) = (range(at.iter().map(|p| p.0)), range(at.iter().map(|p| p.1)));
         let ((x0, x1), (y0, y1)) = (x.unwrap_or((0.0, 1.0)), y.unwrap_or((0.0, 1.0)));
-        let (left, right, top, bottom) = (120.0, WIDTH - 150.0, 44.0, TALL - 40.0);
+        let (left, right, top, bottom) = (100.0, WIDTH - 130.0, 44.0, TALL - 40.0);
         let fit = |v: f64, a: f64, b: f64, from: f64, to: f64| match b - a {
             span if span > 1e-9 => from + (v - a) / span * (to - from),
             _ => f64::midpoint(from, to),

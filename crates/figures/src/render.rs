@@ -121,8 +121,15 @@ impl Print {
     }
 }
 
-fn tree(svg: &Svg, title: &str, alt: &str, theme: Theme) -> Result<usvg::Tree, RenderError> {
+fn tree(
+    svg: &Svg,
+    title: &str,
+    alt: &str,
+    theme: Theme,
+    style: Option<&str>,
+) -> Result<usvg::Tree, RenderError> {
     let options = usvg::Options {
+        style_sheet: style.map(str::to_owned),
         font_family: font::FAMILY.into(),
         fontdb: FONTS.clone(),
         image_href_resolver: usvg::ImageHrefResolver {
@@ -151,8 +158,10 @@ pub fn pdf(
     theme: Theme,
     print: Print,
 ) -> Result<Vec<u8>, RenderError> {
+    // Letters are drawn one by one, so a wide halo would cover the edge of the letter before.
+    const THIN_HALO: &str = "svg.figure text.halo{stroke-width:1.4px}";
     let width = print.width(svg)? * 72.0 / 25.4;
-    let tree = tree(svg, title, alt, theme)?;
+    let tree = tree(svg, title, alt, theme, Some(THIN_HALO))?;
     let failed = |reason: String| RenderError::Encoding {
         title: title.to_owned(),
         format: "PDF",
@@ -207,7 +216,7 @@ pub fn png(
         format: "PNG",
         reason,
     };
-    let tree = tree(svg, title, alt, theme)?;
+    let tree = tree(svg, title, alt, theme, None)?;
     let mut pixels = tiny_skia::Pixmap::new(width as u32, height as u32)
         .ok_or_else(|| failed(format!("{width} × {height} pixels")))?;
     let transform = tiny_skia::Transform::from_scale(

@@ -1,5 +1,6 @@
 //! The page and the pictures as a browser, a screen reader and a strict parser meet them.
 
+mod gallery;
 mod sample;
 
 use emotome_figures::{Figure, Report, report::Section};
@@ -22,7 +23,7 @@ fn tags(document: &str) -> Vec<(String, String)> {
         let tag = &rest[start + 1..end];
         rest = &rest[end + 1..];
         if let Some(name) = tag.strip_prefix('/') {
-            assert_eq!(open.pop().as_deref(), Some(name), "closing tag");
+            assert_eq!(open.pop(), Some(name.to_lowercase()), "closing tag");
             continue;
         }
         let body = tag.trim_end_matches('/');
@@ -230,4 +231,33 @@ fn the_reproducible_core_is_what_the_evaluation_says() {
     );
     assert_eq!(figure.tsv().matches("\tyes\n").count(), 10);
     assert!(figure.alt().contains("10 of them count as reproducible"));
+}
+
+#[test]
+fn figures_that_name_their_parts_can_stand_twice_in_a_page() {
+    let figures = || gallery::all(None).into_iter().map(|(_, figure)| figure);
+    let report = Report {
+        sections: vec![Section {
+            figures: figures().chain(figures()).collect(),
+            ..Section::default()
+        }],
+        ..Report::default()
+    };
+    let html = report.html();
+    let tags = tags(&html);
+    let ids = || {
+        tags.iter()
+            .filter_map(|(_, attributes)| attribute(attributes, "id"))
+    };
+    assert_eq!(ids().collect::<HashSet<_>>().len(), ids().count());
+    assert!(ids().any(|id| id.ends_with("-dots")) && ids().any(|id| id.contains("-along-")));
+    for (name, attributes) in &tags {
+        if let Some(part) = attribute(attributes, "href").and_then(|h| h.strip_prefix('#')) {
+            assert!(
+                ids().any(|id| id == part),
+                "<{name}> points to {part}, which is missing"
+            );
+        }
+    }
+    assert!(!html.contains('\u{1}'));
 }
