@@ -182,9 +182,9 @@ impl Figure for WordClouds {
             canvas.rect("panel", (x, y), (x + wide, y + TALL));
             for word in placed {
                 let class = if word.r < 0.0 {
-                    "ink1 bold"
+                    "against bold"
                 } else {
-                    "ink0 bold"
+                    "for bold"
                 };
                 let at = (x + word.at.0, y + word.at.1);
                 canvas.hinted(&format!("{}: {}", word.text, decimal(word.r)), |canvas| {
@@ -208,7 +208,7 @@ impl Figure for WordClouds {
                 let size = r * scale;
                 if size >= SMALLEST && r <= most + 0.05 {
                     let text = format!("{r:.1}");
-                    canvas.sized_text("ink0 bold", (x, y), Anchor::Start, size, &text);
+                    canvas.sized_text("for bold", (x, y), Anchor::Start, size, &text);
                     x += font::width(&text, size, Weight::Bold) + 10.0;
                 }
             }
