@@ -77,6 +77,68 @@ pub enum WorkflowError {
     Diagnose(#[from] emotome_judges::diagnose::DiagnoseError),
     #[error(transparent)]
     Matching(#[from] emotome_stats::matching::MatchingError),
+    #[error(transparent)]
+    Pairs(#[from] emotome_interpret::pairs::PairsError),
+    #[error(transparent)]
+    Correlate(#[from] emotome_interpret::correlate::CorrelateError),
+    #[error(transparent)]
+    Naming(#[from] emotome_interpret::naming::NamingError),
+    #[error(transparent)]
+    Explain(#[from] emotome_interpret::explained::ExplainError),
+    #[error(transparent)]
+    Folds(#[from] emotome_interpret::explained::FoldsError),
+    #[error(transparent)]
+    Map(#[from] emotome_interpret::maps::MapError),
+    #[error(transparent)]
+    Chance(#[from] emotome_interpret::chance::ChanceError),
+    /// Ratings have not the columns stated.
+    #[error("{path}: has {found} columns of ratings, but {categories} categories and {dimensions} dimensions are stated, {} together; correct --categories and --dimensions", categories + dimensions, path = path.display())]
+    ScalesCount {
+        /// The ratings.
+        path: PathBuf,
+        /// Columns found.
+        found: usize,
+        /// Categories stated.
+        categories: usize,
+        /// Affective dimensions stated.
+        dimensions: usize,
+    },
+    /// Nothing says what a column of ratings measures.
+    #[error("{path}: {source} (--categories N --dimensions M, the categories first)", path = path.display())]
+    Kind {
+        /// The ratings.
+        path: PathBuf,
+        /// Which column.
+        source: emotome_interpret::rating::UnknownKind,
+    },
+    /// An embedding without keys has another number of rows than the ratings.
+    #[error("{embedding}: has {found} rows and names no stimuli, {ratings} has {expected}: nothing says which belong together; give an embedding with keys (.npz with stimuli, .tsv or .csv with keys in the first column), or one with a row for every stimulus rated, in the same order", embedding = embedding.display(), ratings = ratings.display())]
+    RowsDiffer {
+        /// The embedding.
+        embedding: PathBuf,
+        /// Its rows.
+        found: usize,
+        /// The ratings.
+        ratings: PathBuf,
+        /// Their rows.
+        expected: usize,
+    },
+    /// Embeddings and ratings are of different stimuli.
+    #[error("{embedding} and {ratings} share {shared} stimuli, at least {fewest} are needed; they are matched by key, and the first keys are {embedding_key:?} and {ratings_key:?}", embedding = embedding.display(), ratings = ratings.display())]
+    FewShared {
+        /// The embedding that shares least.
+        embedding: PathBuf,
+        /// Its first key.
+        embedding_key: String,
+        /// The ratings.
+        ratings: PathBuf,
+        /// Their first key.
+        ratings_key: String,
+        /// Stimuli that all share.
+        shared: usize,
+        /// Fewest needed.
+        fewest: usize,
+    },
     /// A column is named where columns have no names.
     #[error(
         "--odd {column:?} names a column, but the columns of {format} files have no names to choose from; say first, second or third, or read a table with --format table"

@@ -17,6 +17,7 @@ pub mod evaluate;
 pub mod export;
 pub mod fit;
 pub mod import;
+pub mod interpret;
 pub mod journal;
 pub mod memory;
 pub mod plan;

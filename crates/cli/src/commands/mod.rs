@@ -13,6 +13,7 @@ mod fetch;
 mod fit;
 mod import;
 mod init;
+mod interpret;
 mod journal;
 mod plan;
 mod qc;
@@ -56,6 +57,8 @@ pub(crate) enum Command {
     Report(Box<report::Report>),
     /// Score an embedding on held-out choices.
     Evaluate(evaluate::Evaluate),
+    /// Find out what the dimensions of embeddings mean.
+    Interpret(interpret::Interpret),
     /// Compare two agents, or two embeddings.
     Compare(compare::Compare),
     /// Make choices from a table of features.
@@ -84,6 +87,7 @@ impl Command {
             Self::Fit(command) => command.run(session),
             Self::Report(command) => command.run(session),
             Self::Evaluate(command) => command.run(session),
+            Self::Interpret(command) => command.run(session),
             Self::Compare(command) => command.run(session),
             Self::Tripletize(command) => command.run(session),
             Self::Simulate(command) => command.run(session),

@@ -1,0 +1,118 @@
+//! The page: what the dimensions mean, in the order of the study, with an honest text for each number.
+
+mod explained;
+mod maps;
+mod overview;
+mod ratings;
+
+use super::{AgentMeaning, Interpretation};
+use emotome_figures::report::{Report, Section};
+use emotome_figures::scale::count;
+use emotome_stimuli::provenance::Provenance;
+
+/// A page of its own about an interpretation.
+pub(super) fn tell(found: &Interpretation, cautions: &[String], provenance: &Provenance) -> Report {
+    let agents = found.agents.iter();
+    let names: Vec<&str> = agents.clone().map(|a| a.agent.as_str()).collect();
+    let mut account = vec![
+        (
+            "Program".to_owned(),
+            format!("emotome {}", provenance.emotome_version),
+        ),
+        ("Command".to_owned(), provenance.command.join(" ")),
+        ("Seed".to_owned(), found.params.seed.to_string()),
+        (
+            "Numbers of this page".to_owned(),
+            "interpret.json beside it".to_owned(),
+        ),
+    ];
+    account.extend(provenance.inputs.iter().map(|input| {
+        let text = format!("{}, sha256 {}", input.path.display(), input.sha256);
+        ("Input".to_owned(), text)
+    }));
+    let mut all = vec![overview::section(found, cautions)];
+    all.extend(sections(found));
+    Report {
+        title: "What the dimensions mean".into(),
+        subtitle: format!(
+            "{}, {} stimuli, {} ratings",
+            names.join(", "),
+            count(found.stimuli.used as u64),
+            found.ratings.len()
+        ),
+        summary: agents.map(in_short).collect(),
+        sections: all,
+        glossary: glossary(),
+        provenance: account,
+    }
+}
+
+/// The sections about an interpretation, for a page that holds others as well.
+pub(crate) fn sections(found: &Interpretation) -> Vec<Section> {
+    let several = found.agents.len() > 1;
+    let mut sections = Vec::new();
+    for agent in &found.agents {
+        let of = |what: &str| match several {
+            true => format!("{what}: {}", agent.agent),
+            false => what.to_owned(),
+        };
+        sections.extend(ratings::section(of("Which ratings follow which dimensions"), agent, found));
+        sections.extend(ratings::classes(of("What kind of dimensions these are"), agent));
+        sections.extend(explained::section(of("How much of the dimensions ratings explain"), agent));
+        sections.extend(maps::section(of("Maps of the stimuli"), agent, found));
+    }
+    sections
+}
+
+fn in_short(agent: &AgentMeaning) -> String {
+    let mut text = format!("{}: {} dimensions.", agent.agent, agent.dims);
+    if let Some(ratings) = &agent.ratings {
+        let classes = ratings.signed.classes;
+        text += &format!(
+            " Some rating follows {} of them more closely than chance would have the best of {} ratings do (false-discovery rate 5 %).",
+            agent.dims - classes.unexplained,
+            ratings.pearson.r.ncols(),
+        );
+    }
+    if let Some(explained) = &agent.explained {
+        let overall = &explained.overall;
+        text += &format!(
+            " For stimuli held out, all ratings together explain {} of the variance of the dimensions, emotion categories alone {}, affective dimensions alone {}.",
+            share(overall.both.r2.value),
+            share(overall.categories.r2.value),
+            share(overall.dimensions.r2.value),
+        );
+    }
+    text
+}
+
+/// A share of variance in percent; it may be below 0.
+fn share(value: f64) -> String {
+    emotome_figures::scale::percent(value)
+}
+
+/// A p-value that was counted over permutations.
+fn p(value: f64) -> String {
+    match value {
+        p if p.is_nan() => "n/a".into(),
+        p if p < 0.0005 => format!("{p:.1e}"),
+        p => format!("{p:.3}"),
+    }
+}
+
+fn glossary() -> Vec<(String, String)> {
+    [
+        ("Dimension", "A column of the embedding: a property that stimuli have to a degree."),
+        ("Rating", "What people said about a stimulus: how many chose an emotion category, or where it lies on an affective dimension such as valence."),
+        ("r, ρ", "Correlation over stimuli: Pearson's of the values, Spearman's of the ranks. 1 or −1 for a perfect line or order, 0 for none."),
+        ("Chance", "What comes out when the ratings are given to other stimuli, at random, many times. The best of 48 ratings is never 0 by chance."),
+        ("q", "p adjusted so that, of all that are called significant at 5 %, about 5 % are so by chance (Benjamini & Hochberg 1995)."),
+        ("Class", "Category: named after emotion categories alone. Dimension: after affective dimensions alone. Hybrid: after both. Unexplained: no rating follows it more closely than chance."),
+        ("R²", "The share of a dimension's variance that ratings predict for stimuli that played no part in the fit; below 0 if they predict worse than the mean."),
+        ("Unique", "What only this kind of ratings explains: R² of both kinds less R² of the other kind."),
+        ("Shared", "What either kind of ratings explains."),
+        ("95 % CI", "A range made so that 95 of 100 such ranges hold the true value; here from resampling the stimuli."),
+    ]
+    .map(|(term, meaning)| (term.to_owned(), meaning.to_owned()))
+    .to_vec()
+}
