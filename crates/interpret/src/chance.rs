@@ -130,7 +130,10 @@ pub fn class_null(
                     let mut kinds: Vec<_> = ratings.iter().map(|rating| rating.kind).collect();
                     rng.shuffle(&mut kinds);
                     let mut ratings = ratings.to_vec();
-                    ratings.iter_mut().zip(kinds).for_each(|(r, kind)| r.kind = kind);
+                    ratings
+                        .iter_mut()
+                        .zip(kinds)
+                        .for_each(|(r, kind)| r.kind = kind);
                     count(r.view(), &ratings)
                 }
             })
@@ -148,7 +151,11 @@ pub fn class_null(
     Ok(ClassNull {
         permuted,
         permutations,
-        classes: CLASSES.into_iter().filter(|_| permutations > 0).map(of).collect(),
+        classes: CLASSES
+            .into_iter()
+            .filter(|_| permutations > 0)
+            .map(of)
+            .collect(),
     })
 }
 
@@ -186,15 +193,27 @@ mod tests {
         let ratings = Array2::from_shape_simple_fn((40, 12), || rng.normal());
         let dimensions = ratings.select(Axis(1), &[0, 1, 2, 3, 4, 5]);
         let pairs = Pairs::new(dimensions.view(), ratings.view()).unwrap();
-        let kind = |k| if k < 8 { RatingKind::Category } else { RatingKind::Dimension };
-        let names = (0..12).map(|k| Rating { name: k.to_string(), kind: kind(k) });
+        let kind = |k| {
+            if k < 8 {
+                RatingKind::Category
+            } else {
+                RatingKind::Dimension
+            }
+        };
+        let names = (0..12).map(|k| Rating {
+            name: k.to_string(),
+            kind: kind(k),
+        });
         (pairs, names.collect())
     }
 
     fn null(permuted: Permuted, permutations: usize) -> ClassNull {
         let (pairs, ratings) = planted();
         let interrupt = Interrupt::default();
-        let run = Run { progress: &Silent, interrupt: &interrupt };
+        let run = Run {
+            progress: &Silent,
+            interrupt: &interrupt,
+        };
         let params = NamingParams::published();
         let how = (permutations, Seed(1));
         class_null(&pairs, &ratings, &params, permuted, how, run).unwrap()

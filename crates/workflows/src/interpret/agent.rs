@@ -96,7 +96,10 @@ impl AgentMeaning {
     /// The name of a dimension, from 0: by the signed rule where ratings were looked at, else its number.
     #[must_use]
     pub fn name_of(&self, dimension: usize) -> String {
-        let named = self.ratings.as_ref().and_then(|r| r.signed.dimensions.get(dimension));
+        let named = self
+            .ratings
+            .as_ref()
+            .and_then(|r| r.signed.dimensions.get(dimension));
         match named {
             Some(name) if !name.parts.labels.is_empty() => {
                 format!("{} {}", dimension + 1, name.name)
@@ -232,12 +235,26 @@ impl Maps {
         };
         let default = TsneParams::default();
         let fits = (n as f64 - 2.0) / 3.0;
-        let perplexities = default.perplexities.iter().map(|p| p.min(fits.floor())).collect();
-        let drawn = tsne(space, &TsneParams { perplexities, ..default }, run)?;
+        let perplexities = default
+            .perplexities
+            .iter()
+            .map(|p| p.min(fits.floor()))
+            .collect();
+        let drawn = tsne(
+            space,
+            &TsneParams {
+                perplexities,
+                ..default
+            },
+            run,
+        )?;
         let tsne = judged(drawn.map)?;
         let default = UmapParams::default();
         let neighbours = default.neighbours.min(n);
-        let params = UmapParams { neighbours, ..default };
+        let params = UmapParams {
+            neighbours,
+            ..default
+        };
         let umap = judged(umap(space, &params, seed.derive("umap"), run)?.map)?;
         Ok(Self { tsne, umap })
     }

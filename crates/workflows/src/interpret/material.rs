@@ -296,7 +296,10 @@ fn left_out(
         let Some(set) = file.stimuli.as_ref().filter(|set| !is_numbered(set)) else {
             continue;
         };
-        let unrated = set.keys().iter().filter(|k| rated.get(k.as_str()).is_none());
+        let unrated = set
+            .keys()
+            .iter()
+            .filter(|k| rated.get(k.as_str()).is_none());
         out.extend(unrated.map(|key| LeftOut {
             key: key.clone(),
             reason: format!("in the embedding of {}, not rated", of.agent),
@@ -312,7 +315,11 @@ fn few_shared(
     embeddings: &[EmbeddingOf],
     ratings: &Path,
 ) -> WorkflowError {
-    let first = |set: &StimulusSet| set.keys().first().map_or_else(String::new, |k| k.to_string());
+    let first = |set: &StimulusSet| {
+        set.keys()
+            .first()
+            .map_or_else(String::new, |k| k.to_string())
+    };
     let (file, of) = files
         .iter()
         .zip(embeddings)

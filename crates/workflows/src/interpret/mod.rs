@@ -189,10 +189,7 @@ impl Interpretation {
 ///
 /// # Errors
 /// [`WorkflowError`] of reading, of every part, and of writing.
-pub fn interpret(
-    request: &InterpretRequest,
-    run: Run<'_>,
-) -> Result<Interpreted, WorkflowError> {
+pub fn interpret(request: &InterpretRequest, run: Run<'_>) -> Result<Interpreted, WorkflowError> {
     let start = Instant::now();
     let material = Material::of(&request.inputs, run)?;
     output::folder(&request.out, request.overwrite)?;
@@ -206,13 +203,17 @@ pub fn interpret(
     for input in request.inputs.files() {
         provenance.add_input(input)?;
     }
-    let report = page::tell(&found, &cautions, &provenance);
+    let report = page::tell(&found, &material, &cautions, &provenance);
     let to = |name: &str| request.out.join(name);
     output::write_json(to("interpret.json"), request.overwrite, &found)?;
     provenance.write_beside(to("provenance"), request.overwrite)?;
     write_places(&to("places.tsv"), &material, &found, request.overwrite)?;
     write_left_out(&to(LEFT_OUT), &material, request.overwrite)?;
-    output::write(to("interpret.html"), request.overwrite, report.html().as_bytes())?;
+    output::write(
+        to("interpret.html"),
+        request.overwrite,
+        report.html().as_bytes(),
+    )?;
     write_figures(&to("figures"), &report, request.overwrite)?;
     Ok(Interpreted {
         page: to("interpret.html"),

@@ -25,13 +25,40 @@ pub(super) fn section(heading: String, agent: &AgentMeaning) -> Option<Section> 
         measure(name, meaning, &of.r2, Some(of.critical))
     };
     let measures = vec![
-        set("All ratings", "R² for stimuli held out, mean of the dimensions.", &overall.both),
-        set("Emotion categories alone", "The same from categories.", &overall.categories),
-        set("Affective dimensions alone", "The same from affective dimensions.", &overall.dimensions),
-        measure("Only categories", "What affective dimensions cannot replace.", &overall.unique_category, None),
-        measure("Only affective dimensions", "What categories cannot replace.", &overall.unique_dimension, None),
+        set(
+            "All ratings",
+            "R² for stimuli held out, mean of the dimensions.",
+            &overall.both,
+        ),
+        set(
+            "Emotion categories alone",
+            "The same from categories.",
+            &overall.categories,
+        ),
+        set(
+            "Affective dimensions alone",
+            "The same from affective dimensions.",
+            &overall.dimensions,
+        ),
+        measure(
+            "Only categories",
+            "What affective dimensions cannot replace.",
+            &overall.unique_category,
+            None,
+        ),
+        measure(
+            "Only affective dimensions",
+            "What categories cannot replace.",
+            &overall.unique_dimension,
+            None,
+        ),
         measure("Shared", "What either explains.", &overall.shared, None),
-        measure("Unexplained", "What no rating explains: other content, or noise of either side.", &overall.unexplained, None),
+        measure(
+            "Unexplained",
+            "What no rating explains: other content, or noise of either side.",
+            &overall.unexplained,
+            None,
+        ),
     ];
     let mut table = Table::new([
         "dimension",

@@ -10,7 +10,13 @@ pub(super) fn section(
     _found: &Interpretation,
 ) -> Option<Section> {
     let maps = agent.maps.as_ref()?;
-    let mut table = Table::new(["map", "neighbours", "trustworthiness", "continuity", "neighbours kept"]);
+    let mut table = Table::new([
+        "map",
+        "neighbours",
+        "trustworthiness",
+        "continuity",
+        "neighbours kept",
+    ]);
     for (name, map) in [("t-SNE", &maps.tsne), ("UMAP", &maps.umap)] {
         let quality = map.quality;
         table.push([

@@ -5,13 +5,19 @@ mod maps;
 mod overview;
 mod ratings;
 
+use super::material::Material;
 use super::{AgentMeaning, Interpretation};
-use emotome_figures::report::{Report, Section};
+use emotome_figures::report::{Explorer, ExplorerAgent, Report, Section};
 use emotome_figures::scale::count;
 use emotome_stimuli::provenance::Provenance;
 
 /// A page of its own about an interpretation.
-pub(super) fn tell(found: &Interpretation, cautions: &[String], provenance: &Provenance) -> Report {
+pub(super) fn tell(
+    found: &Interpretation,
+    material: &Material,
+    cautions: &[String],
+    provenance: &Provenance,
+) -> Report {
     let agents = found.agents.iter();
     let names: Vec<&str> = agents.clone().map(|a| a.agent.as_str()).collect();
     let mut account = vec![
@@ -42,6 +48,7 @@ pub(super) fn tell(found: &Interpretation, cautions: &[String], provenance: &Pro
         ),
         summary: agents.map(in_short).collect(),
         sections: all,
+        explorer: Some(explorer(found, material)),
         glossary: glossary(),
         provenance: account,
     }
@@ -56,12 +63,50 @@ pub(crate) fn sections(found: &Interpretation) -> Vec<Section> {
             true => format!("{what}: {}", agent.agent),
             false => what.to_owned(),
         };
-        sections.extend(ratings::section(of("Which ratings follow which dimensions"), agent, found));
-        sections.extend(ratings::classes(of("What kind of dimensions these are"), agent));
-        sections.extend(explained::section(of("How much of the dimensions ratings explain"), agent));
+        sections.extend(ratings::section(
+            of("Which ratings follow which dimensions"),
+            agent,
+            found,
+        ));
+        sections.extend(ratings::classes(
+            of("What kind of dimensions these are"),
+            agent,
+        ));
+        sections.extend(explained::section(
+            of("How much of the dimensions ratings explain"),
+            agent,
+        ));
         sections.extend(maps::section(of("Maps of the stimuli"), agent, found));
     }
     sections
+}
+
+/// The stimuli, to look up.
+fn explorer(found: &Interpretation, material: &Material) -> Explorer {
+    let agents = found.agents.iter().zip(&material.agents);
+    let agents = agents.map(|(agent, embedding)| ExplorerAgent {
+        name: agent.agent.clone(),
+        dimensions: (0..agent.dims).map(|d| agent.name_of(d)).collect(),
+        weights: embedding.values.clone(),
+        maps: agent
+            .maps
+            .iter()
+            .flat_map(|maps| {
+                let map = |name: &str, map: &super::MapOf| (name.to_owned(), map.places.clone());
+                [map("t-SNE", &maps.tsne), map("UMAP", &maps.umap)]
+            })
+            .collect(),
+    });
+    Explorer {
+        keys: material
+            .stimuli
+            .keys()
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        captions: material.captions.clone(),
+        agents: agents.collect(),
+    }
 }
 
 fn in_short(agent: &AgentMeaning) -> String {

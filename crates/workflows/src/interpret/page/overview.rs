@@ -29,7 +29,11 @@ pub(super) fn section(found: &Interpretation, cautions: &[String]) -> Section {
         "largest share of variance",
     ]);
     for (i, agent) in found.agents.iter().enumerate() {
-        let largest = agent.variance_shares.iter().copied().fold(f64::NAN, f64::max);
+        let largest = agent
+            .variance_shares
+            .iter()
+            .copied()
+            .fold(f64::NAN, f64::max);
         table.push([
             Cell::from(agent.agent.as_str()),
             agent.dims.into(),

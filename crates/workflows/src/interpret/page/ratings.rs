@@ -70,7 +70,12 @@ pub(super) fn section(
         ]);
     }
     let curve = &pearson.curve;
-    let mut counts = Table::new(["threshold", "dimensions above", "by chance, mean", "by chance, 95 %"]);
+    let mut counts = Table::new([
+        "threshold",
+        "dimensions above",
+        "by chance, mean",
+        "by chance, 95 %",
+    ]);
     for (t, threshold) in curve.thresholds.iter().enumerate() {
         counts.push([
             (*threshold).into(),
@@ -85,14 +90,21 @@ pub(super) fn section(
     let empty = &agent.pairs.empty_ratings;
     let constant = &agent.pairs.constant_ratings;
     if !empty.is_empty() || !constant.is_empty() {
-        let named = empty.iter().chain(constant).map(|&k| found.ratings[k].name.as_str());
+        let named = empty
+            .iter()
+            .chain(constant)
+            .map(|&k| found.ratings[k].name.as_str());
         cautions.push(format!(
             "Ratings without any spread were left out: {}.",
             named.collect::<Vec<_>>().join(", ")
         ));
     }
     if !agent.pairs.constant_dimensions.is_empty() {
-        let named = agent.pairs.constant_dimensions.iter().map(|d| (d + 1).to_string());
+        let named = agent
+            .pairs
+            .constant_dimensions
+            .iter()
+            .map(|d| (d + 1).to_string());
         cautions.push(format!(
             "Dimensions with one value for all stimuli have no correlations: {}.",
             named.collect::<Vec<_>>().join(", ")
@@ -127,7 +139,10 @@ pub(super) fn classes(heading: String, agent: &AgentMeaning) -> Option<Section> 
         classes.collect::<emotome_interpret::naming::ClassCounts>()
     });
     let null = |permuted, class| {
-        let null = ratings.class_nulls.iter().find(|null| null.permuted == permuted)?;
+        let null = ratings
+            .class_nulls
+            .iter()
+            .find(|null| null.permuted == permuted)?;
         null.classes.iter().find(|chance| chance.class == class)
     };
     for (class, word) in [
@@ -164,7 +179,10 @@ pub(super) fn classes(heading: String, agent: &AgentMeaning) -> Option<Section> 
     Some(Section {
         heading,
         text: text.into_iter().filter(|t| !t.is_empty()).collect(),
-        tables: vec![("Classes of dimensions by three rules, and by chance".into(), table)],
+        tables: vec![(
+            "Classes of dimensions by three rules, and by chance".into(),
+            table,
+        )],
         ..Section::default()
     })
 }
