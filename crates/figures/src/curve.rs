@@ -4,9 +4,9 @@ use crate::{
     accuracy::ci_words,
     canvas::{Anchor, Canvas, Svg, text_width, wrap},
     figure::Figure,
-    frame::{Axis, BELOW, BESIDE, Frame},
+    frame::{Axis, BELOW, BESIDE, Frame, Sign, key},
     scale::{Spacing, Unit, decimal, range},
-    style::{SERIES, TICK},
+    style::{NAME, SERIES, TICK},
     table::{Cell, Table},
 };
 use emotome_stats::interval::Interval;
@@ -30,6 +30,36 @@ pub struct Curves {
     pub references: Vec<(String, f64)>,
     /// The abscissa that was chosen, with the reason, e.g. `chosen: lowest validation loss`.
     pub chosen: Option<(f64, String)>,
+    /// What chance reaches along the abscissa, drawn as grey bands behind the curves.
+    pub nulls: Vec<NullBand>,
+    /// Points to mark on curves, e.g. where 95 % of the accuracy are reached.
+    pub marks: Vec<CurveMark>,
+    /// How to read the picture, where the usual words do not do.
+    pub reading: String,
+    /// Whether the picture is as wide as one column of a journal instead of one and a half.
+    pub narrow: bool,
+}
+
+/// What chance reaches along a curve.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct NullBand {
+    /// Name in the legend, e.g. `95 % of shuffled stimuli`; bands of the same name share an entry.
+    pub label: String,
+    /// Abscissa and range.
+    pub points: Vec<(f64, Interval)>,
+}
+
+/// A marked point of a curve.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CurveMark {
+    /// Place of the curve among the series.
+    pub series: usize,
+    /// Abscissa.
+    pub x: f64,
+    /// Ordinate.
+    pub y: f64,
+    /// What is reached there, e.g. `95 %`.
+    pub label: String,
 }
 
 /// One curve.
@@ -91,18 +121,42 @@ impl Figure for Curves {
             text += &format!("Dashed line: {label}, {}. ", self.y_unit.show(*value));
         }
         if let Some((x, why)) = &self.chosen {
-            text += &format!("Marked: {} = {}, {why}.", self.x_label, decimal(*x));
+            text += &format!("Marked: {} = {}, {why}. ", self.x_label, decimal(*x));
+        }
+        for mark in &self.marks {
+            let series = self.series.get(mark.series);
+            text += &format!(
+                "{}: {} at {} = {}. ",
+                series.map_or("", |s| &s.label),
+                mark.label,
+                self.x_label,
+                decimal(mark.x)
+            );
+        }
+        for band in &self.nulls {
+            if let Some((x, ci)) = band.points.last() {
+                text += &format!(
+                    "Grey band: {}, {} to {} at {}. ",
+                    band.label,
+                    self.y_unit.show(ci.low),
+                    self.y_unit.show(ci.high),
+                    decimal(*x)
+                );
+            }
         }
         text.trim_end().to_owned()
     }
 
     fn how_to_read(&self) -> &str {
+        if !self.reading.is_empty() {
+            return &self.reading;
+        }
         "Follow each line from left to right; a shaded band is the 95 % confidence interval. \
          Horizontal dashed lines are values to compare with; a vertical one marks the choice that was made."
     }
 
     fn svg(&self) -> Svg {
-        const WIDTH: f64 = 560.0;
+        let (width, height) = if self.narrow { (336.0, 170.0) } else { (560.0, 230.0) };
         let names: Vec<Vec<String>> = self
             .references
             .iter()
@@ -115,7 +169,7 @@ impl Figure for Curves {
             .fold(0.0, f64::max);
         let (left, right) = (
             BESIDE,
-            WIDTH
+            width
                 - 14.0
                 - if references > 0.0 {
                     references + 10.0
@@ -130,24 +184,36 @@ impl Figure for Curves {
                 .iter()
                 .map(|series| text_width(&series.label, TICK))
                 .fold(0.0, f64::max);
-        let columns = (((right - left) / entry) as usize).clamp(1, 3);
+        let legend_left = if self.narrow { 8.0 } else { left };
+        let columns = (((width - 8.0 - legend_left) / entry) as usize).clamp(1, 3);
         let legend_rows = if self.series.len() > 1 {
             self.series.len().div_ceil(columns)
         } else {
             0
         };
-        let top = 26.0 + 20.0 * legend_rows as f64;
-        let bottom = top + 230.0;
+        let mut bands: Vec<&str> = self.nulls.iter().map(|band| band.label.as_str()).collect();
+        bands.dedup();
+        let bands: Vec<_> = bands.into_iter().map(|name| (Sign::Area("null"), name)).collect();
+        let mut canvas = Canvas::new(width, 0.0);
+        let keyed = key(
+            &mut canvas,
+            (legend_left, width - 8.0),
+            2.0 + 20.0 * legend_rows as f64,
+            &bands,
+        );
+        let top = keyed + 24.0;
+        let bottom = top + height;
         let points = || self.series.iter().flat_map(|s| &s.points);
         let placeable = |p: &&CurvePoint| self.x_spacing == Spacing::Linear || p.x > 0.0;
         let x = range(points().filter(placeable).map(|p| p.x)).unwrap_or((f64::NAN, f64::NAN));
         let ys =
             points().flat_map(|p| [Some(p.y), p.ci95.map(|ci| ci.low), p.ci95.map(|ci| ci.high)]);
+        let bands = self.nulls.iter().flat_map(|band| &band.points);
+        let ys = ys.flatten().chain(bands.flat_map(|(_, ci)| [ci.low, ci.high]));
         let (low, high) =
-            range(ys.flatten().chain(self.references.iter().map(|r| r.1))).unwrap_or((0.0, 1.0));
+            range(ys.chain(self.references.iter().map(|r| r.1))).unwrap_or((0.0, 1.0));
         let room = 0.06 * (high - low);
 
-        let mut canvas = Canvas::new(WIDTH, bottom + BELOW);
         let frame = Frame::draw(
             &mut canvas,
             (left, top),
@@ -160,6 +226,12 @@ impl Figure for Curves {
             }),
             &Axis::linear(&self.y_label, (low - room, high + room), self.y_unit),
         );
+        for band in &self.nulls {
+            let place = |x: f64, y: f64| (frame.x.at(x), frame.y.at(y));
+            let upper = band.points.iter().map(|(x, ci)| place(*x, ci.high));
+            let lower = band.points.iter().rev().map(|(x, ci)| place(*x, ci.low));
+            canvas.polygon("null", &upper.chain(lower).collect::<Vec<_>>());
+        }
         for ((_, value), lines) in self.references.iter().zip(&names) {
             let y = frame.y.at(*value);
             canvas.line("chance", (left, y), (right, y));
@@ -171,7 +243,7 @@ impl Figure for Curves {
             let half = text_width(why, TICK) / 2.0;
             canvas.text(
                 "note",
-                (at.max(half + 4.0).min(WIDTH - half - 4.0), top - 8.0),
+                (at.max(half + 4.0).min(width - half - 4.0), top - 8.0),
                 Anchor::Middle,
                 why,
             );
@@ -210,7 +282,7 @@ impl Figure for Curves {
             }
             if legend_rows > 0 {
                 let (x, y) = (
-                    left + (right - left) / columns as f64 * (i % columns) as f64,
+                    legend_left + (right - legend_left) / columns as f64 * (i % columns) as f64,
                     12.0 + 20.0 * (i / columns) as f64,
                 );
                 canvas.polyline(&format!("stroke{colour}"), &[(x, y), (x + 24.0, y)]);
@@ -218,7 +290,28 @@ impl Figure for Curves {
                 canvas.text("note", (x + 31.0, y + 4.0), Anchor::Start, &series.label);
             }
         }
-        canvas.finish()
+        // Labels of marks stand where no earlier one does, above or below their point.
+        let mut taken: Vec<(f64, f64)> = Vec::new();
+        for mark in &self.marks {
+            let (x, y) = (frame.x.at(mark.x), frame.y.at(mark.y));
+            if !(x.is_finite() && y.is_finite()) {
+                continue;
+            }
+            canvas.marker(&format!("hollow{}", mark.series % SERIES), 0, (x, y), 5.5);
+            let wide = text_width(&mark.label, NAME) + 4.0;
+            let free = |&(a, b): &(f64, f64)| {
+                taken
+                    .iter()
+                    .all(|t| (t.0 - a).abs() > wide || (t.1 - b).abs() > 1.1 * NAME)
+            };
+            let places = [18.0, -9.0, 30.0, -21.0, 42.0, -33.0].map(|dy| (x, y + dy));
+            let inside = |p: &&(f64, f64)| p.1 > top && p.1 < bottom - 3.0;
+            let at = places.iter().filter(inside).find(|p| free(p)).copied();
+            let at = at.unwrap_or(places[0]);
+            taken.push(at);
+            canvas.text("small halo", at, Anchor::Middle, &mark.label);
+        }
+        canvas.finish_at(bottom + BELOW)
     }
 
     fn table(&self) -> Table {

@@ -4,6 +4,7 @@ mod explorer;
 
 use crate::{
     canvas::escape,
+    export::{self, Asset},
     figure::Figure,
     png::base64,
     scale::{Unit, count},
@@ -92,15 +93,6 @@ pub fn glossary() -> Vec<(String, String)> {
     .to_vec()
 }
 
-/// A file that belongs beside the report.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Asset {
-    /// Its name, e.g. `01-held-out-accuracy.svg`; made of letters, digits, `-` and `.` only.
-    pub name: String,
-    /// Its content.
-    pub content: String,
-}
-
 /// Rows of a table that the page shows; all stand in the download.
 const ROWS_SHOWN: usize = 40;
 /// Columns above which a table is only offered for download.
@@ -170,11 +162,11 @@ impl Report {
                 [
                     Asset {
                         name: format!("{stem}.svg"),
-                        content: figure.svg_file(),
+                        bytes: figure.svg_file().into_bytes(),
                     },
                     Asset {
                         name: format!("{stem}.tsv"),
-                        content: figure.tsv(),
+                        bytes: figure.tsv().into_bytes(),
                     },
                 ]
             })
@@ -354,13 +346,7 @@ fn pairs(out: &mut String, id: &str, heading: &str, pairs: &[(String, String)]) 
 
 /// `3, "Held-out accuracy"` becomes `03-held-out-accuracy`.
 fn stem(number: usize, title: &str) -> String {
-    let words: Vec<String> = title
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .take(8)
-        .map(str::to_ascii_lowercase)
-        .collect();
-    format!("{number:02}-{}", words.join("-"))
+    format!("{number:02}-{}", export::stem(title))
         .trim_end_matches('-')
         .to_owned()
 }

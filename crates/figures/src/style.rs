@@ -3,6 +3,10 @@
 //! Series follow Okabe & Ito's palette (2008, jfly.uni-koeln.de/color), darkened where white paper
 //! needs more contrast; maps follow viridis (van der Walt & Smith 2015), even in lightness.
 
+use crate::{
+    colour::{ARM, STEPS, diverging, hex, sequential},
+    render::Theme,
+};
 use std::fmt::Write as _;
 
 /// How many series have a colour of their own; further ones start again with other markers.
@@ -33,8 +37,8 @@ const COLOURS: [(&str, &str, &str); 14] = [
     ("s5", "#4b5563", "#c3c9d3"),
 ];
 
-const FACE: &str =
-    "system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial, 'Liberation Sans', sans-serif";
+/// Faces whose letters are as wide as those that texts were measured with.
+const FACE: &str = "Arimo, Arial, Helvetica, 'Liberation Sans', sans-serif";
 
 /// Rules for pictures inside a page: colours are variables that follow the reader's preference.
 pub(crate) fn page_rules(out: &mut String) {
@@ -61,16 +65,40 @@ pub(crate) fn page_rules(out: &mut String) {
         out.push_str(if dark { "}}\n" } else { "}\n" });
     }
     rules(out, |name| format!("var(--{name})"));
+    ramps(out, Theme::Light);
+    out.push_str("@media (prefers-color-scheme:dark){");
+    ramps(out, Theme::Dark);
+    out.push_str("}\n");
 }
 
-/// Rules for a picture of its own: the light colours, spelled out for programs without CSS variables.
-pub(crate) fn light_rules(out: &mut String) {
+/// Rules for a picture of its own: colours spelled out for programs without CSS variables.
+pub(crate) fn file_rules(out: &mut String, theme: Theme) {
     rules(out, |name| {
         COLOURS
             .iter()
             .find(|(n, ..)| *n == name)
-            .map_or_else(|| "#000".to_owned(), |(_, light, _)| (*light).to_owned())
+            .map_or("#000", |&(_, light, dark)| match theme {
+                Theme::Light => light,
+                Theme::Dark => dark,
+            })
+            .to_owned()
     });
+    ramps(out, theme);
+}
+
+/// Classes of the maps: `v0` to `v20` diverge, `q0` to `q8` rise.
+fn ramps(out: &mut String, theme: Theme) {
+    for k in 0..=2 * ARM {
+        let colour = diverging(theme, k as f64 / ARM as f64 - 1.0);
+        let _ = write!(out, ".figure .v{k}{{fill:{}}}", hex(colour));
+    }
+    for k in 0..STEPS {
+        let colour = hex(sequential(theme, k as f64 / (STEPS - 1) as f64));
+        let _ = write!(
+            out,
+            ".figure .q{k}{{fill:{colour}}}.figure .dots.q{k}{{stroke:{colour};fill:none}}"
+        );
+    }
 }
 
 fn rules(out: &mut String, colour: impl Fn(&str) -> String) {
@@ -91,7 +119,20 @@ fn rules(out: &mut String, colour: impl Fn(&str) -> String) {
          .figure .ceiling{{fill:{muted};fill-opacity:.22}}\
          .figure .identity{{stroke:{line};stroke-width:1;stroke-dasharray:2 3;fill:none}}\
          .figure .missing{{fill:{missing}}}\
-         .figure .bitmap{{image-rendering:pixelated}}",
+         .figure .bitmap{{image-rendering:pixelated}}\
+         .figure .small{{font-size:{NAME}px;fill:{ink}}}\
+         .figure .bold{{font-weight:700}}\
+         .figure .halo{{paint-order:stroke;stroke:{page};stroke-width:3px;stroke-linejoin:round}}\
+         .figure .on{{fill:{ink}}}\
+         .figure .off{{fill:{page}}}\
+         .figure .quiet{{fill:{grid}}}\
+         .figure .hatch{{stroke:{line};stroke-width:1;fill:none}}\
+         .figure .edge{{stroke:{page};stroke-width:.75}}\
+         .figure .null{{fill:{line};fill-opacity:.28}}\
+         .figure .dots{{stroke-linecap:round;fill:none}}\
+         .figure .hollow-ribbon{{stroke:{ink};stroke-width:.8;fill:none}}\
+         .figure .link{{stroke:{line};fill:none}}\
+         .figure .faint{{stroke:{grid};stroke-linecap:round;fill:none}}",
         ink = c("ink"),
         muted = c("muted"),
         page = c("page"),
@@ -109,6 +150,8 @@ fn rules(out: &mut String, colour: impl Fn(&str) -> String) {
              .figure .dot{i}{{fill:{s};fill-opacity:.45}}\
              .figure .band{i}{{fill:{s};fill-opacity:.2}}\
              .figure .hollow{i}{{fill:{page};stroke:{s};stroke-width:1.5}}\
+             .figure .ink{i}{{fill:{s}}}\
+             .figure .rim{i}{{stroke:{s};stroke-width:1.25;fill:none}}\
              .figure .stroke{i}{{stroke:{s};stroke-width:1.75;fill:none;stroke-dasharray:{dash}}}",
             page = c("page"),
         );

@@ -200,11 +200,7 @@ pub(crate) fn write_figures(
         }
     }
     for asset in assets {
-        output::write(
-            folder.join(&asset.name),
-            overwrite,
-            asset.content.as_bytes(),
-        )?;
+        output::write(folder.join(&asset.name), overwrite, &asset.bytes)?;
     }
     Ok(())
 }
