@@ -111,29 +111,29 @@ pub enum WorkflowError {
         /// Which column.
         source: emotome_interpret::rating::UnknownKind,
     },
-    /// An embedding without keys has another number of rows than the ratings.
-    #[error("{embedding}: has {found} rows and names no stimuli, {ratings} has {expected}: nothing says which belong together; give an embedding with keys (.npz with stimuli, .tsv or .csv with keys in the first column), or one with a row for every stimulus rated, in the same order", embedding = embedding.display(), ratings = ratings.display())]
+    /// An embedding without keys has another number of rows than there are stimuli.
+    #[error("{embedding}: has {found} rows and names no stimuli, {other} has {expected}: nothing says which belong together; give an embedding with keys (.npz with stimuli, .tsv or .csv with keys in the first column), or one with a row for every stimulus, in the same order", embedding = embedding.display(), other = other.display())]
     RowsDiffer {
         /// The embedding.
         embedding: PathBuf,
         /// Its rows.
         found: usize,
-        /// The ratings.
-        ratings: PathBuf,
-        /// Their rows.
+        /// The ratings, or the embedding that names the stimuli.
+        other: PathBuf,
+        /// Its rows.
         expected: usize,
     },
     /// Embeddings and ratings are of different stimuli.
-    #[error("{embedding} and {ratings} share {shared} stimuli, at least {fewest} are needed; they are matched by key, and the first keys are {embedding_key:?} and {ratings_key:?}", embedding = embedding.display(), ratings = ratings.display())]
+    #[error("{embedding} and {other} share {shared} stimuli, at least {fewest} are needed; they are matched by key, and the first keys are {embedding_key:?} and {other_key:?}", embedding = embedding.display(), other = other.display())]
     FewShared {
         /// The embedding that shares least.
         embedding: PathBuf,
         /// Its first key.
         embedding_key: String,
-        /// The ratings.
-        ratings: PathBuf,
-        /// Their first key.
-        ratings_key: String,
+        /// The ratings, or the embedding that names the stimuli.
+        other: PathBuf,
+        /// Its first key.
+        other_key: String,
         /// Stimuli that all share.
         shared: usize,
         /// Fewest needed.

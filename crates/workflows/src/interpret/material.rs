@@ -4,10 +4,11 @@ use super::Inputs;
 use crate::WorkflowError;
 use crate::choices::is_numbered;
 use emotome_embedding::files::{EmbeddingFile, read_embedding};
-use emotome_interpret::rating::Rating;
+use emotome_interpret::rating::{Rating, RatingKind};
 use emotome_stimuli::captions::Captions;
 use emotome_stimuli::ratings::{Kind, RatingsTable};
 use emotome_stimuli::run::Run;
+use emotome_stimuli::study::Study;
 use emotome_stimuli::{StimulusKey, StimulusSet};
 use ndarray::{Array2, Axis};
 use serde::Serialize;
@@ -52,16 +53,20 @@ pub enum Joined {
 /// What was joined, and what was left out. Field names are stable.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StimuliReport {
-    /// Stimuli in the ratings.
-    pub rated: usize,
+    /// Stimuli in the ratings; without ratings those of the first embedding that names them.
+    pub given: usize,
     /// Stimuli that the ratings and every embedding share: those interpreted.
     pub used: usize,
     /// How each embedding was joined.
     pub joined: Vec<Joined>,
-    /// Rated stimuli that each embedding lacks.
+    /// Of the stimuli given, those that each embedding lacks.
     pub without_embedding: Vec<usize>,
-    /// Stimuli of each embedding that were not rated.
+    /// Stimuli of each embedding that are not among those given.
     pub without_ratings: Vec<usize>,
+    /// Stimuli used that have a caption.
+    pub captioned: usize,
+    /// Stimuli used that the study flags as sensitive; their captions and pictures are not shown.
+    pub flagged: usize,
     /// Whose categories and dimensions these are, where it was known by the names alone.
     pub taken_for: Option<&'static str>,
 }
@@ -92,59 +97,46 @@ pub(crate) struct Material {
     pub(crate) raters: Option<u32>,
     /// A caption of each stimulus, where there is one.
     pub(crate) captions: Vec<Option<String>>,
+    /// Whether a stimulus is flagged as sensitive.
+    pub(crate) flagged: Vec<bool>,
     pub(crate) report: StimuliReport,
     pub(crate) left_out: Vec<LeftOut>,
 }
 
 impl Material {
-    /// Reads embeddings, ratings and captions, and keeps the stimuli that all embeddings and the ratings
-    /// share, in the order of the ratings.
+    /// Reads embeddings, ratings, captions and flags, and keeps the stimuli that all embeddings and the ratings
+    /// share, in the order of the ratings; without ratings in that of the first embedding with keys.
     ///
     /// # Errors
     /// [`WorkflowError`] of reading; [`WorkflowError::ScalesCount`] and [`WorkflowError::Kind`] for columns
     /// of which nothing says what they measure; [`WorkflowError::RowsDiffer`] for an embedding without keys
-    /// that has not a row for each stimulus rated; [`WorkflowError::FewShared`].
+    /// that has not a row for each stimulus; [`WorkflowError::FewShared`].
     pub(crate) fn of(inputs: &Inputs, run: Run<'_>) -> Result<Self, WorkflowError> {
-        let (embeddings, ratings, scales) = (&inputs.embeddings, &inputs.ratings, inputs.scales);
-        let (table, taken_for) = match scales {
-            Scales::Known => RatingsTable::read_known(ratings)?,
-            Scales::Counted { .. } => (RatingsTable::read(ratings)?, None),
-        };
-        let kinds = kinds(&table, ratings, scales)?;
+        let embeddings = &inputs.embeddings;
         let mut files = Vec::with_capacity(embeddings.len());
         for embedding in embeddings {
             files.push(read_embedding(&embedding.path)?);
         }
-        let rows = rows_of(&table, &files, embeddings, ratings)?;
+        let rated = match &inputs.ratings {
+            Some(path) => Some(Rated::read(path, inputs.scales)?),
+            None => None,
+        };
+        let (base, whose) = match (&rated, &inputs.ratings) {
+            (Some(rated), Some(path)) => (rated.table.stimuli.clone(), path),
+            _ => first_named(&files, embeddings)?,
+        };
+        let rows = rows_of(&base, whose, &files, embeddings)?;
         let every = |i: &usize| rows.iter().all(|(_, rows)| rows[*i].is_some());
-        let used: Vec<usize> = (0..table.stimuli.len()).filter(every).collect();
-        let left_out = left_out(&table.stimuli, &files, embeddings, &rows);
+        let used: Vec<usize> = (0..base.len()).filter(every).collect();
         if used.len() < FEWEST {
-            return Err(few_shared(
-                used.len(),
-                &table.stimuli,
-                &files,
-                embeddings,
-                ratings,
-            ));
+            return Err(few_shared(used.len(), (whose, &base), &files, embeddings));
         }
-        let keys = table.stimuli.keys();
+        let left_out = left_out(&base, &files, embeddings, &rows);
+        let keys = base.keys();
         let stimuli = StimulusSet::from_labels(used.iter().map(|&i| keys[i].as_str()))?;
-        let agents = files
-            .iter()
-            .zip(embeddings)
-            .zip(&rows)
-            .map(|((file, of), (_, rows))| {
-                let rows: Vec<usize> = used.iter().filter_map(|&i| rows[i]).collect();
-                let values = file.embedding.values().select(Axis(0), &rows);
-                AgentEmbedding {
-                    name: of.agent.clone(),
-                    values: values.mapv(f64::from),
-                }
-            })
-            .collect();
+        let (captions, flagged) = described(inputs, &stimuli)?;
         let report = StimuliReport {
-            rated: table.stimuli.len(),
+            given: base.len(),
             used: used.len(),
             joined: rows.iter().map(|(joined, _)| *joined).collect(),
             without_embedding: rows
@@ -156,37 +148,131 @@ impl Material {
                 .zip(&rows)
                 .map(|(file, (_, rows))| file.embedding.n_stimuli() - rows.iter().flatten().count())
                 .collect(),
-            taken_for,
+            captioned: captions.iter().flatten().count(),
+            flagged: flagged.iter().filter(|flag| **flag).count(),
+            taken_for: rated.as_ref().and_then(|rated| rated.taken_for),
         };
         if !left_out.is_empty() {
             run.progress.note(&format!(
-                "{} of {} rated stimuli are interpreted; {} that an embedding or the ratings lack are listed in {LEFT_OUT}",
+                "{} of {} stimuli are interpreted; {} that an embedding or the ratings lack are listed in {LEFT_OUT}",
                 report.used,
-                report.rated,
+                report.given,
                 left_out.len()
             ));
         }
-        let captions = match &inputs.captions {
-            None => vec![None; stimuli.len()],
-            Some(path) => {
-                let captions = Captions::read(path)?;
-                let first = |key: &StimulusKey| {
-                    let id = captions.stimuli.get(key.as_str())?;
-                    captions.of(id).first().cloned()
-                };
-                stimuli.keys().iter().map(first).collect()
-            }
+        let values = match &rated {
+            Some(rated) => rated.table.values.select(Axis(0), &used),
+            None => Array2::zeros((used.len(), 0)),
         };
         Ok(Self {
-            raters: raters(&table, &kinds),
-            ratings: kinds,
-            values: table.values.select(Axis(0), &used),
+            raters: rated.as_ref().and_then(Rated::raters),
+            agents: selected(&files, embeddings, &rows, &used),
+            ratings: rated.map(|rated| rated.kinds).unwrap_or_default(),
+            values,
             stimuli,
-            agents,
             captions,
+            flagged,
             report,
             left_out,
         })
+    }
+}
+
+/// The weights of the stimuli used.
+fn selected(
+    files: &[EmbeddingFile],
+    embeddings: &[EmbeddingOf],
+    rows: &[Rows],
+    used: &[usize],
+) -> Vec<AgentEmbedding> {
+    let agents = files.iter().zip(embeddings).zip(rows);
+    let agents = agents.map(|((file, of), (_, rows))| {
+        let rows: Vec<usize> = used.iter().filter_map(|&i| rows[i]).collect();
+        AgentEmbedding {
+            name: of.agent.clone(),
+            values: file.embedding.values().select(Axis(0), &rows).mapv(f64::from),
+        }
+    });
+    agents.collect()
+}
+
+/// The stimuli of the first embedding that names them; numbers where none does.
+fn first_named<'a>(
+    files: &[EmbeddingFile],
+    embeddings: &'a [EmbeddingOf],
+) -> Result<(StimulusSet, &'a PathBuf), WorkflowError> {
+    let named = files.iter().zip(embeddings).find_map(|(file, of)| {
+        let set = file.stimuli.as_ref().filter(|set| !is_numbered(set))?;
+        Some((set.clone(), &of.path))
+    });
+    match named {
+        Some(named) => Ok(named),
+        None => {
+            let n = files[0].embedding.n_stimuli();
+            let numbers = StimulusSet::from_labels((0..n).map(|i| i.to_string()))?;
+            Ok((numbers, &embeddings[0].path))
+        }
+    }
+}
+
+/// A caption of each stimulus, and whether it is flagged.
+fn described(
+    inputs: &Inputs,
+    stimuli: &StimulusSet,
+) -> Result<(Vec<Option<String>>, Vec<bool>), WorkflowError> {
+    let study = inputs.study.as_ref().map(Study::open).transpose()?;
+    let captions = match (&inputs.captions, &study) {
+        (Some(path), _) => Some(Captions::read(path)?),
+        (None, Some(study)) => Some(study.captions()),
+        (None, None) => None,
+    };
+    let first = |key: &StimulusKey| {
+        let captions = captions.as_ref()?;
+        let id = captions.stimuli.get(key.as_str())?;
+        captions.of(id).first().cloned()
+    };
+    let flagged = |key: &StimulusKey| {
+        let record = study.as_ref().and_then(|study| {
+            let id = study.stimuli.get(key.as_str())?;
+            study.records.get(id.index())
+        });
+        record.is_some_and(|record| !record.sensitive.is_empty())
+    };
+    let keys = stimuli.keys();
+    Ok((
+        keys.iter().map(first).collect(),
+        keys.iter().map(flagged).collect(),
+    ))
+}
+
+/// Ratings, and what their columns measure.
+struct Rated {
+    table: RatingsTable,
+    kinds: Vec<Rating>,
+    taken_for: Option<&'static str>,
+}
+
+impl Rated {
+    fn read(path: &Path, scales: Scales) -> Result<Self, WorkflowError> {
+        let (table, taken_for) = match scales {
+            Scales::Known => RatingsTable::read_known(path)?,
+            Scales::Counted { .. } => (RatingsTable::read(path)?, None),
+        };
+        Ok(Self {
+            kinds: kinds(&table, path, scales)?,
+            table,
+            taken_for,
+        })
+    }
+
+    /// The number of raters that all categories state.
+    fn raters(&self) -> Option<u32> {
+        let scales = self.table.scales.iter().zip(&self.kinds);
+        let mut stated = scales
+            .filter(|(_, rating)| rating.kind == RatingKind::Category)
+            .map(|((_, scale), _)| scale.n_raters);
+        let first = stated.next()??;
+        stated.all(|n| n == Some(first)).then_some(first)
     }
 }
 
@@ -226,48 +312,33 @@ fn kinds(table: &RatingsTable, path: &Path, scales: Scales) -> Result<Vec<Rating
         .collect()
 }
 
-/// The number of raters that all categories state.
-fn raters(table: &RatingsTable, ratings: &[Rating]) -> Option<u32> {
-    let mut stated = table
-        .scales
-        .iter()
-        .zip(ratings)
-        .filter(|(_, rating)| rating.kind == emotome_interpret::rating::RatingKind::Category)
-        .map(|((_, scale), _)| scale.n_raters);
-    let first = stated.next()??;
-    stated.all(|n| n == Some(first)).then_some(first)
-}
-
 type Rows = (Joined, Vec<Option<usize>>);
 
-/// The row of each rated stimulus in each embedding.
+/// The row of each stimulus in each embedding.
 fn rows_of(
-    table: &RatingsTable,
+    base: &StimulusSet,
+    whose: &Path,
     files: &[EmbeddingFile],
     embeddings: &[EmbeddingOf],
-    ratings: &Path,
 ) -> Result<Vec<Rows>, WorkflowError> {
-    let n = table.stimuli.len();
-    files
-        .iter()
-        .zip(embeddings)
-        .map(|(file, of)| {
-            if let Some(set) = file.stimuli.as_ref().filter(|set| !is_numbered(set)) {
-                let row = |key: &StimulusKey| set.get(key.as_str()).map(|id| id.index());
-                return Ok((Joined::Key, table.stimuli.keys().iter().map(row).collect()));
-            }
-            let found = file.embedding.n_stimuli();
-            if found == n {
-                return Ok((Joined::Row, (0..n).map(Some).collect()));
-            }
-            Err(WorkflowError::RowsDiffer {
-                embedding: of.path.clone(),
-                found,
-                ratings: ratings.to_owned(),
-                expected: n,
-            })
+    let n = base.len();
+    let rows = files.iter().zip(embeddings).map(|(file, of)| {
+        if let Some(set) = file.stimuli.as_ref().filter(|set| !is_numbered(set)) {
+            let row = |key: &StimulusKey| set.get(key.as_str()).map(|id| id.index());
+            return Ok((Joined::Key, base.keys().iter().map(row).collect()));
+        }
+        let found = file.embedding.n_stimuli();
+        if found == n {
+            return Ok((Joined::Row, (0..n).map(Some).collect()));
+        }
+        Err(WorkflowError::RowsDiffer {
+            embedding: of.path.clone(),
+            found,
+            other: whose.to_owned(),
+            expected: n,
         })
-        .collect()
+    });
+    rows.collect()
 }
 
 /// Every stimulus that some file has and another lacks.
@@ -288,7 +359,7 @@ fn left_out(
         if !lacking.is_empty() {
             out.push(LeftOut {
                 key: key.clone(),
-                reason: format!("rated, not in the embedding of {}", lacking.join(", ")),
+                reason: format!("not in the embedding of {}", lacking.join(", ")),
             });
         }
     }
@@ -302,7 +373,7 @@ fn left_out(
             .filter(|k| rated.get(k.as_str()).is_none());
         out.extend(unrated.map(|key| LeftOut {
             key: key.clone(),
-            reason: format!("in the embedding of {}, not rated", of.agent),
+            reason: format!("in the embedding of {} alone", of.agent),
         }));
     }
     out
@@ -310,33 +381,23 @@ fn left_out(
 
 fn few_shared(
     shared: usize,
-    rated: &StimulusSet,
+    (whose, base): (&Path, &StimulusSet),
     files: &[EmbeddingFile],
     embeddings: &[EmbeddingOf],
-    ratings: &Path,
 ) -> WorkflowError {
-    let first = |set: &StimulusSet| {
-        set.keys()
-            .first()
-            .map_or_else(String::new, |k| k.to_string())
+    let first = |set: &StimulusSet| set.keys().first().map_or_else(String::new, ToString::to_string);
+    let in_base = |set: &StimulusSet| {
+        let keys = set.keys().iter();
+        keys.filter(|key| base.get(key.as_str()).is_some()).count()
     };
-    let (file, of) = files
-        .iter()
-        .zip(embeddings)
-        .min_by_key(|(file, _)| {
-            let set = file.stimuli.as_ref();
-            let shared = |set: &StimulusSet| {
-                let keys = set.keys().iter();
-                keys.filter(|k| rated.get(k.as_str()).is_some()).count()
-            };
-            set.map_or(usize::MAX, shared)
-        })
-        .expect("a request has an embedding");
+    let named = files.iter().zip(embeddings);
+    let named = named.filter_map(|(file, of)| Some((file.stimuli.as_ref()?, of)));
+    let least = named.min_by_key(|(set, _)| in_base(set));
     WorkflowError::FewShared {
-        embedding: of.path.clone(),
-        embedding_key: file.stimuli.as_ref().map_or_else(String::new, first),
-        ratings: ratings.to_owned(),
-        ratings_key: first(rated),
+        embedding: least.map_or_else(|| embeddings[0].path.clone(), |(_, of)| of.path.clone()),
+        embedding_key: least.map_or_else(String::new, |(set, _)| first(set)),
+        other: whose.to_owned(),
+        other_key: first(base),
         shared,
         fewest: FEWEST,
     }
