@@ -57,20 +57,32 @@ struct Arc {
 impl Chord {
     fn name(&self, (group, member): (usize, usize)) -> &str {
         let group = self.groups.get(group);
-        group.and_then(|g| g.members.get(member)).map_or("", String::as_str)
+        group
+            .and_then(|g| g.members.get(member))
+            .map_or("", String::as_str)
     }
 
     fn exists(&self, (group, member): (usize, usize)) -> bool {
-        self.groups.get(group).is_some_and(|g| member < g.members.len())
+        self.groups
+            .get(group)
+            .is_some_and(|g| member < g.members.len())
     }
 
     /// Links above the threshold, weakest first.
     fn drawn(&self) -> Vec<ChordLink> {
         let usable = |l: &&ChordLink| {
-            self.exists(l.from) && self.exists(l.to) && l.from != l.to && l.r.is_finite() && l.r.abs() > self.threshold
+            self.exists(l.from)
+                && self.exists(l.to)
+                && l.from != l.to
+                && l.r.is_finite()
+                && l.r.abs() > self.threshold
         };
         let mut links: Vec<ChordLink> = self.links.iter().filter(usable).copied().collect();
-        links.sort_by(|a, b| a.r.abs().total_cmp(&b.r.abs()).then((b.from, b.to).cmp(&(a.from, a.to))));
+        links.sort_by(|a, b| {
+            a.r.abs()
+                .total_cmp(&b.r.abs())
+                .then((b.from, b.to).cmp(&(a.from, a.to)))
+        });
         links
     }
 
@@ -78,7 +90,8 @@ impl Chord {
     fn alone(&self, links: &[ChordLink]) -> Vec<(usize, usize)> {
         let all = self.groups.iter().enumerate();
         let all = all.flat_map(|(g, group)| (0..group.members.len()).map(move |m| (g, m)));
-        all.filter(|&at| !links.iter().any(|l| l.from == at || l.to == at)).collect()
+        all.filter(|&at| !links.iter().any(|l| l.from == at || l.to == at))
+            .collect()
     }
 
     /// Places on the circle of members with a link.
@@ -88,11 +101,23 @@ impl Chord {
             own.map(|l| l.r.abs()).sum()
         };
         let weights: Vec<Vec<f64>> = (0..self.groups.len())
-            .map(|g| (0..self.groups[g].members.len()).map(|m| weight((g, m))).collect())
+            .map(|g| {
+                (0..self.groups[g].members.len())
+                    .map(|m| weight((g, m)))
+                    .collect()
+            })
             .collect();
-        let shown = weights.iter().flatten().filter(|w| **w > 0.0).count().max(1);
+        let shown = weights
+            .iter()
+            .flatten()
+            .filter(|w| **w > 0.0)
+            .count()
+            .max(1);
         let total: f64 = weights.iter().flatten().sum::<f64>().max(f64::MIN_POSITIVE);
-        let used = weights.iter().filter(|g| g.iter().any(|w| *w > 0.0)).count();
+        let used = weights
+            .iter()
+            .filter(|g| g.iter().any(|w| *w > 0.0))
+            .count();
         let apart = if used > 1 { 0.035 } else { 0.0 };
         let room = 1.0 - apart * used as f64;
         // Half of the circle is shared evenly, so that every name has room; half by weight.
@@ -104,7 +129,11 @@ impl Chord {
             for &w in group {
                 row.push((w > 0.0).then(|| {
                     let wide = even + 0.5 * room * w / total;
-                    let arc = Arc { from: turn + gap / 2.0, wide: wide - gap, used: 0.0 };
+                    let arc = Arc {
+                        from: turn + gap / 2.0,
+                        wide: wide - gap,
+                        used: 0.0,
+                    };
                     turn += wide;
                     arc
                 }));
@@ -126,7 +155,12 @@ impl Figure for Chord {
     fn alt(&self) -> String {
         let links = self.drawn();
         let words = links.iter().rev().take(12).map(|l| {
-            format!("{} with {}: {}", self.name(l.from), self.name(l.to), decimal(l.r))
+            format!(
+                "{} with {}: {}",
+                self.name(l.from),
+                self.name(l.to),
+                decimal(l.r)
+            )
         });
         format!(
             "Chord diagram of {}: {} of {} links lie above {}. Strongest: {}.",
@@ -148,7 +182,10 @@ impl Figure for Chord {
         const LONGEST: f64 = 128.0;
         let links = self.drawn();
         let mut arcs = self.arcs(&links);
-        let names = links.iter().flat_map(|l| [l.from, l.to]).map(|at| text_width(self.name(at), NAME));
+        let names = links
+            .iter()
+            .flat_map(|l| [l.from, l.to])
+            .map(|at| text_width(self.name(at), NAME));
         let longest = names.fold(0.0, f64::max).min(LONGEST);
         let radius = ((WIDTH - 2.0 * longest) / 2.0 - 44.0).min(220.0);
         let middle = radius + longest + 40.0;
@@ -171,7 +208,11 @@ impl Figure for Chord {
         ends.sort_by(|a, b| a.0.cmp(&b.0).then(b.2.total_cmp(&a.2)).then(a.1.cmp(&b.1)));
         let mut spans = vec![[(0.0, 0.0); 2]; links.len()];
         for (own, k, _) in ends {
-            let sum: f64 = links.iter().filter(|l| l.from == own || l.to == own).map(|l| l.r.abs()).sum();
+            let sum: f64 = links
+                .iter()
+                .filter(|l| l.from == own || l.to == own)
+                .map(|l| l.r.abs())
+                .sum();
             if let Some(arc) = arcs[own.0][own.1].as_mut() {
                 let wide = arc.wide * links[k].r.abs() / sum;
                 let start = arc.from + arc.used;
@@ -188,13 +229,20 @@ impl Figure for Chord {
                 .arc(r, false, true, at(*b1, r))
                 .bend(centre, at(*a0, r))
                 .closed();
-            let hint = format!("{}, {}: {}", self.name(l.from), self.name(l.to), decimal(l.r));
+            let hint = format!(
+                "{}, {}: {}",
+                self.name(l.from),
+                self.name(l.to),
+                decimal(l.r)
+            );
             let colour = colours[l.from.0][l.from.1];
             canvas.hinted(&hint, |canvas| {
                 if l.r < 0.0 {
                     canvas.path("hollow-ribbon", &path);
                 } else {
-                    canvas.group("fill-opacity=\".6\"", |canvas| canvas.painted_path(colour, "edge", &path));
+                    canvas.group("fill-opacity=\".6\"", |canvas| {
+                        canvas.painted_path(colour, "edge", &path)
+                    });
                 }
             });
         }
@@ -222,7 +270,13 @@ impl Figure for Chord {
                     // The base line is lowered by a third of the size, across the direction of reading.
                     let (sin, cos) = degrees.to_radians().sin_cos();
                     let place = (x - 0.33 * NAME * sin, y + 0.33 * NAME * cos);
-                    canvas.turned_text("small", place, anchor, degrees, &shorten(name, NAME, LONGEST));
+                    canvas.turned_text(
+                        "small",
+                        place,
+                        anchor,
+                        degrees,
+                        &shorten(name, NAME, LONGEST),
+                    );
                 });
             }
             if let Some((from, to)) = span {
@@ -236,7 +290,11 @@ impl Figure for Chord {
                     t if t < 0.5 => Anchor::Start,
                     _ => Anchor::End,
                 };
-                let words = format!("{} ({})", self.groups[g].name, count(row.iter().flatten().count() as u64));
+                let words = format!(
+                    "{} ({})",
+                    self.groups[g].name,
+                    count(row.iter().flatten().count() as u64)
+                );
                 let room = match anchor {
                     Anchor::Start => WIDTH - x,
                     Anchor::End => x,
@@ -250,7 +308,9 @@ impl Figure for Chord {
             count(links.len() as u64),
             count(self.links.len() as u64),
             decimal(self.threshold),
-            links.last().map_or_else(|| "n/a".into(), |l| decimal(l.r.abs()))
+            links
+                .last()
+                .map_or_else(|| "n/a".into(), |l| decimal(l.r.abs()))
         );
         let alone = self.alone(&links);
         if !alone.is_empty() {

@@ -87,7 +87,11 @@ impl Communities {
     fn radius(&self, i: usize) -> f64 {
         let most = range(self.nodes.iter().map(|n| n.rank)).map_or(0.0, |(_, high)| high);
         let share = self.nodes[i].rank / most.max(f64::MIN_POSITIVE);
-        let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
+        let share = if share.is_finite() {
+            share.clamp(0.0, 1.0)
+        } else {
+            0.0
+        };
         // Areas show ranks; the smallest is still a dot.
         (13.0 * share.sqrt()).max(2.5)
     }
@@ -108,7 +112,9 @@ impl Communities {
             place[i] = k;
         }
         let group = |k: usize| groups.binary_search(&of[k]).unwrap_or(0);
-        let sizes: Vec<usize> = (0..groups.len()).map(|g| (0..n).filter(|&k| group(k) == g).count()).collect();
+        let sizes: Vec<usize> = (0..groups.len())
+            .map(|g| (0..n).filter(|&k| group(k) == g).count())
+            .collect();
         let mut before = 0;
         let centres: Vec<(f64, f64)> = sizes
             .iter()
@@ -188,7 +194,11 @@ impl Communities {
                     let (dx, dy) = (at[a].0 - at[b].0, at[a].1 - at[b].1);
                     let far = dx.hypot(dy);
                     if far < need {
-                        let (ux, uy) = if far > 1e-6 { (dx / far, dy / far) } else { (1.0, 0.0) };
+                        let (ux, uy) = if far > 1e-6 {
+                            (dx / far, dy / far)
+                        } else {
+                            (1.0, 0.0)
+                        };
                         let step = (need - far) / 2.0;
                         at[a] = (at[a].0 + ux * step, at[a].1 + uy * step);
                         at[b] = (at[b].0 - ux * step, at[b].1 - uy * step);
@@ -206,7 +216,9 @@ impl Communities {
 /// The convex hull, counter-clockwise (Andrew 1979); O(n log n).
 fn hull(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    let turn = |a: (f64, f64), b: (f64, f64), c: (f64, f64)| (b.0 - a.0) * (c.1 - a.1) - (b.1 - a.1) * (c.0 - a.0);
+    let turn = |a: (f64, f64), b: (f64, f64), c: (f64, f64)| {
+        (b.0 - a.0) * (c.1 - a.1) - (b.1 - a.1) * (c.0 - a.0)
+    };
     let half = |points: &mut dyn Iterator<Item = (f64, f64)>| {
         let mut out: Vec<(f64, f64)> = Vec::new();
         for p in points {
@@ -227,7 +239,9 @@ fn hull(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
 fn free(places: impl Iterator<Item = (Area, Anchor)>, taken: &[Area]) -> Option<(Area, Anchor)> {
     let inside = |a: &Area| a[0] > 2.0 && a[1] > 2.0 && a[2] < WIDTH - 2.0 && a[3] < TALL;
     let cost = |a: &Area| taken.iter().filter(|t| meet(a, t)).count();
-    places.filter(|(a, _)| inside(a)).min_by_key(|(a, _)| cost(a))
+    places
+        .filter(|(a, _)| inside(a))
+        .min_by_key(|(a, _)| cost(a))
 }
 
 impl Figure for Communities {
@@ -267,7 +281,9 @@ impl Figure for Communities {
     fn svg(&self) -> Svg {
         let edges = self.drawn();
         let isolated = self.isolated(&edges);
-        let shown: Vec<usize> = (0..self.nodes.len()).filter(|i| !isolated.contains(i)).collect();
+        let shown: Vec<usize> = (0..self.nodes.len())
+            .filter(|i| !isolated.contains(i))
+            .collect();
         let at = self.layout(&shown, &edges);
         let mut place = vec![(f64::NAN, f64::NAN); self.nodes.len()];
         for (&i, &p) in shown.iter().zip(&at) {
@@ -288,12 +304,16 @@ impl Figure for Communities {
             .collect();
         let mut titles = Vec::new();
         for &c in &groups {
-            let members: Vec<usize> = shown.iter().copied().filter(|&i| self.nodes[i].community == c).collect();
+            let members: Vec<usize> = shown
+                .iter()
+                .copied()
+                .filter(|&i| self.nodes[i].community == c)
+                .collect();
             let rim = members.iter().flat_map(|&i| {
-                let r = self.radius(i) + 7.0;
+                let (r, (x, y)) = (self.radius(i) + 7.0, place[i]);
                 (0..16).map(move |k| {
                     let (sin, cos) = (TAU * f64::from(k) / 16.0).sin_cos();
-                    (place[i].0 + r * cos, place[i].1 + r * sin)
+                    (x + r * cos, y + r * sin)
                 })
             });
             let hull = hull(rim.collect());
@@ -304,32 +324,66 @@ impl Figure for Communities {
                     Some(path) => path.line(p),
                 });
             }
-            let attributes = format!("fill=\"{0}\" fill-opacity=\".13\" stroke=\"{0}\" stroke-opacity=\".45\" stroke-linejoin=\"round\"", colour(c));
+            let attributes = format!(
+                "fill=\"{0}\" fill-opacity=\".13\" stroke=\"{0}\" stroke-opacity=\".45\" stroke-linejoin=\"round\"",
+                colour(c)
+            );
             canvas.group(&attributes, |canvas| {
                 if let Some(path) = path.filter(|_| members.len() > 1) {
                     canvas.path("hull", &path.closed());
                 }
             });
-            let (x, y) = (range(hull.iter().map(|p| p.0)), range(hull.iter().map(|p| p.1)));
+            let (x, y) = (
+                range(hull.iter().map(|p| p.0)),
+                range(hull.iter().map(|p| p.1)),
+            );
             if let (Some(x), Some(y), true) = (x, y, members.len() > 1) {
                 titles.push((c, x, y));
             }
         }
-        let most = edges.iter().map(|e| e.r.abs()).fold(self.threshold, f64::max);
-        let width = |r: f64| 0.7 + 4.3 * ((r.abs() - self.threshold) / (most - self.threshold).max(1e-9)).clamp(0.0, 1.0);
+        let most = edges
+            .iter()
+            .map(|e| e.r.abs())
+            .fold(self.threshold, f64::max);
+        let width = |r: f64| {
+            0.7 + 4.3
+                * ((r.abs() - self.threshold) / (most - self.threshold).max(1e-9)).clamp(0.0, 1.0)
+        };
         for e in &edges {
             let (a, b) = (place[e.between.0], place[e.between.1]);
-            let hint = format!("{}, {}: {}", self.nodes[e.between.0].label, self.nodes[e.between.1].label, decimal(e.r));
-            let dash = if e.r < 0.0 { " stroke-dasharray=\"3 3\"" } else { "" };
-            canvas.group(&format!("style=\"stroke-width:{:.1}px\" stroke-opacity=\".6\"{dash}", width(e.r)), |canvas| {
-                canvas.hinted(&hint, |canvas| canvas.line("link", a, b));
-            });
+            let hint = format!(
+                "{}, {}: {}",
+                self.nodes[e.between.0].label,
+                self.nodes[e.between.1].label,
+                decimal(e.r)
+            );
+            let dash = if e.r < 0.0 {
+                " stroke-dasharray=\"3 3\""
+            } else {
+                ""
+            };
+            canvas.group(
+                &format!(
+                    "style=\"stroke-width:{:.1}px\" stroke-opacity=\".6\"{dash}",
+                    width(e.r)
+                ),
+                |canvas| {
+                    canvas.hinted(&hint, |canvas| canvas.line("link", a, b));
+                },
+            );
         }
         for &i in &shown {
             let node = &self.nodes[i];
-            let hint = format!("{}: {}, PageRank {}", node.label, self.community(node.community), decimal(node.rank));
+            let hint = format!(
+                "{}: {}, PageRank {}",
+                node.label,
+                self.community(node.community),
+                decimal(node.rank)
+            );
             canvas.group(&format!("fill=\"{}\"", colour(node.community)), |canvas| {
-                canvas.hinted(&hint, |canvas| canvas.marker("edge", node.kind, place[i], self.radius(i)));
+                canvas.hinted(&hint, |canvas| {
+                    canvas.marker("edge", node.kind, place[i], self.radius(i))
+                });
             });
         }
         for &(c, (x0, x1), (y0, y1)) in &titles {
@@ -337,22 +391,47 @@ impl Figure for Communities {
             let half = text_width(&name, TICK) * 0.54;
             let middle = f64::midpoint(x0, x1);
             let area = |x: f64, y: f64| [x - half, y - 0.8 * TICK, x + half, y + 0.25 * TICK];
-            let places = [(middle, y0 - 4.0), (middle, y1 + TICK), (x0 + half, y0 - 4.0), (x1 - half, y0 - 4.0), (x0 + half, y1 + TICK), (x1 - half, y1 + TICK), (middle, y0 - 16.0), (middle, y1 + 22.0)];
-            let places = places.into_iter().map(|(x, y)| (area(x.clamp(half + 3.0, WIDTH - half - 3.0), y.clamp(12.0, TALL - 4.0)), Anchor::Middle));
+            let places = [
+                (middle, y0 - 4.0),
+                (middle, y1 + TICK),
+                (x0 + half, y0 - 4.0),
+                (x1 - half, y0 - 4.0),
+                (x0 + half, y1 + TICK),
+                (x1 - half, y1 + TICK),
+                (middle, y0 - 16.0),
+                (middle, y1 + 22.0),
+            ];
+            let places = places.into_iter().map(|(x, y)| {
+                (
+                    area(
+                        x.clamp(half + 3.0, WIDTH - half - 3.0),
+                        y.clamp(12.0, TALL - 4.0),
+                    ),
+                    Anchor::Middle,
+                )
+            });
             if let Some((area, _)) = free(places, &taken) {
                 taken.push(area);
                 let at = (f64::midpoint(area[0], area[2]), area[1] + 0.8 * TICK);
-                canvas.group(&format!("fill=\"{}\"", colour(c)), |canvas| canvas.text("note bold halo", at, Anchor::Middle, &name));
+                canvas.group(&format!("fill=\"{}\"", colour(c)), |canvas| {
+                    canvas.text("note bold halo", at, Anchor::Middle, &name)
+                });
             }
         }
         let mut order = shown.clone();
-        order.sort_by(|&a, &b| self.nodes[b].rank.total_cmp(&self.nodes[a].rank).then(a.cmp(&b)));
+        order.sort_by(|&a, &b| {
+            self.nodes[b]
+                .rank
+                .total_cmp(&self.nodes[a].rank)
+                .then(a.cmp(&b))
+        });
         for i in order {
             let (x, y) = place[i];
             let r = self.radius(i) + 3.0;
             let name = shorten(&self.nodes[i].label, NAME, 130.0);
             let wide = text_width(&name, NAME);
-            let area = |left: f64, base: f64| [left, base - 0.75 * NAME, left + wide, base + 0.22 * NAME];
+            let area =
+                |left: f64, base: f64| [left, base - 0.75 * NAME, left + wide, base + 0.22 * NAME];
             let low = y + 0.35 * NAME;
             let places = [
                 (area(x + r, low), Anchor::Start),
@@ -382,7 +461,11 @@ impl Figure for Communities {
         let mut table = Table::new(["kind", "name", "other", "community", "pagerank", "r"]);
         let isolated = self.isolated(&self.drawn());
         for (i, node) in self.nodes.iter().enumerate() {
-            let community = if isolated.contains(&i) { "none: isolated".into() } else { self.community(node.community) };
+            let community = if isolated.contains(&i) {
+                "none: isolated".into()
+            } else {
+                self.community(node.community)
+            };
             table.push([
                 Cell::from("node"),
                 node.label.as_str().into(),
@@ -394,14 +477,27 @@ impl Figure for Communities {
         }
         for e in self.drawn() {
             let name = |i: usize| Cell::from(self.nodes[i].label.as_str());
-            table.push([Cell::from("edge"), name(e.between.0), name(e.between.1), Cell::Missing, Cell::Missing, e.r.into()]);
+            table.push([
+                Cell::from("edge"),
+                name(e.between.0),
+                name(e.between.1),
+                Cell::Missing,
+                Cell::Missing,
+                e.r.into(),
+            ]);
         }
         table
     }
 }
 
 impl Communities {
-    fn legend(&self, canvas: &mut Canvas, edges: &[GraphEdge], isolated: &[usize], width: &dyn Fn(f64) -> f64) -> f64 {
+    fn legend(
+        &self,
+        canvas: &mut Canvas,
+        edges: &[GraphEdge],
+        isolated: &[usize],
+        width: &dyn Fn(f64) -> f64,
+    ) -> f64 {
         let y = TALL + 16.0;
         let mut x = 10.0;
         let sizes = range(self.nodes.iter().map(|n| n.rank)).map_or(0.0, |(_, high)| high);
@@ -418,22 +514,47 @@ impl Communities {
         x += 12.0;
         if let Some((low, high)) = range(edges.iter().map(|e| e.r.abs())) {
             for r in [low, high] {
-                canvas.group(&format!("style=\"stroke-width:{:.1}px\" stroke-opacity=\".6\"", width(r)), |canvas| {
-                    canvas.line("link", (x, y), (x + 24.0, y));
-                });
+                canvas.group(
+                    &format!(
+                        "style=\"stroke-width:{:.1}px\" stroke-opacity=\".6\"",
+                        width(r)
+                    ),
+                    |canvas| {
+                        canvas.line("link", (x, y), (x + 24.0, y));
+                    },
+                );
                 canvas.text("tick", (x + 29.0, y + 4.0), Anchor::Start, &decimal(r));
                 x += 40.0 + text_width(&decimal(r), TICK);
             }
         }
         if edges.iter().any(|e| e.r < 0.0) {
-            canvas.group("stroke-dasharray=\"3 3\"", |canvas| canvas.line("link", (x, y), (x + 24.0, y)));
+            canvas.group("stroke-dasharray=\"3 3\"", |canvas| {
+                canvas.line("link", (x, y), (x + 24.0, y))
+            });
             canvas.text("tick", (x + 29.0, y + 4.0), Anchor::Start, "negative");
         }
-        let kinds: Vec<_> = self.kinds.iter().enumerate().map(|(k, name)| (Sign::Dot("missing", k), name.as_str())).collect();
-        let y = if kinds.len() > 1 { key(canvas, (10.0, WIDTH - 10.0), y + 16.0, &kinds) } else { y + 10.0 };
-        let mut words = format!("{} edges: {} above {}.", count(edges.len() as u64), self.quantity, decimal(self.threshold));
+        let kinds: Vec<_> = self
+            .kinds
+            .iter()
+            .enumerate()
+            .map(|(k, name)| (Sign::Dot("missing", k), name.as_str()))
+            .collect();
+        let y = if kinds.len() > 1 {
+            key(canvas, (10.0, WIDTH - 10.0), y + 16.0, &kinds)
+        } else {
+            y + 10.0
+        };
+        let mut words = format!(
+            "{} edges: {} above {}.",
+            count(edges.len() as u64),
+            self.quantity,
+            decimal(self.threshold)
+        );
         if !isolated.is_empty() {
-            let names: Vec<&str> = isolated.iter().map(|&i| self.nodes[i].label.as_str()).collect();
+            let names: Vec<&str> = isolated
+                .iter()
+                .map(|&i| self.nodes[i].label.as_str())
+                .collect();
             words += &format!(" Without an edge ({}): {}.", names.len(), names.join(", "));
         }
         notes(canvas, (10.0, WIDTH - 10.0), y + 4.0, &words)
@@ -446,7 +567,17 @@ mod tests {
 
     #[test]
     fn a_hull_holds_all_points_and_no_more_corners_than_it_needs() {
-        let square = vec![(0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 2.0), (1.0, 1.0), (1.0, 0.0)];
-        assert_eq!(hull(square), [(0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 2.0)]);
+        let square = vec![
+            (0.0, 0.0),
+            (2.0, 0.0),
+            (2.0, 2.0),
+            (0.0, 2.0),
+            (1.0, 1.0),
+            (1.0, 0.0),
+        ];
+        assert_eq!(
+            hull(square),
+            [(0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 2.0)]
+        );
     }
 }

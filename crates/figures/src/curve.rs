@@ -156,7 +156,11 @@ impl Figure for Curves {
     }
 
     fn svg(&self) -> Svg {
-        let (width, height) = if self.narrow { (336.0, 170.0) } else { (560.0, 230.0) };
+        let (width, height) = if self.narrow {
+            (336.0, 170.0)
+        } else {
+            (560.0, 230.0)
+        };
         let names: Vec<Vec<String>> = self
             .references
             .iter()
@@ -193,7 +197,10 @@ impl Figure for Curves {
         };
         let mut bands: Vec<&str> = self.nulls.iter().map(|band| band.label.as_str()).collect();
         bands.dedup();
-        let bands: Vec<_> = bands.into_iter().map(|name| (Sign::Area("null"), name)).collect();
+        let bands: Vec<_> = bands
+            .into_iter()
+            .map(|name| (Sign::Area("null"), name))
+            .collect();
         let mut canvas = Canvas::new(width, 0.0);
         let keyed = key(
             &mut canvas,
@@ -209,7 +216,9 @@ impl Figure for Curves {
         let ys =
             points().flat_map(|p| [Some(p.y), p.ci95.map(|ci| ci.low), p.ci95.map(|ci| ci.high)]);
         let bands = self.nulls.iter().flat_map(|band| &band.points);
-        let ys = ys.flatten().chain(bands.flat_map(|(_, ci)| [ci.low, ci.high]));
+        let ys = ys
+            .flatten()
+            .chain(bands.flat_map(|(_, ci)| [ci.low, ci.high]));
         let (low, high) =
             range(ys.chain(self.references.iter().map(|r| r.1))).unwrap_or((0.0, 1.0));
         let room = 0.06 * (high - low);

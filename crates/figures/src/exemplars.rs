@@ -70,7 +70,11 @@ fn claimed(file: &[u8]) -> Option<(&'static str, u32, u32)> {
             0x01 | 0xd0..=0xd8 => at += 2,
             // A frame header: precision, height, width.
             0xc0..=0xcf if !matches!(marker[1], 0xc4 | 0xc8 | 0xcc) => {
-                let side = |k: usize| Some(u32::from(u16::from_be_bytes(rest.get(k..k + 2)?.try_into().ok()?)));
+                let side = |k: usize| {
+                    Some(u32::from(u16::from_be_bytes(
+                        rest.get(k..k + 2)?.try_into().ok()?,
+                    )))
+                };
                 return Some(("jpeg", side(5)?, side(3)?));
             }
             0xd9 | 0xda => return None,
@@ -98,14 +102,22 @@ impl Exemplar {
         };
         match claimed(file) {
             _ if file.len() > THUMBNAIL_BYTES => Shown::Instead("picture too large"),
-            Some((_, w, h)) if w.max(h) > THUMBNAIL_SIDE || w.min(h) == 0 => Shown::Instead("picture too large"),
-            Some((kind, ..)) => Shown::Picture(format!("data:image/{kind};base64,{}", base64(file))),
+            Some((_, w, h)) if w.max(h) > THUMBNAIL_SIDE || w.min(h) == 0 => {
+                Shown::Instead("picture too large")
+            }
+            Some((kind, ..)) => {
+                Shown::Picture(format!("data:image/{kind};base64,{}", base64(file)))
+            }
             None => Shown::Instead("not a PNG or JPEG"),
         }
     }
 
     fn words(&self) -> &str {
-        if self.caption.trim().is_empty() { &self.key } else { &self.caption }
+        if self.caption.trim().is_empty() {
+            &self.key
+        } else {
+            &self.caption
+        }
     }
 }
 
@@ -126,13 +138,19 @@ const GAP: f64 = 8.0;
 
 impl Exemplars {
     fn pictures(&self) -> bool {
-        let mut all = self.dimensions.iter().flat_map(|d| d.top.iter().chain(&d.bottom));
+        let mut all = self
+            .dimensions
+            .iter()
+            .flat_map(|d| d.top.iter().chain(&d.bottom));
         all.any(|e| e.thumbnail.is_some() || e.flagged)
     }
 
     /// Cards in a row: as many as the longest list, 2 to 6.
     fn columns(&self) -> usize {
-        let longest = self.dimensions.iter().map(|d| d.top.len().max(d.bottom.len()));
+        let longest = self
+            .dimensions
+            .iter()
+            .map(|d| d.top.len().max(d.bottom.len()));
         longest.max().unwrap_or(0).clamp(2, 6)
     }
 }
@@ -155,10 +173,18 @@ fn card(canvas: &mut Canvas, e: &Exemplar, (x, y): (f64, f64), wide: f64, pictur
             }
             base += picture + 4.0;
         }
-        canvas.text("small bold", (x, base + NAME), Anchor::Start, &decimal(e.weight));
+        canvas.text(
+            "small bold",
+            (x, base + NAME),
+            Anchor::Start,
+            &decimal(e.weight),
+        );
         let indent = 34.0;
         let most = if picture > 0.0 { 3 } else { 5 };
-        for (k, line) in clipped(e.words(), NAME, wide - indent, most).iter().enumerate() {
+        for (k, line) in clipped(e.words(), NAME, wide - indent, most)
+            .iter()
+            .enumerate()
+        {
             let at = (x + indent, base + NAME + 1.25 * NAME * k as f64);
             canvas.text("small", at, Anchor::Start, line);
         }
@@ -186,9 +212,17 @@ impl Figure for Exemplars {
         let mut text = String::from("Cards of the stimuli with the largest and smallest weights. ");
         for row in &self.dimensions {
             let name = |e: Option<&Exemplar>| {
-                e.map_or_else(|| "none".into(), |e| format!("{} ({})", e.words(), decimal(e.weight)))
+                e.map_or_else(
+                    || "none".into(),
+                    |e| format!("{} ({})", e.words(), decimal(e.weight)),
+                )
             };
-            text += &format!("{}: highest {}; lowest {}. ", row.label, name(row.top.first()), name(row.bottom.first()));
+            text += &format!(
+                "{}: highest {}; lowest {}. ",
+                row.label,
+                name(row.top.first()),
+                name(row.bottom.first())
+            );
         }
         text.trim_end().to_owned()
     }
@@ -202,12 +236,19 @@ impl Figure for Exemplars {
         let columns = self.columns();
         let left = 62.0;
         let wide = (WIDTH - left - GAP * columns as f64) / columns as f64;
-        let picture = if self.pictures() { (0.5625 * wide).round() } else { 0.0 };
+        let picture = if self.pictures() {
+            (0.5625 * wide).round()
+        } else {
+            0.0
+        };
         let mut canvas = Canvas::new(WIDTH, 0.0);
         let mut y = 4.0;
         for row in &self.dimensions {
             canvas.line("grid", (0.0, y), (WIDTH, y));
-            for (k, line) in wrap(&row.label, LABEL * 1.08, WIDTH - 16.0).iter().enumerate() {
+            for (k, line) in wrap(&row.label, LABEL * 1.08, WIDTH - 16.0)
+                .iter()
+                .enumerate()
+            {
                 let at = (8.0, y + 16.0 + 15.0 * k as f64);
                 canvas.text("bold", at, Anchor::Start, line);
                 if k > 0 {
@@ -219,10 +260,18 @@ impl Figure for Exemplars {
                 for line in list.chunks(columns) {
                     canvas.text("tick", (8.0, y + TICK), Anchor::Start, name);
                     let most = if picture > 0.0 { 3 } else { 5 };
-                    let lines = line.iter().map(|e| clipped(e.words(), NAME, wide - 34.0, most).len().max(1));
+                    let lines = line
+                        .iter()
+                        .map(|e| clipped(e.words(), NAME, wide - 34.0, most).len().max(1));
                     let text = 1.25 * NAME * lines.max().unwrap_or(1) as f64;
                     for (k, e) in line.iter().enumerate() {
-                        card(&mut canvas, e, (left + (wide + GAP) * k as f64, y), wide, picture);
+                        card(
+                            &mut canvas,
+                            e,
+                            (left + (wide + GAP) * k as f64, y),
+                            wide,
+                            picture,
+                        );
                     }
                     y += text + 10.0 + if picture > 0.0 { picture + 4.0 } else { 0.0 };
                 }
@@ -233,7 +282,15 @@ impl Figure for Exemplars {
     }
 
     fn table(&self) -> Table {
-        let mut table = Table::new(["dimension", "end", "rank", "stimulus", "weight", "flagged", "caption"]);
+        let mut table = Table::new([
+            "dimension",
+            "end",
+            "rank",
+            "stimulus",
+            "weight",
+            "flagged",
+            "caption",
+        ]);
         for row in &self.dimensions {
             for (end, list) in [("highest", &row.top), ("lowest", &row.bottom)] {
                 for (rank, e) in list.iter().enumerate() {
@@ -261,9 +318,16 @@ mod tests {
     #[test]
     fn a_flagged_picture_is_never_in_the_file() {
         let secret = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x02\0\0\0\x02secret".to_vec();
-        let card = |flagged| Exemplar { thumbnail: Some(secret.clone()), flagged, ..Exemplar::default() };
+        let card = |flagged| Exemplar {
+            thumbnail: Some(secret.clone()),
+            flagged,
+            ..Exemplar::default()
+        };
         let figure = |e: Exemplar| Exemplars {
-            dimensions: vec![ExemplarRow { top: vec![e], ..ExemplarRow::default() }],
+            dimensions: vec![ExemplarRow {
+                top: vec![e],
+                ..ExemplarRow::default()
+            }],
             ..Exemplars::default()
         };
         assert!(figure(card(false)).svg_file().contains("data:image/png"));
@@ -275,9 +339,14 @@ mod tests {
     fn a_claim_of_a_huge_picture_is_not_believed() {
         let bomb = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\x01\0\0\0\x01\0\0".to_vec();
         assert_eq!(claimed(&bomb), Some(("png", 65536, 65536)));
-        let e = Exemplar { thumbnail: Some(bomb), ..Exemplar::default() };
+        let e = Exemplar {
+            thumbnail: Some(bomb),
+            ..Exemplar::default()
+        };
         assert!(matches!(e.shown(), Shown::Instead("picture too large")));
-        let jpeg = [0xff, 0xd8, 0xff, 0xe0, 0, 4, 0, 0, 0xff, 0xc2, 0, 11, 8, 0, 90, 0, 160, 1];
+        let jpeg = [
+            0xff, 0xd8, 0xff, 0xe0, 0, 4, 0, 0, 0xff, 0xc2, 0, 11, 8, 0, 90, 0, 160, 1,
+        ];
         assert_eq!(claimed(&jpeg), Some(("jpeg", 160, 90)));
     }
 

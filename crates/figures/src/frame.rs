@@ -150,8 +150,6 @@ impl RowLabels {
 pub(crate) enum Sign<'a> {
     /// A filled box of a class.
     Area(&'a str),
-    /// A line of a class.
-    Line(&'a str),
     /// The marker of a series in a class.
     Dot(&'a str, usize),
 }
@@ -174,7 +172,6 @@ pub(crate) fn key(
             if k == 0 {
                 match sign {
                     Sign::Area(class) => canvas.rect(class, (x, y - 5.0), (x + 14.0, y + 5.0)),
-                    Sign::Line(class) => canvas.line(class, (x, y), (x + 18.0, y)),
                     Sign::Dot(class, series) => canvas.marker(class, series, (x + 7.0, y), 4.0),
                 }
             }

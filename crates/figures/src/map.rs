@@ -54,7 +54,11 @@ pub struct DimensionMaps {
 }
 
 /// Puts places into a square of `side` pixels without changing their proportions.
-fn fit(places: &[(f64, f64)], (left, top): (f64, f64), (wide, tall): (f64, f64)) -> Vec<(f64, f64)> {
+fn fit(
+    places: &[(f64, f64)],
+    (left, top): (f64, f64),
+    (wide, tall): (f64, f64),
+) -> Vec<(f64, f64)> {
     let finite = || places.iter().filter(|p| p.0.is_finite() && p.1.is_finite());
     let (x, y) = (range(finite().map(|p| p.0)), range(finite().map(|p| p.1)));
     let ((x0, x1), (y0, y1)) = (x.unwrap_or((0.0, 1.0)), y.unwrap_or((0.0, 1.0)));
@@ -63,13 +67,21 @@ fn fit(places: &[(f64, f64)], (left, top): (f64, f64), (wide, tall): (f64, f64))
     let (cx, cy) = (f64::midpoint(x0, x1), f64::midpoint(y0, y1));
     places
         .iter()
-        .map(|p| (left + wide / 2.0 + (p.0 - cx) * scale, top + tall / 2.0 - (p.1 - cy) * scale))
+        .map(|p| {
+            (
+                left + wide / 2.0 + (p.0 - cx) * scale,
+                top + tall / 2.0 - (p.1 - cy) * scale,
+            )
+        })
         .collect()
 }
 
 /// How many places are not finite.
 fn lost(places: &[(f64, f64)]) -> usize {
-    places.iter().filter(|p| !(p.0.is_finite() && p.1.is_finite())).count()
+    places
+        .iter()
+        .filter(|p| !(p.0.is_finite() && p.1.is_finite()))
+        .count()
 }
 
 /// Dots as lines without length and round ends: 13 bytes each.
@@ -85,7 +97,12 @@ fn dots(at: impl IntoIterator<Item = (f64, f64)>) -> String {
 
 impl StimulusMap {
     fn rating(&self, i: usize, c: usize) -> f64 {
-        self.ratings.get((i, c)).copied().filter(|r| r.is_finite()).unwrap_or(0.0).max(0.0)
+        self.ratings
+            .get((i, c))
+            .copied()
+            .filter(|r| r.is_finite())
+            .unwrap_or(0.0)
+            .max(0.0)
     }
 
     /// A stimulus's categories with a positive rating, strongest first.
@@ -110,7 +127,10 @@ impl StimulusMap {
 
     fn colour(&self, i: usize, colours: &[Rgb]) -> Rgb {
         let ranked = self.ranked(i);
-        mix(ranked.iter().take(self.mixed()).map(|&(c, r)| (colours[c], r)))
+        mix(ranked
+            .iter()
+            .take(self.mixed())
+            .map(|&(c, r)| (colours[c], r)))
     }
 
     /// For each category the stimuli that have most of it.
@@ -134,7 +154,12 @@ fn medoid(members: &[usize], at: &[(f64, f64)]) -> Option<(f64, f64)> {
         .map(|&i| at[i])
         .filter(|p| p.0.is_finite() && p.1.is_finite())
         .collect();
-    let total = |p: (f64, f64)| places.iter().map(|q| (p.0 - q.0).hypot(p.1 - q.1)).sum::<f64>();
+    let total = |p: (f64, f64)| {
+        places
+            .iter()
+            .map(|q| (p.0 - q.0).hypot(p.1 - q.1))
+            .sum::<f64>()
+    };
     let totals: Vec<f64> = places.iter().map(|&p| total(p)).collect();
     let best = (0..places.len()).min_by(|&a, &b| totals[a].total_cmp(&totals[b]))?;
     Some(places[best])
@@ -214,10 +239,15 @@ impl Figure for StimulusMap {
         let colours = self.colours();
         let mut canvas = Canvas::new(WIDTH, 0.0);
         // Five bits a channel: fewer elements, and no eye sees the difference.
-        let coarse = |c: Rgb| c.map(|v| ((f64::from(v) / 255.0 * 31.0).round() / 31.0 * 255.0).round() as u8);
+        let coarse = |c: Rgb| {
+            c.map(|v| ((f64::from(v) / 255.0 * 31.0).round() / 31.0 * 255.0).round() as u8)
+        };
         let mut by_colour: BTreeMap<Rgb, Vec<usize>> = BTreeMap::new();
         for i in 0..at.len() {
-            by_colour.entry(coarse(self.colour(i, &colours))).or_default().push(i);
+            by_colour
+                .entry(coarse(self.colour(i, &colours)))
+                .or_default()
+                .push(i);
         }
         let size = if at.len() > 1500 { 4.6 } else { 6.0 };
         let keyed = at.len() <= KEYED;
@@ -228,7 +258,10 @@ impl Figure for StimulusMap {
             );
             canvas.group(&attributes, |canvas| {
                 if !keyed {
-                    canvas.raw(&format!("<path d=\"{}\"/>", dots(members.iter().map(|&i| at[i]))));
+                    canvas.raw(&format!(
+                        "<path d=\"{}\"/>",
+                        dots(members.iter().map(|&i| at[i]))
+                    ));
                     return;
                 }
                 for &i in members {
@@ -251,13 +284,21 @@ impl Figure for StimulusMap {
                     let half = (text_width(&name, TICK) * 0.54 + 9.0, 0.62 * TICK);
                     named.push((c, name, (place, half)));
                 }
-                _ => unnamed.push(format!("{} {}", self.categories[c], count(stimuli.len() as u64))),
+                _ => unnamed.push(format!(
+                    "{} {}",
+                    self.categories[c],
+                    count(stimuli.len() as u64)
+                )),
             }
         }
         let mut boxes: Vec<_> = named.iter().map(|n| n.2).collect();
         spread(&mut boxes, (2.0, 2.0), (WIDTH - 2.0, margin + tall + 6.0));
         for ((c, name, _), ((x, y), (half, _))) in named.iter().zip(boxes) {
-            let hint = format!("{}: strongest for {} stimuli", self.categories[*c], members[*c].len());
+            let hint = format!(
+                "{}: strongest for {} stimuli",
+                self.categories[*c],
+                members[*c].len()
+            );
             canvas.hinted(&hint, |canvas| {
                 let stroke = hex(colours[*c]);
                 let dot = dots([(x - half + 7.0, y)]);
@@ -274,17 +315,32 @@ impl Figure for StimulusMap {
             self.mixed()
         );
         if !unnamed.is_empty() {
-            words += &format!(" Without a label, with the number of stimuli that have most of it: {}.", unnamed.join(", "));
+            words += &format!(
+                " Without a label, with the number of stimuli that have most of it: {}.",
+                unnamed.join(", ")
+            );
         }
         if lost(&self.places) > 0 {
             words += &format!(" {} stimuli have no place.", lost(&self.places));
         }
-        let end = notes(&mut canvas, (margin, WIDTH - margin), 2.0 * margin + tall + 4.0, &words);
+        let end = notes(
+            &mut canvas,
+            (margin, WIDTH - margin),
+            2.0 * margin + tall + 4.0,
+            &words,
+        );
         canvas.finish_at(end + 8.0)
     }
 
     fn table(&self) -> Table {
-        let mut table = Table::new(["stimulus", "x", "y", "strongest_category", "rating", "colour"]);
+        let mut table = Table::new([
+            "stimulus",
+            "x",
+            "y",
+            "strongest_category",
+            "rating",
+            "colour",
+        ]);
         let colours = self.colours();
         for (i, &(x, y)) in self.places.iter().enumerate() {
             let first = self.ranked(i).first().copied();
@@ -308,7 +364,9 @@ impl DimensionMaps {
 
     /// The weight of the strongest colour.
     fn limit(&self, d: usize) -> f64 {
-        let own = |d: usize| range((0..self.places.len()).map(|i| self.weight(i, d))).map_or(0.0, |r| r.1);
+        let own = |d: usize| {
+            range((0..self.places.len()).map(|i| self.weight(i, d))).map_or(0.0, |r| r.1)
+        };
         if self.own_scales {
             own(d)
         } else {
@@ -374,13 +432,24 @@ impl Figure for DimensionMaps {
             let hint = format!("{name}: {most}, strongest colour {}", decimal(limit));
             canvas.hinted(&hint, |canvas| {
                 let room = side - text_width(&most, NAME) - 6.0;
-                canvas.text("small bold", (x + 1.0, y - 6.0), Anchor::Start, &shorten(name, NAME * 1.08, room));
+                canvas.text(
+                    "small bold",
+                    (x + 1.0, y - 6.0),
+                    Anchor::Start,
+                    &shorten(name, NAME * 1.08, room),
+                );
                 canvas.text("name", (x + side - 1.0, y - 6.0), Anchor::End, &most);
                 canvas.rect("panel", (x, y), (x + side, y + 0.86 * side));
             });
-            let place = format!("transform=\"translate({} {})\" stroke-width=\"{dot}\"", tenth(x), tenth(y));
+            let place = format!(
+                "transform=\"translate({} {})\" stroke-width=\"{dot}\"",
+                tenth(x),
+                tenth(y)
+            );
             canvas.group(&place, |canvas| {
-                canvas.raw(&format!("<use href=\"#{ID}-dots\" class=\"faint\" stroke-width=\"{dot}\"/>"));
+                canvas.raw(&format!(
+                    "<use href=\"#{ID}-dots\" class=\"faint\" stroke-width=\"{dot}\"/>"
+                ));
                 for step in 1..STEPS {
                     let members = (0..at.len()).filter(|&i| {
                         let w = self.weight(i, d);
@@ -404,7 +473,12 @@ impl Figure for DimensionMaps {
             true => "each panel's own largest weight".into(),
             false => format!("{}, the largest weight of all", decimal(self.limit(0))),
         };
-        canvas.text("note", (bar + 8.0, y + 8.5), Anchor::Start, &format!("weight, from next to 0 to {limit}"));
+        canvas.text(
+            "note",
+            (bar + 8.0, y + 8.5),
+            Anchor::Start,
+            &format!("weight, from next to 0 to {limit}"),
+        );
         y = notes(&mut canvas, (GAP, WIDTH - GAP), y + 18.0, &self.method);
         canvas.finish_at(y + 8.0)
     }

@@ -136,10 +136,12 @@ pub fn diagonal(values: ArrayView2<'_, f64>, groups: &[usize]) -> Diagonal {
         })
         .collect();
     let group = |j: usize| ends.iter().take_while(|&&end| end <= j).count();
-    let mut cells: Vec<(usize, usize)> = (0..n)
-        .flat_map(|i| (0..k).map(move |j| (i, j)))
-        .collect();
-    cells.sort_by(|&a, &b| strength(b.0, b.1).total_cmp(&strength(a.0, a.1)).then(a.cmp(&b)));
+    let mut cells: Vec<(usize, usize)> = (0..n).flat_map(|i| (0..k).map(move |j| (i, j))).collect();
+    cells.sort_by(|&a, &b| {
+        strength(b.0, b.1)
+            .total_cmp(&strength(a.0, a.1))
+            .then(a.cmp(&b))
+    });
     let (mut partner, mut taken) = (vec![None; n], vec![None; k]);
     let mut paired: Vec<usize> = Vec::new();
     for (i, j) in cells {

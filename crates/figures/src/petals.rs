@@ -40,21 +40,38 @@ impl Petals {
     /// The weight at the outer circle.
     #[must_use]
     pub fn reach(&self) -> f64 {
-        let weights = self.roses.iter().flat_map(|r| r.weights.iter().map(|w| w.abs()));
+        let weights = self
+            .roses
+            .iter()
+            .flat_map(|r| r.weights.iter().map(|w| w.abs()));
         let largest = range(weights).map_or(1.0, |(_, high)| high);
-        let reach = self.reach.filter(|r| r.is_finite() && *r > 0.0).unwrap_or(largest);
+        let reach = self
+            .reach
+            .filter(|r| r.is_finite() && *r > 0.0)
+            .unwrap_or(largest);
         if reach > 0.0 { reach } else { 1.0 }
     }
 
     fn labelled_from(&self) -> f64 {
-        if self.labelled_from > 0.0 { self.labelled_from } else { 0.35 }
+        if self.labelled_from > 0.0 {
+            self.labelled_from
+        } else {
+            0.35
+        }
     }
 
     fn name(&self, d: usize) -> &str {
         self.dimensions.get(d).map_or("", String::as_str)
     }
 
-    fn rose(&self, canvas: &mut Canvas, rose: &Rose, (x, y): (f64, f64), radius: f64, colours: &[Rgb]) {
+    fn rose(
+        &self,
+        canvas: &mut Canvas,
+        rose: &Rose,
+        (x, y): (f64, f64),
+        radius: f64,
+        colours: &[Rgb],
+    ) {
         let d = self.dimensions.len().max(1);
         let reach = self.reach();
         let at = |turn: f64, r: f64| {
@@ -63,7 +80,12 @@ impl Petals {
         };
         let ring = ring(reach);
         for (class, r) in [("axis", radius), ("identity", radius * ring / reach)] {
-            let circle = Path::from(at(0.0, r)).arc(r, false, true, at(0.5, r)).arc(r, false, true, at(1.0, r));
+            let circle = Path::from(at(0.0, r)).arc(r, false, true, at(0.5, r)).arc(
+                r,
+                false,
+                true,
+                at(1.0, r),
+            );
             canvas.path(class, &circle.closed());
         }
         let mut numbers = Vec::new();
@@ -78,7 +100,9 @@ impl Petals {
             let sector = |inner: f64, outer: f64| {
                 let large = d == 1;
                 let start = Path::from(at(from, inner)).line(at(from, outer));
-                let end = start.arc(outer, large, true, at(to - 1e-3, outer)).line(at(to - 1e-3, inner));
+                let end = start
+                    .arc(outer, large, true, at(to - 1e-3, outer))
+                    .line(at(to - 1e-3, inner));
                 if inner > 0.0 {
                     end.arc(inner, large, false, at(from, inner)).closed()
                 } else {
@@ -105,7 +129,11 @@ impl Petals {
                 }
             });
             if cut || share >= self.labelled_from() {
-                let text = if cut { format!("{}: {}", k + 1, decimal(weight)) } else { (k + 1).to_string() };
+                let text = if cut {
+                    format!("{}: {}", k + 1, decimal(weight))
+                } else {
+                    (k + 1).to_string()
+                };
                 numbers.push((f64::midpoint(from, to), r, text, cut));
             }
         }
@@ -119,7 +147,12 @@ impl Petals {
             canvas.text(class, (tx, ty + 0.35 * NAME), Anchor::Middle, &text);
         }
         let (rx, ry) = at(0.5, radius * ring / reach);
-        canvas.text("name halo", (rx, ry + 0.35 * NAME), Anchor::Middle, &decimal(ring));
+        canvas.text(
+            "name halo",
+            (rx, ry + 0.35 * NAME),
+            Anchor::Middle,
+            &decimal(ring),
+        );
     }
 }
 
@@ -128,7 +161,10 @@ fn ring(reach: f64) -> f64 {
     let most = 0.75 * reach;
     let power = 10f64.powf(most.log10().floor());
     let steps = [5.0, 2.0, 1.0].map(|s| s * power);
-    steps.into_iter().find(|s| *s <= most * (1.0 + 1e-9)).unwrap_or(power)
+    steps
+        .into_iter()
+        .find(|s| *s <= most * (1.0 + 1e-9))
+        .unwrap_or(power)
 }
 
 impl Figure for Petals {
@@ -145,10 +181,18 @@ impl Figure for Petals {
             decimal(reach)
         );
         for rose in &self.roses {
-            let mut order: Vec<usize> = (0..rose.weights.len()).filter(|&k| rose.weights[k].is_finite()).collect();
+            let mut order: Vec<usize> = (0..rose.weights.len())
+                .filter(|&k| rose.weights[k].is_finite())
+                .collect();
             order.sort_by(|&a, &b| rose.weights[b].total_cmp(&rose.weights[a]));
-            let largest = order.iter().take(3).map(|&k| format!("{} {}", self.name(k), decimal(rose.weights[k])));
-            let cut = order.iter().filter(|&&k| rose.weights[k].abs() > reach * (1.0 + 1e-9)).count();
+            let largest = order
+                .iter()
+                .take(3)
+                .map(|&k| format!("{} {}", self.name(k), decimal(rose.weights[k])));
+            let cut = order
+                .iter()
+                .filter(|&&k| rose.weights[k].abs() > reach * (1.0 + 1e-9))
+                .count();
             text += &format!("{}: {}", rose.label, largest.collect::<Vec<_>>().join(", "));
             if cut > 0 {
                 text += &format!("; {cut} petals are longer than the circle");
@@ -209,15 +253,29 @@ impl Figure for Petals {
             "Outer circle: {}. Numbered: petals of {} and more{}.",
             decimal(self.reach()),
             decimal(limit),
-            if self.roses.iter().any(|r| r.weights.iter().any(|w| *w < 0.0)) { "; hollow: negative" } else { "" }
+            if self
+                .roses
+                .iter()
+                .any(|r| r.weights.iter().any(|w| *w < 0.0))
+            {
+                "; hollow: negative"
+            } else {
+                ""
+            }
         );
         top = notes(&mut canvas, (8.0, WIDTH - 8.0), top, &words) + 6.0;
         let room = (WIDTH - 16.0) / 3.0;
         let rows = shown.len().div_ceil(3).max(1);
         for (place, &k) in shown.iter().enumerate() {
-            let (x, y) = (8.0 + room * (place / rows) as f64, top + 14.0 * (place % rows) as f64 + 10.0);
+            let (x, y) = (
+                8.0 + room * (place / rows) as f64,
+                top + 14.0 * (place % rows) as f64 + 10.0,
+            );
             let r = 4.5;
-            let square = Path::from((x, y - 8.0)).line((x + 2.0 * r, y - 8.0)).line((x + 2.0 * r, y + 1.0)).line((x, y + 1.0));
+            let square = Path::from((x, y - 8.0))
+                .line((x + 2.0 * r, y - 8.0))
+                .line((x + 2.0 * r, y + 1.0))
+                .line((x, y + 1.0));
             canvas.painted_path(colours[k], "edge", &square.closed());
             let name = shorten(&format!("{}  {}", k + 1, self.name(k)), NAME, room - 24.0);
             canvas.hinted(self.name(k), |canvas| {

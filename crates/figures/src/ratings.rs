@@ -96,12 +96,19 @@ impl Figure for RatingsHeatmap {
 
     fn alt(&self) -> String {
         let (d, k) = self.values.dim();
-        let mut text = format!("Heat map of {}: {d} dimensions by {k} ratings. ", self.quantity);
+        let mut text = format!(
+            "Heat map of {}: {d} dimensions by {k} ratings. ",
+            self.quantity
+        );
         let order = self.order();
         for &i in order.rows.iter().take(8) {
             let strongest = (0..k)
                 .filter(|&j| self.values[[i, j]].is_finite())
-                .max_by(|&a, &b| self.values[[i, a]].abs().total_cmp(&self.values[[i, b]].abs()));
+                .max_by(|&a, &b| {
+                    self.values[[i, a]]
+                        .abs()
+                        .total_cmp(&self.values[[i, b]].abs())
+                });
             if let Some(j) = strongest {
                 text += &format!(
                     "{}: strongest with {}, {}. ",
@@ -116,7 +123,12 @@ impl Figure for RatingsHeatmap {
         }
         let missing = self.values.iter().filter(|v| !v.is_finite()).count();
         if !self.chance.is_empty() {
-            text += &format!("{} of {} cells are marked as {}. ", self.marked(), d * k, self.chance_note);
+            text += &format!(
+                "{} of {} cells are marked as {}. ",
+                self.marked(),
+                d * k,
+                self.chance_note
+            );
         }
         text + &format!("{missing} cells have no value.")
     }
@@ -138,9 +150,14 @@ impl Figure for RatingsHeatmap {
             .iter()
             .map(|&j| shorten(self.rating(j).1, NAME, LONGEST))
             .collect();
-        let longest = names.iter().map(|n| text_width(n, NAME)).fold(0.0, f64::max);
+        let longest = names
+            .iter()
+            .map(|n| text_width(n, NAME))
+            .fold(0.0, f64::max);
         let top = longest * slant.sin() + 12.0;
-        let groups = columns.windows(2).filter(|w| self.rating(w[0]).0 != self.rating(w[1]).0);
+        let groups = columns
+            .windows(2)
+            .filter(|w| self.rating(w[0]).0 != self.rating(w[1]).0);
         let gaps = APART * groups.count() as f64;
         let room = WIDTH - left - gaps - longest * slant.cos();
         let wide = (room / columns.len().max(1) as f64).clamp(4.0, 26.0);
@@ -166,7 +183,13 @@ impl Figure for RatingsHeatmap {
             previous = Some(group);
             let middle = x + wide / 2.0;
             canvas.hinted(self.rating(j).1, |canvas| {
-                canvas.turned_text("small", (middle + 3.0, top - 5.0), Anchor::Start, turn, name);
+                canvas.turned_text(
+                    "small",
+                    (middle + 3.0, top - 5.0),
+                    Anchor::Start,
+                    turn,
+                    name,
+                );
             });
             for (k, &i) in rows.iter().enumerate() {
                 let (value, y) = (self.values[[i, j]], top + tall * k as f64);
@@ -183,10 +206,19 @@ impl Figure for RatingsHeatmap {
                     }
                 );
                 let class = diverging_class(value, limit);
-                canvas.cell(&class, (x + 0.3, y + 0.3), (x + wide - 0.3, y + tall - 0.3), &hint);
+                canvas.cell(
+                    &class,
+                    (x + 0.3, y + 0.3),
+                    (x + wide - 0.3, y + tall - 0.3),
+                    &hint,
+                );
                 if beyond == Some(true) {
                     // Near zero the cell is as bright as the page, far from it as the letters.
-                    let ink = if value.abs() < 0.55 * limit { "on" } else { "off" };
+                    let ink = if value.abs() < 0.55 * limit {
+                        "on"
+                    } else {
+                        "off"
+                    };
                     canvas.marker(ink, 0, (middle, y + tall / 2.0), 1.3);
                 }
             }
@@ -205,7 +237,11 @@ impl Figure for RatingsHeatmap {
         let bar = diverging_bar(&mut canvas, (left, y), limit, &self.quantity);
         let beyond = match self.chance.is_empty() {
             true => String::new(),
-            false => format!("{} ({} cells)", self.chance_note, count(self.marked() as u64)),
+            false => format!(
+                "{} ({} cells)",
+                self.chance_note,
+                count(self.marked() as u64)
+            ),
         };
         let missing = self.values.iter().filter(|v| !v.is_finite()).count();
         let without = format!("no value ({} cells)", count(missing as u64));
@@ -223,18 +259,30 @@ impl Figure for RatingsHeatmap {
     fn table(&self) -> Table {
         let order = self.order();
         let mut table = Table::new([
-            "dimension", "group", "rating", "value", "chance", "beyond_chance", "row", "column",
+            "dimension",
+            "group",
+            "rating",
+            "value",
+            "chance",
+            "beyond_chance",
+            "row",
+            "column",
         ]);
         for (row, &i) in order.rows.iter().enumerate() {
             for (column, &j) in order.columns.iter().enumerate() {
                 let (group, rating) = self.rating(j);
                 table.push([
                     self.dimension(i).into(),
-                    self.groups.get(group).map_or("", |g| g.name.as_str()).into(),
+                    self.groups
+                        .get(group)
+                        .map_or("", |g| g.name.as_str())
+                        .into(),
                     rating.into(),
                     self.values[[i, j]].into(),
                     self.chance(i).into(),
-                    self.beyond(i, j).map(|b| if b { "yes" } else { "no" }).into(),
+                    self.beyond(i, j)
+                        .map(|b| if b { "yes" } else { "no" })
+                        .into(),
                     (row + 1).into(),
                     (column + 1).into(),
                 ]);
@@ -255,7 +303,12 @@ fn diverging_bar(canvas: &mut Canvas, (x, y): (f64, f64), limit: f64, meaning: &
     let length = WIDE * colours as f64;
     for (share, value) in [(0.0, -limit), (0.5, 0.0), (1.0, limit)] {
         let text = decimal((value * 10.0).round() / 10.0);
-        canvas.text("tick", (x + share * length, y + 22.0), Anchor::Middle, &trim(&text));
+        canvas.text(
+            "tick",
+            (x + share * length, y + 22.0),
+            Anchor::Middle,
+            &trim(&text),
+        );
     }
     let mut end = y + 26.0;
     for line in crate::canvas::wrap(meaning, TICK, 240.0) {

@@ -63,7 +63,9 @@ pub enum RenderError {
         width_mm: f64,
     },
     /// A resolution outside the usual.
-    #[error("the picture was to have {dpi} dots per inch, which is not from 36 to 2400: give e.g. 300")]
+    #[error(
+        "the picture was to have {dpi} dots per inch, which is not from 36 to 2400: give e.g. 300"
+    )]
     Resolution {
         /// The resolution that was asked for.
         dpi: f64,
@@ -142,7 +144,13 @@ fn tree(svg: &Svg, title: &str, alt: &str, theme: Theme) -> Result<usvg::Tree, R
 ///
 /// # Errors
 /// [`RenderError::Width`]; [`RenderError::Unreadable`] and [`RenderError::Encoding`] are defects.
-pub fn pdf(svg: &Svg, title: &str, alt: &str, theme: Theme, print: Print) -> Result<Vec<u8>, RenderError> {
+pub fn pdf(
+    svg: &Svg,
+    title: &str,
+    alt: &str,
+    theme: Theme,
+    print: Print,
+) -> Result<Vec<u8>, RenderError> {
     let width = print.width(svg)? * 72.0 / 25.4;
     let tree = tree(svg, title, alt, theme)?;
     let failed = |reason: String| RenderError::Encoding {
@@ -177,13 +185,20 @@ pub fn pdf(svg: &Svg, title: &str, alt: &str, theme: Theme, print: Print) -> Res
 /// # Errors
 /// [`RenderError::Width`], [`RenderError::Resolution`] and [`RenderError::TooLarge`];
 /// [`RenderError::Unreadable`] and [`RenderError::Encoding`] are defects.
-pub fn png(svg: &Svg, title: &str, alt: &str, theme: Theme, print: Print) -> Result<Vec<u8>, RenderError> {
+pub fn png(
+    svg: &Svg,
+    title: &str,
+    alt: &str,
+    theme: Theme,
+    print: Print,
+) -> Result<Vec<u8>, RenderError> {
     let dpi = print.dpi;
     if !(36.0..=2400.0).contains(&dpi) {
         return Err(RenderError::Resolution { dpi });
     }
     let scale = print.width(svg)? / 25.4 * dpi / svg.width();
-    let [width, height] = [svg.width(), svg.height()].map(|side| (side * scale).round().max(1.0) as u64);
+    let [width, height] =
+        [svg.width(), svg.height()].map(|side| (side * scale).round().max(1.0) as u64);
     if width.saturating_mul(height) > MOST_PIXELS {
         return Err(RenderError::TooLarge { width, height });
     }
@@ -204,7 +219,11 @@ pub fn png(svg: &Svg, title: &str, alt: &str, theme: Theme, print: Print) -> Res
     // Pixels per metre (pHYs) stand between the header, which ends at byte 33, and the pixels.
     let metre = ((dpi / 0.0254).round() as u32).to_be_bytes();
     let mut resolution = Vec::new();
-    png::chunk(&mut resolution, *b"pHYs", &[&metre[..], &metre, &[1]].concat());
+    png::chunk(
+        &mut resolution,
+        *b"pHYs",
+        &[&metre[..], &metre, &[1]].concat(),
+    );
     file.splice(33..33, resolution);
     Ok(file)
 }

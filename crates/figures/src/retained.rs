@@ -83,7 +83,14 @@ impl Figure for Retained {
     }
 
     fn table(&self) -> Table {
-        let mut table = Table::new(["agent", "kept", "value", "ci95_low", "ci95_high", "share_above_chance"]);
+        let mut table = Table::new([
+            "agent",
+            "kept",
+            "value",
+            "ci95_low",
+            "ci95_high",
+            "share_above_chance",
+        ]);
         for agent in &self.agents {
             let all = agent.points.last().map_or(f64::NAN, |p| p.y);
             for p in &agent.points {
@@ -112,7 +119,9 @@ mod tests {
             chance: 1.0 / 3.0,
             agents: vec![Series {
                 label: "a".into(),
-                points: [(1.0, 0.60), (2.0, 0.62), (3.0, f64::NAN), (4.0, 0.63)].map(CurvePoint::from).to_vec(),
+                points: [(1.0, 0.60), (2.0, 0.62), (3.0, f64::NAN), (4.0, 0.63)]
+                    .map(CurvePoint::from)
+                    .to_vec(),
             }],
             ..Retained::default()
         };

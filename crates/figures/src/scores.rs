@@ -57,7 +57,13 @@ pub struct Score {
 impl Scores {
     fn words(&self, group: &ScoreGroup, bar: &Score) -> String {
         let show = |v: f64| self.unit.show(v);
-        let mut text = format!("{}, {}: {}{}", group.label, bar.label, show(bar.value), ci_words(bar.ci95, self.unit));
+        let mut text = format!(
+            "{}, {}: {}{}",
+            group.label,
+            bar.label,
+            show(bar.value),
+            ci_words(bar.ci95, self.unit)
+        );
         for (name, span) in [("chance", bar.chance), ("ceiling", bar.ceiling)] {
             if let Some(span) = span {
                 text += &format!(", {name} {} to {}", show(span.low), show(span.high));
@@ -77,8 +83,15 @@ impl Figure for Scores {
     }
 
     fn alt(&self) -> String {
-        let bars = self.groups.iter().flat_map(|g| g.bars.iter().map(|b| self.words(g, b)));
-        format!("Bar chart of {}. {}.", self.quantity, bars.collect::<Vec<_>>().join(". "))
+        let bars = self
+            .groups
+            .iter()
+            .flat_map(|g| g.bars.iter().map(|b| self.words(g, b)));
+        format!(
+            "Bar chart of {}. {}.",
+            self.quantity,
+            bars.collect::<Vec<_>>().join(". ")
+        )
     }
 
     fn how_to_read(&self) -> &str {
@@ -90,17 +103,33 @@ impl Figure for Scores {
         const WIDTH: f64 = 336.0;
         const ROW: f64 = 18.0;
         let bars = || self.groups.iter().flat_map(|g| &g.bars);
-        let names = bars().map(|b| text_width(&b.label, TICK)).fold(20.0, f64::max).min(110.0);
-        let values = bars().map(|b| text_width(&self.unit.show(b.value), TICK) * 1.08).fold(0.0, f64::max);
+        let names = bars()
+            .map(|b| text_width(&b.label, TICK))
+            .fold(20.0, f64::max)
+            .min(110.0);
+        let values = bars()
+            .map(|b| text_width(&self.unit.show(b.value), TICK) * 1.08)
+            .fold(0.0, f64::max);
         let (left, right) = (names + 18.0, WIDTH - values - 12.0);
         let shown = bars().flat_map(|b| {
             let high = |i: Option<Interval>| i.map(|i| i.high);
             [Some(b.value), high(b.ci95), high(b.chance), high(b.ceiling)]
         });
-        let lows = bars().flat_map(|b| [Some(b.value), b.ci95.map(|i| i.low), b.chance.map(|i| i.low)]);
+        let lows = bars().flat_map(|b| {
+            [
+                Some(b.value),
+                b.ci95.map(|i| i.low),
+                b.chance.map(|i| i.low),
+            ]
+        });
         let high = range(shown.flatten()).map_or(1.0, |(_, high)| high);
         let low = range(lows.flatten()).map_or(0.0, |(low, _)| low).min(0.0);
-        let x = Scale::new(low, if high > 0.0 { 1.03 * high } else { 1.0 }, (left, right), Spacing::Linear);
+        let x = Scale::new(
+            low,
+            if high > 0.0 { 1.03 * high } else { 1.0 },
+            (left, right),
+            Spacing::Linear,
+        );
         let mut canvas = Canvas::new(WIDTH, 0.0);
         let circular = bars().any(|b| b.circular.is_some());
         let mut entries = vec![(Sign::Area("fill0"), "score")];
@@ -114,8 +143,14 @@ impl Figure for Scores {
             entries.push((Sign::Area("hollow0"), "circular"));
         }
         let top = key(&mut canvas, (8.0, WIDTH - 8.0), 2.0, &entries) + 6.0;
-        let headings: Vec<Vec<String>> = self.groups.iter().map(|g| wrap(&g.label, LABEL * 1.08, WIDTH - 20.0)).collect();
-        let tall = |g: usize| 17.0 * headings[g].len() as f64 + ROW * self.groups[g].bars.len() as f64 + 8.0;
+        let headings: Vec<Vec<String>> = self
+            .groups
+            .iter()
+            .map(|g| wrap(&g.label, LABEL * 1.08, WIDTH - 20.0))
+            .collect();
+        let tall = |g: usize| {
+            17.0 * headings[g].len() as f64 + ROW * self.groups[g].bars.len() as f64 + 8.0
+        };
         let bottom = top + (0..self.groups.len()).map(tall).sum::<f64>();
         for tick in x.ticks(5) {
             canvas.line("grid", (x.at(tick), top), (x.at(tick), bottom));
@@ -131,16 +166,29 @@ impl Figure for Scores {
                 let name = crate::canvas::shorten(&bar.label, TICK, names);
                 canvas.text("note", (left - 7.0, middle + 4.0), Anchor::End, &name);
                 canvas.hinted(&self.words(group, bar), |canvas| {
-                    let band = |canvas: &mut Canvas, class: &str, span: Option<Interval>, half: f64| {
-                        if let Some(i) = span {
-                            let (a, b) = (x.clamped(i.low), x.clamped(i.high));
-                            let widen = (2.0 - (b - a)).max(0.0) / 2.0;
-                            canvas.rect(class, (a - widen, middle - half), (b + widen, middle + half));
-                        }
-                    };
+                    let band =
+                        |canvas: &mut Canvas, class: &str, span: Option<Interval>, half: f64| {
+                            if let Some(i) = span {
+                                let (a, b) = (x.clamped(i.low), x.clamped(i.high));
+                                let widen = (2.0 - (b - a)).max(0.0) / 2.0;
+                                canvas.rect(
+                                    class,
+                                    (a - widen, middle - half),
+                                    (b + widen, middle + half),
+                                );
+                            }
+                        };
                     band(canvas, "ceiling", bar.ceiling, 8.0);
-                    let class = if bar.circular.is_some() { "hollow0" } else { "fill0" };
-                    canvas.rect(class, (x.at(0.0), middle - 5.5), (x.at(bar.value), middle + 5.5));
+                    let class = if bar.circular.is_some() {
+                        "hollow0"
+                    } else {
+                        "fill0"
+                    };
+                    canvas.rect(
+                        class,
+                        (x.at(0.0), middle - 5.5),
+                        (x.at(bar.value), middle + 5.5),
+                    );
                     band(canvas, "null edge", bar.chance, 8.0);
                     if let Some(ci) = bar.ci95 {
                         let (low, high) = (x.clamped(ci.low), x.clamped(ci.high));
@@ -149,13 +197,23 @@ impl Figure for Scores {
                         canvas.line("error", (high, middle - 3.0), (high, middle + 3.0));
                     }
                 });
-                canvas.text("note bold", (right + 6.0, middle + 4.0), Anchor::Start, &self.unit.show(bar.value));
+                canvas.text(
+                    "note bold",
+                    (right + 6.0, middle + 4.0),
+                    Anchor::Start,
+                    &self.unit.show(bar.value),
+                );
                 y += ROW;
             }
             y += 8.0;
         }
         canvas.line("axis", (x.at(0.0), top), (x.at(0.0), bottom));
-        horizontal_axis(&mut canvas, &x, bottom, &Axis::linear(&self.quantity, (0.0, 1.0), self.unit));
+        horizontal_axis(
+            &mut canvas,
+            &x,
+            bottom,
+            &Axis::linear(&self.quantity, (0.0, 1.0), self.unit),
+        );
         let mut reasons: Vec<String> = Vec::new();
         for group in &self.groups {
             for why in group.bars.iter().filter_map(|b| b.circular.as_ref()) {
@@ -168,17 +226,33 @@ impl Figure for Scores {
         if !reasons.is_empty() {
             reasons.insert(0, "Circular:".into());
         }
-        let end = notes(&mut canvas, (8.0, WIDTH - 8.0), bottom + BELOW, &reasons.join(" "));
+        let end = notes(
+            &mut canvas,
+            (8.0, WIDTH - 8.0),
+            bottom + BELOW,
+            &reasons.join(" "),
+        );
         canvas.finish_at(end + if circular { 8.0 } else { 0.0 })
     }
 
     fn table(&self) -> Table {
         let mut table = Table::new([
-            "agent", "score", "value", "ci95_low", "ci95_high", "chance_low", "chance_high", "ceiling_low", "ceiling_high", "n", "circular",
+            "agent",
+            "score",
+            "value",
+            "ci95_low",
+            "ci95_high",
+            "chance_low",
+            "chance_high",
+            "ceiling_low",
+            "ceiling_high",
+            "n",
+            "circular",
         ]);
         for group in &self.groups {
             for bar in &group.bars {
-                let ends = |i: Option<Interval>| [Cell::from(i.map(|i| i.low)), i.map(|i| i.high).into()];
+                let ends =
+                    |i: Option<Interval>| [Cell::from(i.map(|i| i.low)), i.map(|i| i.high).into()];
                 let [a, b] = ends(bar.ci95);
                 let [c, d] = ends(bar.chance);
                 let [e, f] = ends(bar.ceiling);

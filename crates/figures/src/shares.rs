@@ -52,10 +52,17 @@ impl Shares {
     fn order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.rows.len()).collect();
         if self.sorted {
-            let first = |i: usize| self.rows[i].shares.first().copied().filter(|s| s.is_finite());
+            let first = |i: usize| {
+                self.rows[i]
+                    .shares
+                    .first()
+                    .copied()
+                    .filter(|s| s.is_finite())
+            };
             order.sort_by(|&a, &b| {
                 let (a, b) = (first(a), first(b));
-                b.unwrap_or(f64::NEG_INFINITY).total_cmp(&a.unwrap_or(f64::NEG_INFINITY))
+                b.unwrap_or(f64::NEG_INFINITY)
+                    .total_cmp(&a.unwrap_or(f64::NEG_INFINITY))
             });
         }
         order
@@ -72,7 +79,10 @@ impl Shares {
     fn words(&self, row: &ShareRow) -> String {
         let parts = self.parts.iter().enumerate().map(|(p, part)| {
             let share = row.shares.get(p).copied().unwrap_or(f64::NAN);
-            let n = row.counts.get(p).map_or_else(String::new, |n| format!(" ({})", count(*n)));
+            let n = row
+                .counts
+                .get(p)
+                .map_or_else(String::new, |n| format!(" ({})", count(*n)));
             format!("{} {}{n}", part.name, percent(share))
         });
         format!("{}: {}", row.label, parts.collect::<Vec<_>>().join(", "))
@@ -102,7 +112,11 @@ impl Figure for Shares {
     fn svg(&self) -> Svg {
         // Few bars are thick and carry their numbers; many are thin.
         let few = self.rows.len() <= 8;
-        let (width, size, most, tall): (f64, _, _, f64) = if few { (336.0, LABEL, 110.0, 30.0) } else { (336.0, NAME, 120.0, 13.0) };
+        let (width, size, most, tall): (f64, _, _, f64) = if few {
+            (336.0, LABEL, 110.0, 30.0)
+        } else {
+            (336.0, NAME, 120.0, 13.0)
+        };
         let order = self.order();
         let names: Vec<String> = order
             .iter()
@@ -114,7 +128,10 @@ impl Figure for Shares {
         let labels = RowLabels::new(names.iter().map(String::as_str), most, (20.0, tall));
         let names_width = match few {
             true => labels.width,
-            false => names.iter().map(|n| text_width(n, size)).fold(20.0, f64::max),
+            false => names
+                .iter()
+                .map(|n| text_width(n, size))
+                .fold(20.0, f64::max),
         };
         let (left, right) = (names_width + 14.0, width - 14.0);
         let mut canvas = Canvas::new(width, 0.0);
@@ -129,16 +146,24 @@ impl Figure for Shares {
             let of = |sign: f64| row.shares.iter().map(|s| (s * sign).max(0.0)).sum::<f64>();
             (of(-1.0), of(1.0))
         });
-        let (low, high) = sums.fold((0.0_f64, 1.0_f64), |(a, b), (low, high)| (a.max(low), b.max(high)));
+        let (low, high) = sums.fold((0.0_f64, 1.0_f64), |(a, b), (low, high)| {
+            (a.max(low), b.max(high))
+        });
         let x = Scale::new(-low, high, (left, right), Spacing::Linear);
-        let heights: f64 = if few { labels.heights.iter().sum() } else { tall * order.len() as f64 };
+        let heights: f64 = if few {
+            labels.heights.iter().sum()
+        } else {
+            tall * order.len() as f64
+        };
         let bottom = top + heights + 4.0;
         for tick in x.ticks(5) {
             canvas.line("grid", (x.at(tick), top), (x.at(tick), bottom));
         }
         let middles: Vec<f64> = match few {
             true => labels.rows(top + 2.0).map(|(_, middle)| middle).collect(),
-            false => (0..order.len()).map(|k| top + 2.0 + tall * (k as f64 + 0.5)).collect(),
+            false => (0..order.len())
+                .map(|k| top + 2.0 + tall * (k as f64 + 0.5))
+                .collect(),
         };
         for (k, (&i, &middle)) in order.iter().zip(&middles).enumerate() {
             let row = &self.rows[i];
@@ -158,19 +183,32 @@ impl Figure for Shares {
                     let from = if share > 0.0 { &mut above } else { &mut below };
                     let (a, b) = (x.at(*from), x.at(*from + share));
                     *from += share;
-                    canvas.rect(&format!("{} edge", classes[p]), (a, middle - half), (b, middle + half));
+                    canvas.rect(
+                        &format!("{} edge", classes[p]),
+                        (a, middle - half),
+                        (b, middle + half),
+                    );
                     let words = match row.counts.get(p) {
                         Some(n) => count(*n),
                         None => format!("{:.0}", 100.0 * share),
                     };
                     if few && (b - a).abs() > text_width(&words, TICK) + 5.0 {
-                        let ink = if self.parts[p].rest { "note" } else { "note off" };
+                        let ink = if self.parts[p].rest {
+                            "note"
+                        } else {
+                            "note off"
+                        };
                         let at = (f64::midpoint(a, b), middle + 0.35 * TICK);
                         canvas.text(ink, at, Anchor::Middle, &words);
                     }
                 }
                 if row.shares.iter().all(|s| !s.is_finite()) {
-                    canvas.text("tick", (x.at(0.0) + 4.0, middle + 4.0), Anchor::Start, "no value");
+                    canvas.text(
+                        "tick",
+                        (x.at(0.0) + 4.0, middle + 4.0),
+                        Anchor::Start,
+                        "no value",
+                    );
                 }
             });
         }

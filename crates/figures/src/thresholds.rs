@@ -69,11 +69,19 @@ impl ThresholdCurves {
                 .collect(),
         };
         Curves {
-            x_label: format!("threshold of the largest |r| with {} ratings", count(self.ratings)),
+            x_label: format!(
+                "threshold of the largest |r| with {} ratings",
+                count(self.ratings)
+            ),
             y_label: "dimensions beyond it".into(),
             y_unit: Unit::Percent,
             series: self.agents.iter().map(of).collect(),
-            nulls: self.agents.iter().map(null).filter(|n| !n.points.is_empty()).collect(),
+            nulls: self
+                .agents
+                .iter()
+                .map(null)
+                .filter(|n| !n.points.is_empty())
+                .collect(),
             narrow: true,
             ..Curves::default()
         }
@@ -115,7 +123,14 @@ impl Figure for ThresholdCurves {
 
     fn table(&self) -> Table {
         let mut table = Table::new([
-            "agent", "dimensions", "threshold", "share", "ci95_low", "ci95_high", "null_low", "null_high",
+            "agent",
+            "dimensions",
+            "threshold",
+            "share",
+            "ci95_low",
+            "ci95_high",
+            "null_low",
+            "null_high",
         ]);
         for agent in &self.agents {
             for p in &agent.points {

@@ -40,8 +40,14 @@ pub struct Intersection {
 impl UpSet {
     /// Intersections with something in them, largest first, then with the most sets first.
     fn order(&self) -> Vec<&Intersection> {
-        let mut order: Vec<&Intersection> = self.intersections.iter().filter(|i| i.count > 0).collect();
-        order.sort_by(|a, b| b.count.cmp(&a.count).then(b.sets.len().cmp(&a.sets.len())).then(a.sets.cmp(&b.sets)));
+        let mut order: Vec<&Intersection> =
+            self.intersections.iter().filter(|i| i.count > 0).collect();
+        order.sort_by(|a, b| {
+            b.count
+                .cmp(&a.count)
+                .then(b.sets.len().cmp(&a.sets.len()))
+                .then(a.sets.cmp(&b.sets))
+        });
         order
     }
 
@@ -54,7 +60,11 @@ impl UpSet {
         match i.sets.len() {
             0 => "none".into(),
             _ => {
-                let names = i.sets.iter().filter_map(|&s| self.sets.get(s)).map(String::as_str);
+                let names = i
+                    .sets
+                    .iter()
+                    .filter_map(|&s| self.sets.get(s))
+                    .map(String::as_str);
                 names.collect::<Vec<_>>().join(" and ")
             }
         }
@@ -67,7 +77,11 @@ impl Figure for UpSet {
     }
 
     fn alt(&self) -> String {
-        let sizes = self.sets.iter().enumerate().map(|(s, name)| format!("{name} {}", count(self.size(s))));
+        let sizes = self
+            .sets
+            .iter()
+            .enumerate()
+            .map(|(s, name)| format!("{name} {}", count(self.size(s))));
         let order = self.order();
         let words = order.iter().map(|i| {
             let members = match i.members.is_empty() {
@@ -92,15 +106,26 @@ impl Figure for UpSet {
         const ROW: f64 = 24.0;
         let order = self.order();
         let names: Vec<Vec<String>> = self.sets.iter().map(|s| wrap(s, TICK, 130.0)).collect();
-        let widest = names.iter().flatten().map(|l| text_width(l, TICK)).fold(30.0, f64::max);
+        let widest = names
+            .iter()
+            .flatten()
+            .map(|l| text_width(l, TICK))
+            .fold(30.0, f64::max);
         let bars = 56.0;
-        let digits = self.sets.iter().enumerate().map(|(s, _)| text_width(&count(self.size(s)), TICK));
+        let digits = self
+            .sets
+            .iter()
+            .enumerate()
+            .map(|(s, _)| text_width(&count(self.size(s)), TICK));
         let left = f64::max(bars + widest + digits.fold(0.0, f64::max) + 26.0, BESIDE);
         let narrow = left + 18.0 * order.len() as f64 + 12.0 <= 336.0;
         let width = if narrow { 336.0 } else { 692.0 };
         let pitch = ((width - left - 12.0) / order.len().max(1) as f64).min(30.0);
         let (top, foot) = (16.0, 146.0);
-        let rows: Vec<f64> = names.iter().map(|l| ROW.max(1.2 * TICK * l.len() as f64 + 6.0)).collect();
+        let rows: Vec<f64> = names
+            .iter()
+            .map(|l| ROW.max(1.2 * TICK * l.len() as f64 + 6.0))
+            .collect();
         let tops: Vec<f64> = rows
             .iter()
             .scan(foot + 14.0, |y, h| {
@@ -113,14 +138,28 @@ impl Figure for UpSet {
         let mut canvas = Canvas::new(width, 0.0);
         let most = order.first().map_or(1, |i| i.count).max(1) as f64;
         let axis = Axis::linear(&self.quantity, (0.0, 1.08 * most), Unit::Plain);
-        let frame = Frame::draw(&mut canvas, (left, top), (left + pitch * order.len() as f64 + 6.0, foot), None, &axis);
-        let largest = (0..self.sets.len()).map(|s| self.size(s)).max().unwrap_or(0).max(1);
+        let frame = Frame::draw(
+            &mut canvas,
+            (left, top),
+            (left + pitch * order.len() as f64 + 6.0, foot),
+            None,
+            &axis,
+        );
+        let largest = (0..self.sets.len())
+            .map(|s| self.size(s))
+            .max()
+            .unwrap_or(0)
+            .max(1);
         let x = Scale::new(0.0, largest as f64, (0.0, bars), Spacing::Linear);
         for (s, lines) in names.iter().enumerate() {
             let (y, tall) = (tops[s], rows[s]);
             let middle = y + tall / 2.0;
             if s % 2 == 0 {
-                canvas.rect("panel", (left - widest - 12.0, y), (left + pitch * order.len() as f64 + 6.0, y + tall));
+                canvas.rect(
+                    "panel",
+                    (left - widest - 12.0, y),
+                    (left + pitch * order.len() as f64 + 6.0, y + tall),
+                );
             }
             canvas.label("note", (left - 6.0, middle), Anchor::End, TICK, lines);
             let size = self.size(s);
@@ -128,7 +167,12 @@ impl Figure for UpSet {
             let from = right - x.at(size as f64);
             canvas.hinted(&format!("{}: {}", self.sets[s], count(size)), |canvas| {
                 canvas.rect("fill5", (from, middle - 6.0), (right, middle + 6.0));
-                canvas.text("tick", (from - 4.0, middle + 4.0), Anchor::End, &count(size));
+                canvas.text(
+                    "tick",
+                    (from - 4.0, middle + 4.0),
+                    Anchor::End,
+                    &count(size),
+                );
             });
         }
         for (k, i) in order.iter().enumerate() {
@@ -138,27 +182,39 @@ impl Figure for UpSet {
                 true => String::new(),
                 false => format!(": {}", i.members.join(", ")),
             };
-            canvas.hinted(&format!("{}, {}{members}", self.names(i), count(i.count)), |canvas| {
-                let y = frame.y.at(i.count as f64);
-                canvas.rect("fill0", (x - half, y), (x + half, foot));
-                canvas.text("tick", (x, y - 4.0), Anchor::Middle, &count(i.count));
-                let middle = |s: usize| tops[s] + rows[s] / 2.0;
-                let members: Vec<usize> = i.sets.iter().copied().filter(|&s| s < self.sets.len()).collect();
-                if let (Some(&a), Some(&b)) = (members.iter().min(), members.iter().max()) {
-                    canvas.line("error", (x, middle(a)), (x, middle(b)));
-                }
-                for s in 0..self.sets.len() {
-                    let class = if members.contains(&s) { "on" } else { "quiet" };
-                    canvas.marker(class, 0, (x, middle(s)), (0.22 * pitch).min(5.0));
-                }
-            });
+            canvas.hinted(
+                &format!("{}, {}{members}", self.names(i), count(i.count)),
+                |canvas| {
+                    let y = frame.y.at(i.count as f64);
+                    canvas.rect("fill0", (x - half, y), (x + half, foot));
+                    canvas.text("tick", (x, y - 4.0), Anchor::Middle, &count(i.count));
+                    let middle = |s: usize| tops[s] + rows[s] / 2.0;
+                    let members: Vec<usize> = i
+                        .sets
+                        .iter()
+                        .copied()
+                        .filter(|&s| s < self.sets.len())
+                        .collect();
+                    if let (Some(&a), Some(&b)) = (members.iter().min(), members.iter().max()) {
+                        canvas.line("error", (x, middle(a)), (x, middle(b)));
+                    }
+                    for s in 0..self.sets.len() {
+                        let class = if members.contains(&s) { "on" } else { "quiet" };
+                        canvas.marker(class, 0, (x, middle(s)), (0.22 * pitch).min(5.0));
+                    }
+                },
+            );
         }
         let end = notes(&mut canvas, (10.0, width - 10.0), bottom + 4.0, &self.note);
         canvas.finish_at(end + 8.0)
     }
 
     fn table(&self) -> Table {
-        let head = self.sets.iter().cloned().chain(["count".into(), "members".into()]);
+        let head = self
+            .sets
+            .iter()
+            .cloned()
+            .chain(["count".into(), "members".into()]);
         let mut table = Table::new(head);
         for i in self.order() {
             let sets = (0..self.sets.len()).map(|s| Cell::from(u64::from(i.sets.contains(&s))));

@@ -52,7 +52,11 @@ struct Placed {
 
 /// A negative word carries its sign.
 fn shown(word: &str, r: f64) -> String {
-    if r < 0.0 { format!("−{word}") } else { word.to_owned() }
+    if r < 0.0 {
+        format!("−{word}")
+    } else {
+        word.to_owned()
+    }
 }
 
 impl WordClouds {
@@ -80,7 +84,8 @@ impl WordClouds {
     /// Words of a cloud in a box at (0, 0), strongest first, and how many were too small and found no room.
     fn place(&self, cloud: &WordCloud) -> (Vec<Placed>, usize, usize) {
         let (wide, tall, scale) = (self.wide(), TALL, self.scale());
-        let mut words: Vec<&(String, f64)> = cloud.words.iter().filter(|(_, r)| r.is_finite()).collect();
+        let mut words: Vec<&(String, f64)> =
+            cloud.words.iter().filter(|(_, r)| r.is_finite()).collect();
         words.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
         let (mut placed, mut boxes): (Vec<Placed>, Vec<[f64; 4]>) = (Vec::new(), Vec::new());
         let (mut small, mut crowded) = (0, 0);
@@ -98,9 +103,16 @@ impl WordClouds {
                 let turn = 0.9 * f64::from(step).sqrt();
                 let (sin, cos) = (2.0 * turn).sin_cos();
                 let (x, y) = (wide / 2.0 + 3.0 * turn * cos, tall / 2.0 + 1.5 * turn * sin);
-                let near = [x - half, y - (up + down) / 2.0 - 0.5, x + half, y + (up + down) / 2.0 + 0.5];
+                let near = [
+                    x - half,
+                    y - (up + down) / 2.0 - 0.5,
+                    x + half,
+                    y + (up + down) / 2.0 + 0.5,
+                ];
                 let inside = near[0] >= 0.0 && near[1] >= 0.0 && near[2] <= wide && near[3] <= tall;
-                let apart = |b: &[f64; 4]| near[2] <= b[0] || b[2] <= near[0] || near[3] <= b[1] || b[3] <= near[1];
+                let apart = |b: &[f64; 4]| {
+                    near[2] <= b[0] || b[2] <= near[0] || near[3] <= b[1] || b[3] <= near[1]
+                };
                 (inside && boxes.iter().all(apart)).then_some(near)
             });
             match free {
@@ -130,8 +142,15 @@ impl Figure for WordClouds {
         for cloud in &self.clouds {
             let mut words: Vec<_> = cloud.words.iter().filter(|w| w.1.is_finite()).collect();
             words.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
-            let words = words.iter().take(5).map(|(word, r)| format!("{word} {}", decimal(*r)));
-            text += &format!("{}: {}. ", cloud.label, words.collect::<Vec<_>>().join(", "));
+            let words = words
+                .iter()
+                .take(5)
+                .map(|(word, r)| format!("{word} {}", decimal(*r)));
+            text += &format!(
+                "{}: {}. ",
+                cloud.label,
+                words.collect::<Vec<_>>().join(", ")
+            );
         }
         text.trim_end().to_owned()
     }
@@ -162,7 +181,11 @@ impl Figure for WordClouds {
             canvas.text("name", (x + wide - 1.0, y - 6.0), Anchor::End, &left_out);
             canvas.rect("panel", (x, y), (x + wide, y + TALL));
             for word in placed {
-                let class = if word.r < 0.0 { "ink1 bold" } else { "ink0 bold" };
+                let class = if word.r < 0.0 {
+                    "ink1 bold"
+                } else {
+                    "ink0 bold"
+                };
                 let at = (x + word.at.0, y + word.at.1);
                 canvas.hinted(&format!("{}: {}", word.text, decimal(word.r)), |canvas| {
                     canvas.sized_text(class, at, Anchor::Start, word.size, &word.text);
@@ -173,7 +196,10 @@ impl Figure for WordClouds {
         let mut y = HEAD + (TALL + HEAD + GAP) * rows as f64 - 6.0;
         let scale = self.scale();
         if scale.is_finite() {
-            let all = self.clouds.iter().flat_map(|c| c.words.iter().map(|w| w.1.abs()));
+            let all = self
+                .clouds
+                .iter()
+                .flat_map(|c| c.words.iter().map(|w| w.1.abs()));
             let most = range(all).map_or(0.0, |(_, high)| high);
             let mut x = GAP;
             canvas.text("note", (x, y), Anchor::Start, "size:");
@@ -191,7 +217,10 @@ impl Figure for WordClouds {
                 &mut canvas,
                 (GAP, WIDTH - GAP),
                 y + 8.0,
-                &format!("“Smaller”: words below {}, whose letters would be too small to read.", decimal(SMALLEST / scale)),
+                &format!(
+                    "“Smaller”: words below {}, whose letters would be too small to read.",
+                    decimal(SMALLEST / scale)
+                ),
             );
         }
         canvas.finish_at(y + 8.0)
@@ -222,9 +251,17 @@ mod tests {
 
     #[test]
     fn words_do_not_overlap_are_inside_and_none_is_lost() {
-        let words = (0..48).map(|k| (format!("feeling {k}"), 0.85 - 0.035 * f64::from(k))).collect();
+        let words = (0..48)
+            .map(|k| (format!("feeling {k}"), 0.85 - 0.035 * f64::from(k)))
+            .collect();
         let clouds = WordClouds {
-            clouds: vec![WordCloud { label: "d".into(), words }; 3],
+            clouds: vec![
+                WordCloud {
+                    label: "d".into(),
+                    words
+                };
+                3
+            ],
             ..WordClouds::default()
         };
         let (placed, small, crowded) = clouds.place(&clouds.clouds[0]);
@@ -232,7 +269,12 @@ mod tests {
         assert!(placed.len() > 8 && placed.iter().any(|p| p.text.starts_with('−')));
         let area = |p: &Placed| {
             let wide = font::width(&p.text, p.size, Weight::Bold);
-            [p.at.0, p.at.1 - 0.72 * p.size, p.at.0 + wide, p.at.1 + 0.21 * p.size]
+            [
+                p.at.0,
+                p.at.1 - 0.72 * p.size,
+                p.at.0 + wide,
+                p.at.1 + 0.21 * p.size,
+            ]
         };
         for (k, a) in placed.iter().map(area).enumerate() {
             assert!(a[0] >= 0.0 && a[1] >= 0.0 && a[2] <= clouds.wide() && a[3] <= TALL);
@@ -242,6 +284,10 @@ mod tests {
         }
         // Sizes are proportional to |r| across clouds.
         let ratio = placed[0].size / placed[0].r.abs();
-        assert!(placed.iter().all(|p| (p.size / p.r.abs() - ratio).abs() < 1e-9));
+        assert!(
+            placed
+                .iter()
+                .all(|p| (p.size / p.r.abs() - ratio).abs() < 1e-9)
+        );
     }
 }

@@ -87,6 +87,7 @@ pub(crate) fn dimension_curve() -> Curves {
         }],
         references: vec![("guessing".into(), 3f64.ln())],
         chosen: Some((16.0, "chosen: lowest loss".into())),
+        ..Curves::default()
     }
 }
 
