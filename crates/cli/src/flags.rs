@@ -103,7 +103,7 @@ pub(crate) struct MeaningFlags {
     embeddings: Vec<String>,
     /// Ratings of the stimuli: .csv or .tsv, keys in the first column, a scale per column.
     #[arg(long, value_name = "FILE")]
-    ratings: PathBuf,
+    ratings: Option<PathBuf>,
     /// How many columns of the ratings are emotion categories; they come first. [default: as the sidecar of the
     /// ratings says, or known by their names]
     #[arg(long, value_name = "N", requires = "dimensions")]
@@ -111,9 +111,12 @@ pub(crate) struct MeaningFlags {
     /// How many columns of the ratings, after the categories, are affective dimensions.
     #[arg(long, value_name = "M", requires = "categories")]
     dimensions: Option<usize>,
-    /// Captions of the stimuli, shown beside keys.
+    /// Captions of the stimuli, shown beside keys. [default: those of the study]
     #[arg(long, value_name = "FILE")]
     captions: Option<PathBuf>,
+    /// The study of the stimuli, for captions and for flags: what is flagged as sensitive is not shown.
+    #[arg(long, value_name = "DIR")]
+    study: Option<PathBuf>,
 }
 
 impl MeaningFlags {
@@ -129,6 +132,7 @@ impl MeaningFlags {
                 _ => Scales::Known,
             },
             captions: self.captions,
+            study: self.study,
         })
     }
 }

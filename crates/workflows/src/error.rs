@@ -91,6 +91,30 @@ pub enum WorkflowError {
     Map(#[from] emotome_interpret::maps::MapError),
     #[error(transparent)]
     Chance(#[from] emotome_interpret::chance::ChanceError),
+    #[error(transparent)]
+    Render(#[from] emotome_figures::render::RenderError),
+    /// A figure of ratings without ratings.
+    #[error("the figure {figure} shows ratings; name them (--ratings FILE)")]
+    FigureNeedsRatings {
+        /// The figure.
+        figure: &'static str,
+    },
+    /// A dimension that no embedding has.
+    #[error("dimension {found} is asked for; they are counted from 1, and there are {most}")]
+    NoSuchDimension {
+        /// The number asked for.
+        found: usize,
+        /// The most that an embedding has.
+        most: usize,
+    },
+    /// There is nothing of what a figure shows.
+    #[error(
+        "there is nothing to draw in {figure}: what it shows needs ratings of both kinds, categories and affective dimensions (--categories N --dimensions M)"
+    )]
+    NothingToDraw {
+        /// The figure.
+        figure: &'static str,
+    },
     /// Ratings have not the columns stated.
     #[error("{path}: has {found} columns of ratings, but {categories} categories and {dimensions} dimensions are stated, {} together; correct --categories and --dimensions", categories + dimensions, path = path.display())]
     ScalesCount {

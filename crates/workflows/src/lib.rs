@@ -15,6 +15,7 @@ pub mod emotion2025;
 pub mod error;
 pub mod evaluate;
 pub mod export;
+pub mod figure;
 pub mod fit;
 pub mod import;
 pub mod interpret;

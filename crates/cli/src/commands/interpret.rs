@@ -60,9 +60,9 @@ fn text(s: &Interpreted) -> String {
         (
             "stimuli",
             format!(
-                "{} of {} rated",
+                "{} of {}",
                 count(found.stimuli.used as u64),
-                count(found.stimuli.rated as u64)
+                count(found.stimuli.given as u64)
             ),
         ),
     ];

@@ -10,6 +10,7 @@ mod demo;
 mod evaluate;
 mod export;
 mod fetch;
+mod figure;
 mod fit;
 mod import;
 mod init;
@@ -59,6 +60,8 @@ pub(crate) enum Command {
     Evaluate(evaluate::Evaluate),
     /// Find out what the dimensions of embeddings mean.
     Interpret(interpret::Interpret),
+    /// Draw one figure from embeddings and ratings.
+    Figure(Box<figure::FigureCommand>),
     /// Compare two agents, or two embeddings.
     Compare(compare::Compare),
     /// Make choices from a table of features.
@@ -88,6 +91,7 @@ impl Command {
             Self::Report(command) => command.run(session),
             Self::Evaluate(command) => command.run(session),
             Self::Interpret(command) => command.run(session),
+            Self::Figure(command) => command.run(session),
             Self::Compare(command) => command.run(session),
             Self::Tripletize(command) => command.run(session),
             Self::Simulate(command) => command.run(session),

@@ -27,8 +27,8 @@ pub struct AgentMeaning {
     pub dims: usize,
     /// Share of the summed variance that each dimension has, the largest first in the embedding's order.
     pub variance_shares: Vec<f64>,
-    /// Gaps and constant columns.
-    pub pairs: PairsReport,
+    /// Gaps and constant columns; `null` without ratings.
+    pub pairs: Option<PairsReport>,
     /// Which ratings follow which dimensions.
     pub ratings: Option<RatingsMeaning>,
     /// How much ratings explain; `null` also where categories or affective dimensions are missing.
@@ -115,16 +115,21 @@ impl AgentMeaning {
         parts: &[Part],
         run: Run<'_>,
     ) -> Result<Self, WorkflowError> {
-        let pairs = Pairs::new(embedding.values.view(), material.values.view())?;
         let seed = Seed(params.seed).derive(&embedding.name);
         let wants = |part: Part| parts.contains(&part);
-        let ratings = match wants(Part::Ratings) {
-            true => Some(RatingsMeaning::find(&pairs, material, params, seed, run)?),
-            false => None,
+        let pairs = match material.ratings.is_empty() {
+            true => None,
+            false => Some(Pairs::new(embedding.values.view(), material.values.view())?),
         };
-        let explained = match wants(Part::Explained) {
-            true => explained(&pairs, material, params, seed, run)?,
-            false => None,
+        let ratings = match &pairs {
+            Some(pairs) if wants(Part::Ratings) => {
+                Some(RatingsMeaning::find(pairs, material, params, seed, run)?)
+            }
+            _ => None,
+        };
+        let explained = match &pairs {
+            Some(pairs) if wants(Part::Explained) => explained(pairs, material, params, seed, run)?,
+            _ => None,
         };
         let maps = match wants(Part::Maps) {
             true => Some(Maps::draw(&embedding.values, seed, run)?),
@@ -134,7 +139,7 @@ impl AgentMeaning {
             agent: embedding.name.clone(),
             dims: embedding.values.ncols(),
             variance_shares: variance_shares(&embedding.values),
-            pairs: pairs.report().clone(),
+            pairs: pairs.map(|pairs| pairs.report().clone()),
             ratings,
             explained,
             maps,

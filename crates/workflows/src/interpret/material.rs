@@ -190,7 +190,11 @@ fn selected(
         let rows: Vec<usize> = used.iter().filter_map(|&i| rows[i]).collect();
         AgentEmbedding {
             name: of.agent.clone(),
-            values: file.embedding.values().select(Axis(0), &rows).mapv(f64::from),
+            values: file
+                .embedding
+                .values()
+                .select(Axis(0), &rows)
+                .mapv(f64::from),
         }
     });
     agents.collect()
@@ -385,7 +389,11 @@ fn few_shared(
     files: &[EmbeddingFile],
     embeddings: &[EmbeddingOf],
 ) -> WorkflowError {
-    let first = |set: &StimulusSet| set.keys().first().map_or_else(String::new, ToString::to_string);
+    let first = |set: &StimulusSet| {
+        set.keys()
+            .first()
+            .map_or_else(String::new, ToString::to_string)
+    };
     let in_base = |set: &StimulusSet| {
         let keys = set.keys().iter();
         keys.filter(|key| base.get(key.as_str()).is_some()).count()

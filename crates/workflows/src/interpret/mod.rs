@@ -14,16 +14,20 @@
 mod agent;
 mod material;
 mod page;
+mod picture;
 
 pub use agent::{AgentMeaning, DimensionName, MapOf, Maps, Naming, RatingsMeaning};
 pub use material::{EmbeddingOf, Joined, Scales, StimuliReport};
+pub use picture::{Picture, Selection};
 
 use crate::WorkflowError;
 use crate::publish::write_figures;
+use emotome_figures::Figure;
 use emotome_interpret::correlate::CorrelateParams;
 use emotome_interpret::explained::ExplainParams;
 use emotome_interpret::rating::Rating;
 use emotome_stats::random::Seed;
+use emotome_stimuli::StimulusSet;
 use emotome_stimuli::array::write_tsv;
 use emotome_stimuli::output::{self, Overwrite};
 use emotome_stimuli::provenance::Provenance;
@@ -107,12 +111,14 @@ impl Part {
 pub struct Inputs {
     /// The embeddings, one for each agent; at least one.
     pub embeddings: Vec<EmbeddingOf>,
-    /// The ratings.
-    pub ratings: PathBuf,
+    /// The ratings; without them only what embeddings alone can tell is found.
+    pub ratings: Option<PathBuf>,
     /// What their columns measure.
     pub scales: Scales,
-    /// Captions of the stimuli.
+    /// Captions of the stimuli; those of the study where no file is named.
     pub captions: Option<PathBuf>,
+    /// The study, for captions and flags of its stimuli.
+    pub study: Option<PathBuf>,
 }
 
 /// What to interpret, and where the results go.
@@ -160,6 +166,24 @@ pub struct Interpreted {
 }
 
 impl Interpretation {
+    /// Finds what a figure shows, and draws it; `select` says what of it.
+    ///
+    /// # Errors
+    /// [`WorkflowError`] of reading, of every part, and of `select`.
+    pub(crate) fn picture(
+        inputs: &Inputs,
+        params: InterpretParams,
+        picture: Picture,
+        select: impl Fn(&StimulusSet, &Self) -> Result<Selection, WorkflowError>,
+        run: Run<'_>,
+    ) -> Result<(Self, Vec<Box<dyn Figure>>), WorkflowError> {
+        let material = Material::of(inputs, run)?;
+        let found = Self::find(&material, params, picture.parts(), run)?;
+        let selection = select(&material.stimuli, &found)?;
+        let drawn = picture.draw(&found, &material, &selection);
+        Ok((found, drawn))
+    }
+
     /// Finds what was asked for about embeddings and ratings.
     ///
     /// # Errors
@@ -194,7 +218,8 @@ pub fn interpret(request: &InterpretRequest, run: Run<'_>) -> Result<Interpreted
     let material = Material::of(&request.inputs, run)?;
     output::folder(&request.out, request.overwrite)?;
     let found = Interpretation::find(&material, request.params, &Part::ALL, run)?;
-    let cautions = cautions(&found);
+    let captions = request.inputs.captions.is_some() || request.inputs.study.is_some();
+    let cautions = cautions(&found, captions);
     let mut provenance = Provenance::new(
         request.command.clone(),
         Some(request.params.seed),
@@ -224,15 +249,15 @@ pub fn interpret(request: &InterpretRequest, run: Run<'_>) -> Result<Interpreted
 }
 
 impl Inputs {
-    fn files(&self) -> impl Iterator<Item = &Path> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
         let embeddings = self.embeddings.iter().map(|of| of.path.as_path());
         let captions = self.captions.as_deref();
-        embeddings.chain([self.ratings.as_path()]).chain(captions)
+        embeddings.chain(self.ratings.as_deref()).chain(captions)
     }
 }
 
 /// What the reader must beware of, whatever the numbers say.
-fn cautions(found: &Interpretation) -> Vec<String> {
+fn cautions(found: &Interpretation, captions: bool) -> Vec<String> {
     let mut cautions = Vec::new();
     let stimuli = &found.stimuli;
     for (agent, joined) in found.agents.iter().zip(&stimuli.joined) {
@@ -248,18 +273,31 @@ fn cautions(found: &Interpretation) -> Vec<String> {
             "The ratings have the columns of {table} and are taken for these: which are categories and which affective dimensions was not stated."
         ));
     }
-    if stimuli.used < stimuli.rated {
+    if stimuli.used < stimuli.given {
         cautions.push(format!(
-            "{} of {} rated stimuli are interpreted; the others are listed in {LEFT_OUT}.",
-            stimuli.used, stimuli.rated
+            "{} of {} stimuli are interpreted; the others are listed in {LEFT_OUT}.",
+            stimuli.used, stimuli.given
         ));
     }
-    if let Some(agent) = found.agents.first()
-        && agent.pairs.used < agent.pairs.given
+    if captions && stimuli.captioned < stimuli.used {
+        cautions.push(format!(
+            "{} of {} stimuli have no caption and are shown by key; captions are matched by key.",
+            stimuli.used - stimuli.captioned,
+            stimuli.used
+        ));
+    }
+    if stimuli.flagged > 0 {
+        cautions.push(format!(
+            "{} stimuli are flagged as sensitive: their captions and pictures are not shown, even where they weigh most.",
+            stimuli.flagged
+        ));
+    }
+    if let Some(pairs) = found.agents.first().and_then(|agent| agent.pairs.as_ref())
+        && pairs.used < pairs.given
     {
         cautions.push(format!(
             "{} stimuli lack some rating and are left out wherever ratings take part.",
-            agent.pairs.given - agent.pairs.used
+            pairs.given - pairs.used
         ));
     }
     cautions

@@ -99,14 +99,33 @@ impl Picture {
         }
     }
 
+    /// What it shows, in a few words.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::RatingsHeatmap => "Correlations of dimensions with ratings, ordered diagonally",
+            Self::ThresholdCurve => {
+                "Share of dimensions that some rating follows, for every threshold"
+            }
+            Self::ClassShares => "Classes of dimensions by three rules",
+            Self::VarianceShares => "What explains the variance of each dimension",
+            Self::Tsne => "t-SNE map, coloured by blends of categories",
+            Self::Umap => "UMAP map, coloured by blends of categories",
+            Self::DimensionMaps => "t-SNE map for each dimension, coloured by weight",
+            Self::Petals => "Weights of single stimuli as petals",
+            Self::WordClouds => "Ratings that go with each dimension, sized by correlation",
+            Self::Exemplars => "Stimuli that weigh most and least on each dimension",
+            Self::Chord => "Ribbons between dimensions and ratings",
+        }
+    }
+
     /// What has to be found for it.
     #[must_use]
     pub const fn parts(self) -> &'static [Part] {
         match self {
-            Self::RatingsHeatmap
-            | Self::ThresholdCurve
-            | Self::WordClouds
-            | Self::Chord => &[Part::Ratings],
+            Self::RatingsHeatmap | Self::ThresholdCurve | Self::WordClouds | Self::Chord => {
+                &[Part::Ratings]
+            }
             Self::ClassShares => &[Part::Ratings, Part::Explained],
             Self::VarianceShares => &[Part::Explained],
             Self::Tsne | Self::Umap | Self::DimensionMaps => &[Part::Maps],
@@ -133,7 +152,9 @@ impl Picture {
             selection,
         };
         let each = |draw: fn(&Scene<'_>, usize) -> Option<Box<dyn Figure>>| {
-            (0..found.agents.len()).filter_map(|a| draw(&scene, a)).collect()
+            (0..found.agents.len())
+                .filter_map(|a| draw(&scene, a))
+                .collect()
         };
         match self {
             Self::RatingsHeatmap => each(|s, a| boxed(s.ratings_heatmap(a))),
@@ -202,14 +223,20 @@ impl Scene<'_> {
     }
 
     fn names(&self, a: usize, dimensions: &[usize]) -> Vec<String> {
-        dimensions.iter().map(|&d| self.agent(a).name_of(d)).collect()
+        dimensions
+            .iter()
+            .map(|&d| self.agent(a).name_of(d))
+            .collect()
     }
 
     /// The columns of the ratings in two groups, and how they are called.
     fn groups(&self) -> [(Vec<usize>, &'static str); 2] {
         let of = |kind| {
             let ratings = self.found.ratings.iter().enumerate();
-            ratings.filter(|(_, r)| r.kind == kind).map(|(k, _)| k).collect()
+            ratings
+                .filter(|(_, r)| r.kind == kind)
+                .map(|(k, _)| k)
+                .collect()
         };
         [
             (of(RatingKind::Category), "emotion categories"),
@@ -238,7 +265,10 @@ impl Scene<'_> {
                         .collect(),
                 })
                 .collect(),
-            chance: rows.iter().map(|&d| pearson.strongest[d].critical).collect(),
+            chance: rows
+                .iter()
+                .map(|&d| pearson.strongest[d].critical)
+                .collect(),
             chance_note: "beyond 95 % of the largest |r| over permuted stimuli".into(),
         })
     }
@@ -284,16 +314,25 @@ impl Scene<'_> {
                 .iter()
                 .map(|&class| classes.of(class) as f64 / dims as f64)
                 .collect(),
-            counts: CLASSES.iter().map(|&class| classes.of(class) as u64).collect(),
+            counts: CLASSES
+                .iter()
+                .map(|&class| classes.of(class) as u64)
+                .collect(),
         };
         let mut rows = Vec::new();
         for agent in &self.found.agents {
-            let Some(ratings) = &agent.ratings else { continue };
+            let Some(ratings) = &agent.ratings else {
+                continue;
+            };
             let by = |rule: &str| match self.found.agents.len() {
                 1 => rule.to_owned(),
                 _ => format!("{}, {rule}", agent.agent),
             };
-            rows.push(row(by("published rule"), agent.dims, ratings.published.classes));
+            rows.push(row(
+                by("published rule"),
+                agent.dims,
+                ratings.published.classes,
+            ));
             rows.push(row(by("beyond chance"), agent.dims, ratings.signed.classes));
             if let Some(explained) = &agent.explained {
                 let classes = explained.dimensions.iter().map(|d| d.class).collect();
@@ -445,7 +484,12 @@ impl Scene<'_> {
                     ExemplarRow {
                         label: self.agent(a).name_of(d),
                         top: ranked.iter().take(EXEMPLARS).map(|&i| of(i, d)).collect(),
-                        bottom: ranked.iter().rev().take(EXEMPLARS).map(|&i| of(i, d)).collect(),
+                        bottom: ranked
+                            .iter()
+                            .rev()
+                            .take(EXEMPLARS)
+                            .map(|&i| of(i, d))
+                            .collect(),
                     }
                 })
                 .collect(),

@@ -1,14 +1,18 @@
 //! The page: what the dimensions mean, in the order of the study, with an honest text for each number.
 
+mod checklist;
 mod explained;
 mod maps;
+mod methods;
 mod overview;
 mod ratings;
 
 use super::material::Material;
-use super::{AgentMeaning, Interpretation};
+use super::picture::{Picture, Selection};
+use super::{AgentMeaning, Interpretation, MapOf};
+use emotome_figures::Figure;
 use emotome_figures::report::{Explorer, ExplorerAgent, Report, Section};
-use emotome_figures::scale::count;
+use emotome_figures::scale::{count, percent};
 use emotome_stimuli::provenance::Provenance;
 
 /// A page of its own about an interpretation.
@@ -36,18 +40,20 @@ pub(super) fn tell(
         let text = format!("{}, sha256 {}", input.path.display(), input.sha256);
         ("Input".to_owned(), text)
     }));
-    let mut all = vec![overview::section(found, cautions)];
-    all.extend(sections(found));
+    let mut sections = vec![overview::section(found, cautions)];
+    sections.extend(self::sections(found, material));
+    sections.push(checklist::section(found));
+    sections.push(methods::section(found));
     Report {
         title: "What the dimensions mean".into(),
         subtitle: format!(
-            "{}, {} stimuli, {} ratings",
+            "{}: {} stimuli, {} ratings",
             names.join(", "),
             count(found.stimuli.used as u64),
             found.ratings.len()
         ),
         summary: agents.map(in_short).collect(),
-        sections: all,
+        sections,
         explorer: Some(explorer(found, material)),
         glossary: glossary(),
         provenance: account,
@@ -55,30 +61,27 @@ pub(super) fn tell(
 }
 
 /// The sections about an interpretation, for a page that holds others as well.
-pub(crate) fn sections(found: &Interpretation) -> Vec<Section> {
-    let several = found.agents.len() > 1;
+pub(crate) fn sections(found: &Interpretation, material: &Material) -> Vec<Section> {
+    let draw = |picture: Picture| picture.draw(found, material, &Selection::default());
     let mut sections = Vec::new();
-    for agent in &found.agents {
-        let of = |what: &str| match several {
-            true => format!("{what}: {}", agent.agent),
-            false => what.to_owned(),
-        };
-        sections.extend(ratings::section(
-            of("Which ratings follow which dimensions"),
-            agent,
-            found,
-        ));
-        sections.extend(ratings::classes(
-            of("What kind of dimensions these are"),
-            agent,
-        ));
-        sections.extend(explained::section(
-            of("How much of the dimensions ratings explain"),
-            agent,
-        ));
-        sections.extend(maps::section(of("Maps of the stimuli"), agent, found));
-    }
+    sections.extend(ratings::section(found, draw));
+    sections.extend(ratings::classes(found, draw));
+    sections.extend(explained::section(found, draw));
+    sections.extend(maps::section(found, draw));
     sections
+}
+
+/// The figures of several kinds, one after the other.
+fn all(draw: impl Fn(Picture) -> Vec<Box<dyn Figure>>, of: &[Picture]) -> Vec<Box<dyn Figure>> {
+    of.iter().flat_map(|&picture| draw(picture)).collect()
+}
+
+/// `what`, with the agent's name where there are several.
+fn of(found: &Interpretation, agent: &AgentMeaning, what: &str) -> String {
+    match found.agents.len() {
+        1 => what.to_owned(),
+        _ => format!("{what}: {}", agent.agent),
+    }
 }
 
 /// The stimuli, to look up.
@@ -92,11 +95,12 @@ fn explorer(found: &Interpretation, material: &Material) -> Explorer {
             .maps
             .iter()
             .flat_map(|maps| {
-                let map = |name: &str, map: &super::MapOf| (name.to_owned(), map.places.clone());
+                let map = |name: &str, map: &MapOf| (name.to_owned(), map.places.clone());
                 [map("t-SNE", &maps.tsne), map("UMAP", &maps.umap)]
             })
             .collect(),
     });
+    let captions = material.captions.iter().zip(&material.flagged);
     Explorer {
         keys: material
             .stimuli
@@ -104,7 +108,9 @@ fn explorer(found: &Interpretation, material: &Material) -> Explorer {
             .iter()
             .map(ToString::to_string)
             .collect(),
-        captions: material.captions.clone(),
+        captions: captions
+            .map(|(caption, flagged)| caption.clone().filter(|_| !flagged))
+            .collect(),
         agents: agents.collect(),
     }
 }
@@ -114,7 +120,7 @@ fn in_short(agent: &AgentMeaning) -> String {
     if let Some(ratings) = &agent.ratings {
         let classes = ratings.signed.classes;
         text += &format!(
-            " Some rating follows {} of them more closely than chance would have the best of {} ratings do (false-discovery rate 5 %).",
+            " Some rating follows {} of them more closely than the best of {} ratings would by chance (false-discovery rate 5 %).",
             agent.dims - classes.unexplained,
             ratings.pearson.r.ncols(),
         );
@@ -123,17 +129,12 @@ fn in_short(agent: &AgentMeaning) -> String {
         let overall = &explained.overall;
         text += &format!(
             " For stimuli held out, all ratings together explain {} of the variance of the dimensions, emotion categories alone {}, affective dimensions alone {}.",
-            share(overall.both.r2.value),
-            share(overall.categories.r2.value),
-            share(overall.dimensions.r2.value),
+            percent(overall.both.r2.value),
+            percent(overall.categories.r2.value),
+            percent(overall.dimensions.r2.value),
         );
     }
     text
-}
-
-/// A share of variance in percent; it may be below 0.
-fn share(value: f64) -> String {
-    emotome_figures::scale::percent(value)
 }
 
 /// A p-value that was counted over permutations.
@@ -149,14 +150,15 @@ fn glossary() -> Vec<(String, String)> {
     [
         ("Dimension", "A column of the embedding: a property that stimuli have to a degree."),
         ("Rating", "What people said about a stimulus: how many chose an emotion category, or where it lies on an affective dimension such as valence."),
-        ("r, ρ", "Correlation over stimuli: Pearson's of the values, Spearman's of the ranks. 1 or −1 for a perfect line or order, 0 for none."),
+        ("r, ρ", "Correlation over stimuli: Pearson’s of the values, Spearman’s of the ranks. 1 or −1 for a perfect line or order, 0 for none."),
         ("Chance", "What comes out when the ratings are given to other stimuli, at random, many times. The best of 48 ratings is never 0 by chance."),
         ("q", "p adjusted so that, of all that are called significant at 5 %, about 5 % are so by chance (Benjamini & Hochberg 1995)."),
         ("Class", "Category: named after emotion categories alone. Dimension: after affective dimensions alone. Hybrid: after both. Unexplained: no rating follows it more closely than chance."),
-        ("R²", "The share of a dimension's variance that ratings predict for stimuli that played no part in the fit; below 0 if they predict worse than the mean."),
+        ("R²", "The share of a dimension’s variance that ratings predict for stimuli that played no part in the fit; below 0 if they predict worse than the mean."),
         ("Unique", "What only this kind of ratings explains: R² of both kinds less R² of the other kind."),
         ("Shared", "What either kind of ratings explains."),
         ("95 % CI", "A range made so that 95 of 100 such ranges hold the true value; here from resampling the stimuli."),
+        ("Trustworthiness, continuity", "Whether neighbours in the map are neighbours in the embedding, and the other way round; 1 is always, .5 about what chance gives."),
     ]
     .map(|(term, meaning)| (term.to_owned(), meaning.to_owned()))
     .to_vec()

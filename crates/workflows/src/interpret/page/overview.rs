@@ -10,11 +10,11 @@ pub(super) fn section(found: &Interpretation, cautions: &[String]) -> Section {
     let of = |kind| found.ratings.iter().filter(|r| r.kind == kind).count();
     let stimuli = &found.stimuli;
     let text = vec![format!(
-        "{} stimuli have a place in every embedding and were rated on {} emotion categories and {} affective dimensions; {} stimuli were rated in all. Intervals come from {} resamples of the stimuli, chance from {} permutations.",
+        "{} of {} stimuli have a place in every embedding and were rated on {} emotion categories and {} affective dimensions. Intervals come from {} resamples of the stimuli, chance from {} permutations.",
         count(stimuli.used as u64),
+        count(stimuli.given as u64),
         of(RatingKind::Category),
         of(RatingKind::Dimension),
-        count(stimuli.rated as u64),
         count(found.params.bootstraps as u64),
         count(found.params.permutations as u64),
     )];
@@ -44,8 +44,12 @@ pub(super) fn section(found: &Interpretation, cautions: &[String]) -> Section {
             .into(),
             stimuli.without_embedding[i].into(),
             stimuli.without_ratings[i].into(),
-            agent.pairs.used.into(),
-            agent.pairs.constant_dimensions.len().into(),
+            agent.pairs.as_ref().map(|pairs| pairs.used).into(),
+            agent
+                .pairs
+                .as_ref()
+                .map(|pairs| pairs.constant_dimensions.len())
+                .into(),
             largest.into(),
         ]);
     }
