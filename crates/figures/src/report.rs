@@ -95,10 +95,13 @@ pub fn glossary() -> Vec<(String, String)> {
 
 /// Rows of a table that the page shows; all stand in the download.
 const ROWS_SHOWN: usize = 40;
+/// Rows above which a table scrolls in a window of its own.
+const TALL: usize = 16;
 /// Columns above which a table is only offered for download.
 const COLUMNS_SHOWN: usize = 12;
-/// Bytes of a table that the page carries; a larger one stands only among the [`Report::assets`].
-const CARRIED: usize = 512 * 1024;
+/// Bytes of a picture or table that the page carries a second time, as a file to download; larger ones stand only
+/// among the [`Report::assets`].
+const CARRIED: usize = 64 * 1024;
 
 impl Report {
     /// The page. Equal reports give equal bytes.
@@ -223,7 +226,8 @@ impl Section {
             plate(out, *figures, figure.as_ref());
         }
         for (caption, table) in &self.tables {
-            scrolling(out, caption, &table.html(caption, usize::MAX));
+            let tall = if table.len() > TALL { " tall" } else { "" };
+            scrolling(out, caption, tall, &table.html(caption, usize::MAX));
         }
         out.push_str("</section>\n");
     }
@@ -236,10 +240,10 @@ fn paragraphs(out: &mut String, text: &[String]) {
 }
 
 /// A wide table that keyboards can scroll without moving the page.
-fn scrolling(out: &mut String, label: &str, table: &str) {
+fn scrolling(out: &mut String, label: &str, tall: &str, table: &str) {
     let _ = write!(
         out,
-        "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{}\">{table}</div>",
+        "<div class=\"scroll{tall}\" role=\"region\" tabindex=\"0\" aria-label=\"{}\">{table}</div>",
         escape(label)
     );
 }
@@ -274,7 +278,7 @@ fn measures(out: &mut String, measures: &[Measure], heading: &str) {
         table.push_str("</tr>");
     }
     table.push_str("</tbody></table>");
-    scrolling(out, &format!("Key numbers: {heading}"), &table);
+    scrolling(out, &format!("Key numbers: {heading}"), "", &table);
 }
 
 fn plate(out: &mut String, number: usize, figure: &dyn Figure) {
@@ -307,25 +311,28 @@ fn plate(out: &mut String, number: usize, figure: &dyn Figure) {
             }
             _ => format!("Numbers of figure {number}"),
         };
-        scrolling(out, &caption, &table.html(&caption, ROWS_SHOWN));
+        scrolling(out, &caption, "", &table.html(&caption, ROWS_SHOWN));
     }
-    let svg = base64(figure.svg_file().as_bytes());
-    let _ = write!(
-        out,
-        "<p class=\"files\"><a download=\"{stem}.svg\" href=\"data:image/svg+xml;base64,{svg}\">Picture for a paper (SVG)</a>"
+    let file = |what: &str, ending: &str, media: &str, content: &str| match content.len() {
+        length if length <= CARRIED => format!(
+            "<a download=\"{stem}.{ending}\" href=\"data:{media};base64,{}\">{what}</a>",
+            base64(content.as_bytes())
+        ),
+        _ => format!("{what}: <code>figures/{stem}.{ending}</code> beside this page"),
+    };
+    let svg = file(
+        "Picture for a paper (SVG)",
+        "svg",
+        "image/svg+xml",
+        &figure.svg_file(),
     );
-    if tsv.len() <= CARRIED {
-        let tsv = base64(tsv.as_bytes());
-        let _ = write!(
-            out,
-            " · <a download=\"{stem}.tsv\" href=\"data:text/tab-separated-values;base64,{tsv}\">All numbers (TSV)</a>"
-        );
-    } else {
-        let _ = write!(
-            out,
-            " · All numbers: <code>figures/{stem}.tsv</code> beside this page"
-        );
-    }
+    let tsv = file(
+        "All numbers (TSV)",
+        "tsv",
+        "text/tab-separated-values",
+        &tsv,
+    );
+    let _ = write!(out, "<p class=\"files\">{svg} · {tsv}");
     out.push_str("</p></details></figure>");
 }
 

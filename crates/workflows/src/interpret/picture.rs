@@ -16,6 +16,7 @@ use emotome_figures::words::{WordCloud, WordClouds};
 use emotome_interpret::naming::{Class, ClassCounts};
 use emotome_interpret::rating::RatingKind;
 use emotome_stats::interval::Interval;
+use emotome_stats::random::{CounterRng, Seed};
 use ndarray::{Array2, Axis};
 
 /// A figure that embeddings and ratings give.
@@ -62,6 +63,8 @@ const EXEMPLARS: usize = 4;
 const ROSES: usize = 4;
 /// |r| below which a ribbon says nothing.
 const RIBBON: f64 = 0.3;
+/// Ribbons that an eye can follow; the threshold rises in steps until no more are left.
+const RIBBONS: usize = 90;
 /// Words of a cloud.
 const WORDS: usize = 12;
 
@@ -466,6 +469,27 @@ impl Scene<'_> {
         ranked
     }
 
+    /// Stimuli that weigh least on a dimension. In a sparse embedding most weigh nothing: then some of these are
+    /// drawn, others for each dimension.
+    fn lowest(&self, a: usize, d: usize, ranked: &[usize]) -> Vec<usize> {
+        let column = self.weights(a).column(d);
+        let Some(&last) = ranked.last() else {
+            return Vec::new();
+        };
+        let tied = ranked
+            .iter()
+            .rev()
+            .take_while(|&&i| column[i] == column[last]);
+        let mut tied: Vec<usize> = tied.copied().collect();
+        if tied.len() <= EXEMPLARS {
+            return ranked.iter().rev().take(EXEMPLARS).copied().collect();
+        }
+        let seed = Seed(self.found.params.seed).derive("stimuli without weight");
+        CounterRng::new(seed, d as u64).shuffle(&mut tied);
+        tied.truncate(EXEMPLARS);
+        tied
+    }
+
     fn exemplars(&self, a: usize) -> Exemplars {
         let of = |i: usize, d: usize| Exemplar {
             key: self.material.stimuli.keys()[i].to_string(),
@@ -484,11 +508,10 @@ impl Scene<'_> {
                     ExemplarRow {
                         label: self.agent(a).name_of(d),
                         top: ranked.iter().take(EXEMPLARS).map(|&i| of(i, d)).collect(),
-                        bottom: ranked
-                            .iter()
-                            .rev()
-                            .take(EXEMPLARS)
-                            .map(|&i| of(i, d))
+                        bottom: self
+                            .lowest(a, d, &ranked)
+                            .into_iter()
+                            .map(|i| of(i, d))
                             .collect(),
                     }
                 })
@@ -545,12 +568,18 @@ impl Scene<'_> {
                     .collect(),
             });
         }
+        let above = |threshold: f64| {
+            let strong = links.iter().filter(|link| link.r.abs() > threshold);
+            strong.count()
+        };
+        let mut steps = (0..=12).map(|step| RIBBON + 0.05 * f64::from(step));
+        let threshold = steps.find(|&t| above(t) <= RIBBONS);
         Some(Chord {
             title: self.title("Which ratings go with which dimensions", a),
             quantity: "|r| of dimensions and ratings".into(),
             groups,
+            threshold: threshold.unwrap_or(RIBBON),
             links,
-            threshold: RIBBON,
         })
     }
 }
