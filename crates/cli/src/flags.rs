@@ -101,7 +101,8 @@ pub(crate) struct MeaningFlags {
     /// several times, once for each agent. [default NAME: the file's]
     #[arg(long = "embedding", value_name = "[NAME=]FILE", required = true)]
     embeddings: Vec<String>,
-    /// Ratings of the stimuli: .csv or .tsv, keys in the first column, a scale per column.
+    /// Ratings of the stimuli, a scale per column: .csv or .tsv with keys in the first column, or any matrix with
+    /// --categories and --dimensions.
     #[arg(long, value_name = "FILE")]
     ratings: Option<PathBuf>,
     /// How many columns of the ratings are emotion categories; they come first. [default: as the sidecar of the

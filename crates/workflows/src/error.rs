@@ -116,7 +116,7 @@ pub enum WorkflowError {
         figure: &'static str,
     },
     /// Ratings have not the columns stated.
-    #[error("{path}: has {found} columns of ratings, but {categories} categories and {dimensions} dimensions are stated, {} together; correct --categories and --dimensions", categories + dimensions, path = path.display())]
+    #[error("{path}: has {found} columns of ratings, but {categories} categories and {dimensions} dimensions are stated, {} together; correct --categories and --dimensions (a first column of keys that are numbers must be called key)", categories + dimensions, path = path.display())]
     ScalesCount {
         /// The ratings.
         path: PathBuf,
@@ -135,14 +135,14 @@ pub enum WorkflowError {
         /// Which column.
         source: emotome_interpret::rating::UnknownKind,
     },
-    /// An embedding without keys has another number of rows than there are stimuli.
-    #[error("{embedding}: has {found} rows and names no stimuli, {other} has {expected}: nothing says which belong together; give an embedding with keys (.npz with stimuli, .tsv or .csv with keys in the first column), or one with a row for every stimulus, in the same order", embedding = embedding.display(), other = other.display())]
+    /// A file without keys has another number of rows than there are stimuli.
+    #[error("{file}: has {found} rows and names no stimuli, {other} has {expected}: nothing says which belong together; give a file with keys (.npz with stimuli; .tsv or .csv with keys in a first column called key), or one with a row for every stimulus, in the same order", file = file.display(), other = other.display())]
     RowsDiffer {
-        /// The embedding.
-        embedding: PathBuf,
+        /// The file.
+        file: PathBuf,
         /// Its rows.
         found: usize,
-        /// The ratings, or the embedding that names the stimuli.
+        /// The file that names the stimuli.
         other: PathBuf,
         /// Its rows.
         expected: usize,

@@ -22,8 +22,8 @@ pub(crate) struct FigureCommand {
     #[command(flatten)]
     inputs: MeaningFlags,
     /// Dimensions to show, counted from 1. [default: all, or those with the largest variance]
-    #[arg(long = "dims", value_name = "D", value_delimiter = ',')]
-    dimensions: Vec<usize>,
+    #[arg(long, value_name = "D", value_delimiter = ',')]
+    dims: Vec<usize>,
     /// Keys of stimuli to show as petals. [default: the strongest of four dimensions]
     #[arg(long, value_name = "KEY", value_delimiter = ',')]
     stimuli: Vec<String>,
@@ -96,7 +96,7 @@ impl FigureCommand {
         let request = FigureRequest {
             picture: self.name.0,
             inputs: self.inputs.inputs()?,
-            dimensions: self.dimensions,
+            dimensions: self.dims,
             stimuli: self.stimuli,
             params: InterpretParams {
                 bootstraps: self.bootstraps,

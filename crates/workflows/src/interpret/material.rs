@@ -5,8 +5,9 @@ use crate::WorkflowError;
 use crate::choices::is_numbered;
 use emotome_embedding::files::{EmbeddingFile, read_embedding};
 use emotome_interpret::rating::{Rating, RatingKind};
+use emotome_stimuli::array::{LabelledMatrix, read_matrix};
 use emotome_stimuli::captions::Captions;
-use emotome_stimuli::ratings::{Kind, RatingsTable};
+use emotome_stimuli::ratings::RatingsTable;
 use emotome_stimuli::run::Run;
 use emotome_stimuli::study::Study;
 use emotome_stimuli::{StimulusKey, StimulusSet};
@@ -57,6 +58,8 @@ pub struct StimuliReport {
     pub given: usize,
     /// Stimuli that the ratings and every embedding share: those interpreted.
     pub used: usize,
+    /// How the ratings were joined; `null` without ratings.
+    pub ratings_joined: Option<Joined>,
     /// How each embedding was joined.
     pub joined: Vec<Joined>,
     /// Of the stimuli given, those that each embedding lacks.
@@ -121,10 +124,21 @@ impl Material {
             Some(path) => Some(Rated::read(path, inputs.scales)?),
             None => None,
         };
-        let (base, whose) = match (&rated, &inputs.ratings) {
-            (Some(rated), Some(path)) => (rated.table.stimuli.clone(), path),
+        let keyed = rated.as_ref().and_then(|rated| rated.stimuli.clone());
+        let (base, whose) = match (keyed, &inputs.ratings) {
+            (Some(stimuli), Some(path)) => (stimuli, path),
             _ => first_named(&files, embeddings)?,
         };
+        if let (Some(rated), Some(path)) = (&rated, &inputs.ratings)
+            && rated.values.nrows() != base.len()
+        {
+            return Err(WorkflowError::RowsDiffer {
+                file: path.clone(),
+                found: rated.values.nrows(),
+                other: whose.clone(),
+                expected: base.len(),
+            });
+        }
         let rows = rows_of(&base, whose, &files, embeddings)?;
         let every = |i: &usize| rows.iter().all(|(_, rows)| rows[*i].is_some());
         let used: Vec<usize> = (0..base.len()).filter(every).collect();
@@ -138,6 +152,10 @@ impl Material {
         let report = StimuliReport {
             given: base.len(),
             used: used.len(),
+            ratings_joined: rated.as_ref().map(|rated| match rated.stimuli {
+                Some(_) => Joined::Key,
+                None => Joined::Row,
+            }),
             joined: rows.iter().map(|(joined, _)| *joined).collect(),
             without_embedding: rows
                 .iter()
@@ -161,11 +179,11 @@ impl Material {
             ));
         }
         let values = match &rated {
-            Some(rated) => rated.table.values.select(Axis(0), &used),
+            Some(rated) => rated.values.select(Axis(0), &used),
             None => Array2::zeros((used.len(), 0)),
         };
         Ok(Self {
-            raters: rated.as_ref().and_then(Rated::raters),
+            raters: rated.as_ref().and_then(|rated| rated.raters),
             agents: selected(&files, embeddings, &rows, &used),
             ratings: rated.map(|rated| rated.kinds).unwrap_or_default(),
             values,
@@ -251,70 +269,88 @@ fn described(
 
 /// Ratings, and what their columns measure.
 struct Rated {
-    table: RatingsTable,
+    /// The stimuli of the rows, where the file names them.
+    stimuli: Option<StimulusSet>,
+    values: Array2<f64>,
     kinds: Vec<Rating>,
+    raters: Option<u32>,
     taken_for: Option<&'static str>,
 }
 
 impl Rated {
     fn read(path: &Path, scales: Scales) -> Result<Self, WorkflowError> {
-        let (table, taken_for) = match scales {
-            Scales::Known => RatingsTable::read_known(path)?,
-            Scales::Counted { .. } => (RatingsTable::read(path)?, None),
-        };
+        match scales {
+            Scales::Known => Self::known(path),
+            Scales::Counted {
+                categories,
+                dimensions,
+            } => Self::counted(path, categories, dimensions),
+        }
+    }
+
+    /// A table whose sidecar, or whose names, say what the columns measure.
+    fn known(path: &Path) -> Result<Self, WorkflowError> {
+        let (table, taken_for) = RatingsTable::read_known(path)?;
+        let kinds = table.scales.iter().map(|(name, scale)| {
+            Rating::new(name.to_lowercase(), scale.kind).map_err(|source| WorkflowError::Kind {
+                path: path.to_owned(),
+                source,
+            })
+        });
+        let kinds = kinds.collect::<Result<Vec<_>, _>>()?;
+        let scales = table.scales.iter().zip(&kinds);
+        let mut stated = scales
+            .filter(|(_, rating)| rating.kind == RatingKind::Category)
+            .map(|((_, scale), _)| scale.n_raters);
+        let first = stated.next().flatten();
         Ok(Self {
-            kinds: kinds(&table, path, scales)?,
-            table,
+            raters: first.filter(|_| stated.all(|n| n == first)),
+            stimuli: Some(table.stimuli),
+            values: table.values,
+            kinds,
             taken_for,
         })
     }
 
-    /// The number of raters that all categories state.
-    fn raters(&self) -> Option<u32> {
-        let scales = self.table.scales.iter().zip(&self.kinds);
-        let mut stated = scales
-            .filter(|(_, rating)| rating.kind == RatingKind::Category)
-            .map(|((_, scale), _)| scale.n_raters);
-        let first = stated.next()??;
-        stated.all(|n| n == Some(first)).then_some(first)
+    /// Any matrix whose first columns are categories and whose others are affective dimensions.
+    fn counted(path: &Path, categories: usize, dimensions: usize) -> Result<Self, WorkflowError> {
+        let LabelledMatrix {
+            values,
+            rows,
+            columns,
+        } = read_matrix(path)?;
+        let found = values.ncols();
+        if categories.checked_add(dimensions) != Some(found) {
+            return Err(WorkflowError::ScalesCount {
+                path: path.to_owned(),
+                found,
+                categories,
+                dimensions,
+            });
+        }
+        let rating = |column: usize| {
+            let (kind, word, place) = match column {
+                k if k < categories => (RatingKind::Category, "category", k),
+                k => (RatingKind::Dimension, "dimension", k - categories),
+            };
+            let named = columns.as_ref().map(|names| names[column].to_lowercase());
+            Rating {
+                name: named.unwrap_or_else(|| format!("{word} {}", place + 1)),
+                kind,
+            }
+        };
+        Ok(Self {
+            kinds: (0..found).map(rating).collect(),
+            stimuli: rows.filter(|set| !is_numbered(set)),
+            values,
+            raters: None,
+            taken_for: None,
+        })
     }
 }
 
 /// The file that lists stimuli that were left out.
 pub(crate) const LEFT_OUT: &str = "left_out.tsv";
-
-/// The columns of the ratings with what they measure.
-fn kinds(table: &RatingsTable, path: &Path, scales: Scales) -> Result<Vec<Rating>, WorkflowError> {
-    let kind = |column: usize, stated: Kind| match scales {
-        Scales::Known => stated,
-        Scales::Counted { categories, .. } if column < categories => Kind::Category,
-        Scales::Counted { .. } => Kind::Dimension,
-    };
-    if let Scales::Counted {
-        categories,
-        dimensions,
-    } = scales
-        && categories + dimensions != table.scales.len()
-    {
-        return Err(WorkflowError::ScalesCount {
-            path: path.to_owned(),
-            found: table.scales.len(),
-            categories,
-            dimensions,
-        });
-    }
-    let scales = table.scales.iter().enumerate();
-    scales
-        .map(|(column, (name, scale))| {
-            Rating::new(name.to_lowercase(), kind(column, scale.kind)).map_err(|source| {
-                WorkflowError::Kind {
-                    path: path.to_owned(),
-                    source,
-                }
-            })
-        })
-        .collect()
-}
 
 type Rows = (Joined, Vec<Option<usize>>);
 
@@ -336,7 +372,7 @@ fn rows_of(
             return Ok((Joined::Row, (0..n).map(Some).collect()));
         }
         Err(WorkflowError::RowsDiffer {
-            embedding: of.path.clone(),
+            file: of.path.clone(),
             found,
             other: whose.to_owned(),
             expected: n,

@@ -260,14 +260,18 @@ impl Inputs {
 fn cautions(found: &Interpretation, captions: bool) -> Vec<String> {
     let mut cautions = Vec::new();
     let stimuli = &found.stimuli;
-    for (agent, joined) in found.agents.iter().zip(&stimuli.joined) {
-        if *joined == Joined::Row {
-            cautions.push(format!(
-                "The embedding of {} names no stimuli: its rows are taken to be the rows of the ratings, in the same order.",
-                agent.agent
-            ));
-        }
-    }
+    let agents = found.agents.iter().zip(&stimuli.joined);
+    let agents =
+        agents.map(|(agent, joined)| (format!("The embedding of {}", agent.agent), *joined));
+    let ratings = stimuli
+        .ratings_joined
+        .map(|joined| ("The table of ratings".to_owned(), joined));
+    let unnamed = agents
+        .chain(ratings)
+        .filter(|(_, joined)| *joined == Joined::Row);
+    cautions.extend(unnamed.map(|(what, _)| {
+        format!("{what} names no stimuli: its rows are taken to be those of the other files, in the same order.")
+    }));
     if let Some(table) = stimuli.taken_for {
         cautions.push(format!(
             "The ratings have the columns of {table} and are taken for these: which are categories and which affective dimensions was not stated."
