@@ -281,6 +281,17 @@ impl Canvas {
         }
     }
 
+    /// A text centred on a path; `number` tells such paths of a picture apart.
+    pub(crate) fn text_along(&mut self, class: &str, number: usize, path: &Path, text: &str) {
+        if path.finite {
+            let (d, text) = (&path.d, escape(text));
+            self.push(format_args!(
+                "<path id=\"{ID}-along-{number}\" fill=\"none\" d=\"{d}\"/><text class=\"{class}\" text-anchor=\"middle\">\
+                 <textPath href=\"#{ID}-along-{number}\" startOffset=\"50%\">{text}</textPath></text>"
+            ));
+        }
+    }
+
     /// A bitmap stretched over a rectangle without smoothing.
     pub(crate) fn bitmap(&mut self, at: (f64, f64), size: (f64, f64), data_uri: &str) {
         let [x, y, w, h] = [at.0, at.1, size.0, size.1].map(number);
@@ -497,6 +508,35 @@ pub(crate) fn shorten(text: &str, size: f64, width: f64) -> String {
         }
     }
     without(fits)
+}
+
+/// The beginning of `text` with an ellipsis, to the end of a word where there is one, where it is wider than
+/// `width` pixels.
+pub(crate) fn clip(text: &str, size: f64, width: f64) -> String {
+    if text_width(text, size) <= width {
+        return text.to_owned();
+    }
+    let mut used = text_width("…", size);
+    let fits = |c: &char| {
+        used += text_width(c.encode_utf8(&mut [0; 4]), size);
+        used <= width
+    };
+    let kept: String = text.chars().take_while(fits).collect();
+    let end = kept.rfind(' ').filter(|end| *end > kept.len() / 2);
+    format!(
+        "{}…",
+        kept[..end.unwrap_or(kept.len())].trim_end_matches([' ', ','])
+    )
+}
+
+/// Lines of a text, at most `most`; the last ends with an ellipsis where more would follow.
+pub(crate) fn clip_lines(text: &str, size: f64, width: f64, most: usize) -> Vec<String> {
+    let mut lines = wrap(text, size, width);
+    if lines.len() > most {
+        let rest = lines.split_off(most - 1).join(" ");
+        lines.push(clip(&rest, size, width));
+    }
+    lines
 }
 
 /// `text` broken into lines of at most `width` pixels, between words where it can be; no character is

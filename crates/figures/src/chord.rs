@@ -1,8 +1,8 @@
 //! Ribbons between things of two or more groups that go together.
 
 use crate::{
-    canvas::{Anchor, Canvas, Path, Svg, shorten, text_width},
-    colour::{Rgb, wheel},
+    canvas::{Anchor, Canvas, Path, Svg, clip, shorten, text_width},
+    colour::{Rgb, hex, wheel},
     figure::Figure,
     frame::notes,
     scale::{count, decimal},
@@ -187,7 +187,7 @@ impl Figure for Chord {
             .flat_map(|l| [l.from, l.to])
             .map(|at| text_width(self.name(at), NAME));
         let longest = names.fold(0.0, f64::max).min(LONGEST);
-        let radius = ((WIDTH - 2.0 * longest) / 2.0 - 44.0).min(220.0);
+        let radius = ((WIDTH - 2.0 * longest) / 2.0 - 46.0).min(220.0);
         let middle = radius + longest + 40.0;
         let at = |turn: f64, r: f64| {
             let (sin, cos) = (TAU * turn).sin_cos();
@@ -238,7 +238,8 @@ impl Figure for Chord {
             let colour = colours[l.from.0][l.from.1];
             canvas.hinted(&hint, |canvas| {
                 if l.r < 0.0 {
-                    canvas.path("hollow-ribbon", &path);
+                    let stroke = format!("stroke=\"{}\"", hex(colour));
+                    canvas.group(&stroke, |canvas| canvas.path("ribbon", &path));
                 } else {
                     canvas.group("fill-opacity=\".6\"", |canvas| {
                         canvas.painted_path(colour, "edge", &path)
@@ -280,27 +281,32 @@ impl Figure for Chord {
                 });
             }
             if let Some((from, to)) = span {
-                let r = radius + longest + 20.0;
-                let path = Path::from(at(from, r)).arc(r, to - from > 0.5, true, at(to, r));
-                canvas.path("axis", &path);
+                // Names follow an arc outside; below the middle it runs the other way, so that they stand upright.
                 let turn = f64::midpoint(from, to);
-                let (x, y) = at(turn, r + 8.0);
-                let anchor = match turn.rem_euclid(1.0) {
-                    t if (t - 0.5).abs() < 0.06 || !(0.06..0.94).contains(&t) => Anchor::Middle,
-                    t if t < 0.5 => Anchor::Start,
-                    _ => Anchor::End,
-                };
+                let below = (0.25..0.75).contains(&turn.rem_euclid(1.0));
+                let r = radius + longest + 18.0;
+                canvas.path(
+                    "axis",
+                    &Path::from(at(from, r)).arc(r, to - from > 0.5, true, at(to, r)),
+                );
                 let words = format!(
                     "{} ({})",
                     self.groups[g].name,
                     count(row.iter().flatten().count() as u64)
                 );
-                let room = match anchor {
-                    Anchor::Start => WIDTH - x,
-                    Anchor::End => x,
-                    Anchor::Middle => WIDTH,
+                let (r, wide) = if below {
+                    (r + 5.0 + 0.8 * TICK, 0.24)
+                } else {
+                    (r + 5.0, 0.24)
                 };
-                group_name(&mut canvas, (x, y), anchor, &words, room);
+                let words = clip(&words, 1.08 * TICK, 2.0 * wide * TAU * r);
+                let (start, end) = if below {
+                    (turn + wide, turn - wide)
+                } else {
+                    (turn - wide, turn + wide)
+                };
+                let line = Path::from(at(start, r)).arc(r, false, !below, at(end, r));
+                canvas.text_along("note bold", g, &line, &words);
             }
         }
         let mut words = format!(
@@ -337,9 +343,4 @@ impl Figure for Chord {
         }
         table
     }
-}
-
-fn group_name(canvas: &mut Canvas, (x, y): (f64, f64), anchor: Anchor, words: &str, room: f64) {
-    let lines = crate::canvas::wrap(words, TICK, (room - 4.0).max(60.0));
-    canvas.label("note bold", (x, y), anchor, TICK, &lines);
 }

@@ -53,7 +53,7 @@ pub struct GraphEdge {
 }
 
 const WIDTH: f64 = 692.0;
-const TALL: f64 = 470.0;
+const TALL: f64 = 540.0;
 
 /// A rectangle: left, top, right, bottom.
 type Area = [f64; 4];
@@ -93,7 +93,7 @@ impl Communities {
             0.0
         };
         // Areas show ranks; the smallest is still a dot.
-        (13.0 * share.sqrt()).max(2.5)
+        (10.0 * share.sqrt()).max(2.5)
     }
 
     /// Places of the joined nodes in pixels.
@@ -134,6 +134,13 @@ impl Communities {
                 (centres[g].0 + r * turn.cos(), centres[g].1 + r * turn.sin())
             })
             .collect();
+        let degree = |i: usize| {
+            edges
+                .iter()
+                .filter(|e| e.between.0 == i || e.between.1 == i)
+                .count()
+        };
+        let degrees: Vec<f64> = shown.iter().map(|&i| degree(i) as f64).collect();
         let ideal = 1.9 / (n.max(1) as f64).sqrt();
         let steps = (50_000_000 / (n * n).max(1)).clamp(1, 300);
         for step in 0..steps {
@@ -142,7 +149,7 @@ impl Communities {
                 for b in 0..a {
                     let (dx, dy) = (at[a].0 - at[b].0, at[a].1 - at[b].1);
                     let far = (dx * dx + dy * dy).max(1e-6);
-                    let apart = if of[a] == of[b] { 1.0 } else { 1.6 };
+                    let apart = if of[a] == of[b] { 1.5 } else { 1.8 };
                     let push = apart * ideal * ideal / far;
                     force[a].0 += dx * push;
                     force[a].1 += dy * push;
@@ -153,7 +160,9 @@ impl Communities {
             for e in edges {
                 let (a, b) = (place[e.between.0], place[e.between.1]);
                 let (dx, dy) = (at[a].0 - at[b].0, at[a].1 - at[b].1);
-                let pull = 1.2 * e.r.max(0.0) * dx.hypot(dy) / ideal;
+                // Without the degrees, dense communities would shrink to a point.
+                let dense = degrees[a].min(degrees[b]).sqrt();
+                let pull = 2.0 * e.r.max(0.0) * dx.hypot(dy) / (ideal * dense);
                 force[a].0 -= dx * pull;
                 force[a].1 -= dy * pull;
                 force[b].0 += dx * pull;
@@ -167,8 +176,8 @@ impl Communities {
             let heat = 0.12 * (1.0 - step as f64 / steps as f64) + 1e-3;
             for k in 0..n {
                 let m = middle[group(k)];
-                force[k].0 += 1.8 * (m.0 - at[k].0) - 0.35 * at[k].0;
-                force[k].1 += 1.8 * (m.1 - at[k].1) - 0.35 * at[k].1;
+                force[k].0 += 0.9 * (m.0 - at[k].0) - 0.3 * at[k].0;
+                force[k].1 += 0.9 * (m.1 - at[k].1) - 0.3 * at[k].1;
                 let size = force[k].0.hypot(force[k].1).max(1e-12);
                 let move_by = size.min(heat) / size;
                 at[k].0 += force[k].0 * move_by;
@@ -177,7 +186,7 @@ impl Communities {
         }
         let (x, y) = (range(at.iter().map(|p| p.0)), range(at.iter().map(|p| p.1)));
         let ((x0, x1), (y0, y1)) = (x.unwrap_or((0.0, 1.0)), y.unwrap_or((0.0, 1.0)));
-        let (left, right, top, bottom) = (70.0, WIDTH - 110.0, 40.0, TALL - 36.0);
+        let (left, right, top, bottom) = (120.0, WIDTH - 150.0, 44.0, TALL - 40.0);
         let fit = |v: f64, a: f64, b: f64, from: f64, to: f64| match b - a {
             span if span > 1e-9 => from + (v - a) / span * (to - from),
             _ => f64::midpoint(from, to),
@@ -187,11 +196,13 @@ impl Communities {
             .map(|p| (fit(p.0, x0, x1, left, right), fit(p.1, y0, y1, top, bottom)))
             .collect();
         // Markers that still lie on each other step aside.
-        for _ in 0..60 {
+        const FLAT: f64 = 2.0;
+        for _ in 0..120 {
             for a in 0..n {
                 for b in 0..a {
-                    let need = self.radius(shown[a]) + self.radius(shown[b]) + 8.0;
-                    let (dx, dy) = (at[a].0 - at[b].0, at[a].1 - at[b].1);
+                    // Names are wide and low: nodes need more room sidewards than up and down.
+                    let need = self.radius(shown[a]) + self.radius(shown[b]) + 10.0;
+                    let (dx, dy) = ((at[a].0 - at[b].0) / FLAT, at[a].1 - at[b].1);
                     let far = dx.hypot(dy);
                     if far < need {
                         let (ux, uy) = if far > 1e-6 {
@@ -200,13 +211,13 @@ impl Communities {
                             (1.0, 0.0)
                         };
                         let step = (need - far) / 2.0;
-                        at[a] = (at[a].0 + ux * step, at[a].1 + uy * step);
-                        at[b] = (at[b].0 - ux * step, at[b].1 - uy * step);
+                        at[a] = (at[a].0 + ux * step * FLAT, at[a].1 + uy * step);
+                        at[b] = (at[b].0 - ux * step * FLAT, at[b].1 - uy * step);
                     }
                 }
             }
             for p in &mut at {
-                *p = (p.0.clamp(30.0, WIDTH - 60.0), p.1.clamp(30.0, TALL - 20.0));
+                *p = (p.0.clamp(60.0, WIDTH - 90.0), p.1.clamp(30.0, TALL - 20.0));
             }
         }
         at
@@ -235,10 +246,18 @@ fn hull(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     out
 }
 
-/// The first of some places for a label that meets nothing; else the one that meets least.
-fn free(places: impl Iterator<Item = (Area, Anchor)>, taken: &[Area]) -> Option<(Area, Anchor)> {
+/// The first of some places for a label that meets nothing; else the one that meets least. The first `nodes` of the
+/// areas taken are markers; to hide a part of one is less bad than to hide words.
+fn free(
+    places: impl Iterator<Item = (Area, Anchor)>,
+    taken: &[Area],
+    nodes: usize,
+) -> Option<(Area, Anchor)> {
     let inside = |a: &Area| a[0] > 2.0 && a[1] > 2.0 && a[2] < WIDTH - 2.0 && a[3] < TALL;
-    let cost = |a: &Area| taken.iter().filter(|t| meet(a, t)).count();
+    let cost = |a: &Area| {
+        let met = taken.iter().enumerate().filter(|(_, t)| meet(a, t));
+        met.map(|(k, _)| if k < nodes { 1 } else { 3 }).sum::<u32>()
+    };
     places
         .filter(|(a, _)| inside(a))
         .min_by_key(|(a, _)| cost(a))
@@ -382,7 +401,9 @@ impl Figure for Communities {
             );
             canvas.group(&format!("fill=\"{}\"", colour(node.community)), |canvas| {
                 canvas.hinted(&hint, |canvas| {
-                    canvas.marker("edge", node.kind, place[i], self.radius(i))
+                    // A square of the half-width r would be larger than the circle of radius r.
+                    let r = self.radius(i) * if node.kind % 4 == 1 { 0.886 } else { 1.0 };
+                    canvas.marker("edge", node.kind, place[i], r);
                 });
             });
         }
@@ -410,12 +431,10 @@ impl Figure for Communities {
                     Anchor::Middle,
                 )
             });
-            if let Some((area, _)) = free(places, &taken) {
+            if let Some((area, _)) = free(places, &taken, shown.len()) {
                 taken.push(area);
                 let at = (f64::midpoint(area[0], area[2]), area[1] + 0.8 * TICK);
-                canvas.group(&format!("fill=\"{}\"", colour(c)), |canvas| {
-                    canvas.text("note bold halo", at, Anchor::Middle, &name)
-                });
+                canvas.text("note bold halo", at, Anchor::Middle, &name);
             }
         }
         let mut order = shown.clone();
@@ -433,17 +452,25 @@ impl Figure for Communities {
             let area =
                 |left: f64, base: f64| [left, base - 0.75 * NAME, left + wide, base + 0.22 * NAME];
             let low = y + 0.35 * NAME;
-            let places = [
-                (area(x + r, low), Anchor::Start),
-                (area(x - r - wide, low), Anchor::End),
-                (area(x - wide / 2.0, y + r + 0.8 * NAME), Anchor::Middle),
-                (area(x - wide / 2.0, y - r - 0.2 * NAME), Anchor::Middle),
-                (area(x + 0.7 * r, y + r + 0.5 * NAME), Anchor::Start),
-                (area(x + 0.7 * r, y - r), Anchor::Start),
-                (area(x - 0.7 * r - wide, y + r + 0.5 * NAME), Anchor::End),
-                (area(x - 0.7 * r - wide, y - r), Anchor::End),
+            // Beside the node first, then above and below it, then farther around.
+            let (above, below) = (y - r - 0.2 * NAME, y + r + 0.8 * NAME);
+            let rows = [
+                (low, r),
+                (above, 0.5 * r),
+                (below, 0.5 * r),
+                (above - 6.0, 0.0),
+                (below + 6.0, 0.0),
             ];
-            if let Some((area, anchor)) = free(places.into_iter(), &taken) {
+            let places = rows.into_iter().flat_map(|(base, out)| {
+                let middle = (area(x - wide / 2.0, base), Anchor::Middle);
+                let beside = [
+                    (area(x + out, base), Anchor::Start),
+                    (area(x - out - wide, base), Anchor::End),
+                ];
+                let centred = if base == low { None } else { Some(middle) };
+                centred.into_iter().chain(beside)
+            });
+            if let Some((area, anchor)) = free(places, &taken, shown.len()) {
                 taken.push(area);
                 let x = match anchor {
                     Anchor::Start => area[0],
@@ -504,7 +531,7 @@ impl Communities {
         canvas.text("note", (x, y + 4.0), Anchor::Start, "PageRank");
         x += 58.0;
         for share in [0.1, 0.4, 1.0] {
-            let (r, text) = (13.0 * f64::sqrt(share), decimal(share * sizes));
+            let (r, text) = (10.0 * f64::sqrt(share), decimal(share * sizes));
             canvas.marker("missing", 0, (x + r, y), r.max(2.5));
             canvas.text("tick", (x + 2.0 * r + 4.0, y + 4.0), Anchor::Start, &text);
             x += 2.0 * r + 12.0 + text_width(&text, TICK);

@@ -2,11 +2,11 @@
 
 use crate::{
     accuracy::ci_words,
-    canvas::{Anchor, Canvas, Svg, text_width, wrap},
+    canvas::{Anchor, Canvas, Svg, shorten, text_width, wrap},
     figure::Figure,
     frame::{Axis, BELOW, BESIDE, Frame, Sign, key},
     scale::{Spacing, Unit, decimal, range},
-    style::{NAME, SERIES, TICK},
+    style::{SERIES, TICK},
     table::{Cell, Table},
 };
 use emotome_stats::interval::Interval;
@@ -58,7 +58,7 @@ pub struct CurveMark {
     pub x: f64,
     /// Ordinate.
     pub y: f64,
-    /// What is reached there, e.g. `95 %`.
+    /// What is reached there, e.g. `95 %`; each of them has a marker of its own, explained below the axis.
     pub label: String,
 }
 
@@ -208,7 +208,7 @@ impl Figure for Curves {
             2.0 + 20.0 * legend_rows as f64,
             &bands,
         );
-        let top = keyed + 24.0;
+        let top = keyed + if self.chosen.is_some() { 24.0 } else { 10.0 };
         let bottom = top + height;
         let points = || self.series.iter().flat_map(|s| &s.points);
         let placeable = |p: &&CurvePoint| self.x_spacing == Spacing::Linear || p.x > 0.0;
@@ -239,7 +239,12 @@ impl Figure for Curves {
             let place = |x: f64, y: f64| (frame.x.at(x), frame.y.at(y));
             let upper = band.points.iter().map(|(x, ci)| place(*x, ci.high));
             let lower = band.points.iter().rev().map(|(x, ci)| place(*x, ci.low));
-            canvas.polygon("null", &upper.chain(lower).collect::<Vec<_>>());
+            let band = upper.chain(lower).collect::<Vec<_>>();
+            // Bands that lie on each other are together as dark as one.
+            let share = 0.8 / self.nulls.len() as f64;
+            canvas.group(&format!("opacity=\"{share:.2}\""), |canvas| {
+                canvas.polygon("null", &band);
+            });
         }
         for ((_, value), lines) in self.references.iter().zip(&names) {
             let y = frame.y.at(*value);
@@ -273,6 +278,11 @@ impl Figure for Curves {
             );
             let line: Vec<_> = series.points.iter().map(|p| place(p.x, p.y)).collect();
             canvas.polyline(&format!("stroke{colour}"), &line);
+            let size = if self.narrow && series.points.len() > 16 {
+                2.0
+            } else {
+                3.5
+            };
             // Markers tell few points apart; on a dense curve they would hide it.
             if series.points.len() <= 40 {
                 for (point, at) in series.points.iter().zip(line) {
@@ -285,7 +295,7 @@ impl Figure for Curves {
                         decimal(point.x)
                     );
                     canvas.hinted(&hint, |canvas| {
-                        canvas.marker(&format!("fill{colour}"), i, at, 3.5);
+                        canvas.marker(&format!("fill{colour}"), i, at, size);
                     });
                 }
             }
@@ -296,31 +306,43 @@ impl Figure for Curves {
                 );
                 canvas.polyline(&format!("stroke{colour}"), &[(x, y), (x + 24.0, y)]);
                 canvas.marker(&format!("fill{colour}"), i, (x + 12.0, y), 3.5);
-                canvas.text("note", (x + 31.0, y + 4.0), Anchor::Start, &series.label);
+                let label = shorten(&series.label, TICK, width - 4.0 - x - 31.0);
+                canvas.text("note", (x + 31.0, y + 4.0), Anchor::Start, &label);
             }
         }
-        // Labels of marks stand where no earlier one does, above or below their point.
-        let mut taken: Vec<(f64, f64)> = Vec::new();
+        let mut labels: Vec<&str> = Vec::new();
         for mark in &self.marks {
-            let (x, y) = (frame.x.at(mark.x), frame.y.at(mark.y));
-            if !(x.is_finite() && y.is_finite()) {
-                continue;
-            }
-            canvas.marker(&format!("hollow{}", mark.series % SERIES), 0, (x, y), 5.5);
-            let wide = text_width(&mark.label, NAME) + 4.0;
-            let free = |&(a, b): &(f64, f64)| {
-                taken
-                    .iter()
-                    .all(|t| (t.0 - a).abs() > wide || (t.1 - b).abs() > 1.1 * NAME)
-            };
-            let places = [18.0, -9.0, 30.0, -21.0, 42.0, -33.0].map(|dy| (x, y + dy));
-            let inside = |p: &&(f64, f64)| p.1 > top && p.1 < bottom - 3.0;
-            let at = places.iter().filter(inside).find(|p| free(p)).copied();
-            let at = at.unwrap_or(places[0]);
-            taken.push(at);
-            canvas.text("small halo", at, Anchor::Middle, &mark.label);
+            let kind = labels.iter().position(|l| *l == mark.label);
+            let kind = kind.unwrap_or_else(|| {
+                labels.push(&mark.label);
+                labels.len() - 1
+            });
+            let at = (frame.x.at(mark.x), frame.y.at(mark.y));
+            let hint = format!("{} at {}", mark.label, decimal(mark.x));
+            canvas.hinted(&hint, |canvas| {
+                canvas.marker(&format!("hollow{}", mark.series % SERIES), kind, at, 4.5);
+            });
         }
-        canvas.finish_at(bottom + BELOW)
+        let reached: Vec<String> = labels
+            .iter()
+            .map(|label| {
+                let of = self.marks.iter().filter(|mark| mark.label == *label);
+                let places = of.map(|mark| decimal(mark.x)).collect::<Vec<_>>();
+                format!("{label} at {}", places.join(", "))
+            })
+            .collect();
+        let entries: Vec<_> = reached
+            .iter()
+            .enumerate()
+            .map(|(kind, words)| (Sign::Dot("hollow5", kind), words.as_str()))
+            .collect();
+        let end = key(
+            &mut canvas,
+            (legend_left, width - 8.0),
+            bottom + BELOW,
+            &entries,
+        );
+        canvas.finish_at(end.max(bottom + BELOW))
     }
 
     fn table(&self) -> Table {

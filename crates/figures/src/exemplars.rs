@@ -1,9 +1,8 @@
 //! The stimuli at both ends of each dimension, as cards.
 
 use crate::{
-    canvas::{Anchor, Canvas, Path, Svg, wrap},
+    canvas::{Anchor, Canvas, Path, Svg, clip_lines, wrap},
     figure::Figure,
-    petals::shorten_end,
     png::base64,
     scale::decimal,
     style::{LABEL, NAME, TICK},
@@ -121,18 +120,6 @@ impl Exemplar {
     }
 }
 
-/// Lines of a text, at most `most`, the last cut with an ellipsis where more follows.
-fn clipped(text: &str, size: f64, width: f64, most: usize) -> Vec<String> {
-    let mut lines = wrap(text, size, width);
-    if lines.len() > most {
-        let rest = lines[most - 1..].join(" ");
-        lines.truncate(most - 1);
-        let room = width - crate::canvas::text_width("…", size);
-        lines.push(format!("{}…", shorten_end(&rest, size, room)));
-    }
-    lines
-}
-
 const WIDTH: f64 = 692.0;
 const GAP: f64 = 8.0;
 
@@ -161,7 +148,10 @@ fn card(canvas: &mut Canvas, e: &Exemplar, (x, y): (f64, f64), wide: f64, pictur
         let mut base = y;
         if picture > 0.0 {
             match e.shown() {
-                Shown::Picture(uri) => canvas.picture((x, y), (wide, picture), &uri),
+                Shown::Picture(uri) => {
+                    canvas.picture((x, y), (wide, picture), &uri);
+                    canvas.rect("grid", (x, y), (x + wide, y + picture));
+                }
                 Shown::Instead(words) => {
                     canvas.rect("panel", (x, y), (x + wide, y + picture));
                     if e.flagged {
@@ -181,7 +171,7 @@ fn card(canvas: &mut Canvas, e: &Exemplar, (x, y): (f64, f64), wide: f64, pictur
         );
         let indent = 34.0;
         let most = if picture > 0.0 { 3 } else { 5 };
-        for (k, line) in clipped(e.words(), NAME, wide - indent, most)
+        for (k, line) in clip_lines(e.words(), NAME, wide - indent, most)
             .iter()
             .enumerate()
         {
@@ -262,7 +252,7 @@ impl Figure for Exemplars {
                     let most = if picture > 0.0 { 3 } else { 5 };
                     let lines = line
                         .iter()
-                        .map(|e| clipped(e.words(), NAME, wide - 34.0, most).len().max(1));
+                        .map(|e| clip_lines(e.words(), NAME, wide - 34.0, most).len().max(1));
                     let text = 1.25 * NAME * lines.max().unwrap_or(1) as f64;
                     for (k, e) in line.iter().enumerate() {
                         card(
@@ -352,7 +342,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_a_picture_or_not(mut bytes in proptest::collection::vec(any::<u8>(), 0..80), start in 0..3) {
+        fn any_bytes_are_a_picture_or_not(mut bytes in proptest::collection::vec(any::<u8>(), 0..80), start in 0_usize..3) {
             let starts: [&[u8]; 3] = [b"", &[0xff, 0xd8, 0xff], b"\x89PNG\r\n\x1a\n"];
             bytes.splice(0..0, starts[start].iter().copied());
             let _ = claimed(&bytes);

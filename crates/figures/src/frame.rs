@@ -82,7 +82,7 @@ impl Frame {
 /// Draws an axis with ticks below it at height `bottom`.
 pub(crate) fn horizontal_axis(canvas: &mut Canvas, scale: &Scale, bottom: f64, axis: &Axis<'_>) {
     let (left, right) = scale.pixels();
-    let ticks = scale.ticks(((right - left) / 80.0) as usize);
+    let ticks = scale.ticks((((right - left) / 80.0) as usize).max(3));
     canvas.line("axis", (left, bottom), (right, bottom));
     for (&tick, label) in ticks.iter().zip(tick_labels(&ticks, axis.unit)) {
         let at = scale.at(tick);

@@ -1,7 +1,7 @@
 //! Maps of stimuli in two dimensions: coloured by blends of categories, and one for each dimension.
 
 use crate::{
-    canvas::{Anchor, Canvas, ID, Svg, escape, shorten, tenth, text_width},
+    canvas::{Anchor, Canvas, ID, Svg, clip, escape, shorten, tenth, text_width},
     colour::{Rgb, STEPS, hex, mix, sequential_step, wheel},
     figure::Figure,
     frame::notes,
@@ -321,7 +321,7 @@ impl Figure for StimulusMap {
             );
         }
         if lost(&self.places) > 0 {
-            words += &format!(" {} stimuli have no place.", lost(&self.places));
+            words += &format!(" Without a place: {}.", lost(&self.places));
         }
         let end = notes(
             &mut canvas,
@@ -412,10 +412,10 @@ impl Figure for DimensionMaps {
         const WIDTH: f64 = 692.0;
         const COLUMNS: usize = 6;
         const GAP: f64 = 8.0;
-        const HEAD: f64 = 26.0;
+        const HEAD: f64 = 20.0;
         let columns = COLUMNS.min(self.dimensions.len().max(1));
         let side = ((WIDTH - GAP * (columns + 1) as f64) / columns as f64).min(220.0);
-        let at = fit(&self.places, (3.0, 3.0), (side - 6.0, 0.86 * side - 6.0));
+        let at = fit(&self.places, (3.0, 3.0), (side - 6.0, 0.86 * side - 18.0));
         let dot = if at.len() > 600 { 1.7 } else { 2.6 };
         let mut canvas = Canvas::new(WIDTH, 0.0);
         canvas.raw(&format!(
@@ -431,15 +431,11 @@ impl Figure for DimensionMaps {
             let most = format!("max {}", decimal(most));
             let hint = format!("{name}: {most}, strongest colour {}", decimal(limit));
             canvas.hinted(&hint, |canvas| {
-                let room = side - text_width(&most, NAME) - 6.0;
-                canvas.text(
-                    "small bold",
-                    (x + 1.0, y - 6.0),
-                    Anchor::Start,
-                    &shorten(name, NAME * 1.08, room),
-                );
-                canvas.text("name", (x + side - 1.0, y - 6.0), Anchor::End, &most);
+                let shown = clip(name, 1.1 * NAME, side - 2.0);
+                canvas.text("small bold", (x + 1.0, y - 6.0), Anchor::Start, &shown);
                 canvas.rect("panel", (x, y), (x + side, y + 0.86 * side));
+                let corner = (x + side - 3.0, y + 0.86 * side - 4.0);
+                canvas.text("name", corner, Anchor::End, &most);
             });
             let place = format!(
                 "transform=\"translate({} {})\" stroke-width=\"{dot}\"",

@@ -1,7 +1,7 @@
 //! Roses: the weights of single stimuli on all dimensions.
 
 use crate::{
-    canvas::{Anchor, Canvas, Path, Svg, shorten, text_width, wrap},
+    canvas::{Anchor, Canvas, Path, Svg, clip_lines, shorten, text_width},
     colour::{Rgb, wheel},
     figure::Figure,
     frame::notes,
@@ -120,7 +120,7 @@ impl Petals {
                 if weight < 0.0 {
                     canvas.path("rim1", &sector(0.0, r));
                 } else {
-                    canvas.painted_path(colours[k], "edge", &sector(0.0, r));
+                    canvas.painted_path(colours[k], "petal", &sector(0.0, r));
                 }
                 if cut {
                     // A break in the petal, as in a broken axis.
@@ -146,7 +146,18 @@ impl Petals {
             let class = if cut { "small bold halo" } else { "small halo" };
             canvas.text(class, (tx, ty + 0.35 * NAME), Anchor::Middle, &text);
         }
-        let (rx, ry) = at(0.5, radius * ring / reach);
+        // The ring's value stands where petals are shortest.
+        let length = |k: usize| rose.weights.get(k % d).map_or(0.0, |w| w.abs());
+        let crowd = |k: usize| {
+            length(k + d - 1)
+                .max(length(k))
+                .max(length(k + 1))
+                .max(length(k + d - 2))
+        };
+        let clear = (0..d)
+            .min_by(|&a, &b| crowd(a).total_cmp(&crowd(b)))
+            .unwrap_or(0);
+        let (rx, ry) = at(clear as f64 / d as f64, radius * ring / reach);
         canvas.text(
             "name halo",
             (rx, ry + 0.35 * NAME),
@@ -216,7 +227,7 @@ impl Figure for Petals {
         let columns = self.roses.len().clamp(1, 4);
         let cell = (WIDTH / columns as f64).min(240.0);
         let left = (WIDTH - cell * columns as f64) / 2.0;
-        let radius = cell / 2.0 - 24.0;
+        let radius = cell / 2.0 - 20.0;
         let colours = wheel(self.dimensions.len());
         let mut canvas = Canvas::new(WIDTH, 0.0);
         let mut top = 0.0;
@@ -225,12 +236,7 @@ impl Figure for Petals {
             for (column, rose) in row.iter().enumerate() {
                 let centre = (left + cell * (column as f64 + 0.5), top + cell / 2.0);
                 self.rose(&mut canvas, rose, centre, radius, &colours);
-                let mut lines = wrap(&rose.label, TICK, cell - 16.0);
-                if lines.len() > 3 {
-                    let rest = lines[2..].join(" ");
-                    lines.truncate(2);
-                    lines.push(format!("{}…", shorten_end(&rest, TICK, cell - 28.0)));
-                }
+                let lines = clip_lines(&rose.label, TICK, cell - 16.0, 3);
                 let mut y = top + cell - 2.0;
                 canvas.hinted(&rose.label, |canvas| {
                     for line in &lines {
@@ -299,24 +305,5 @@ impl Figure for Petals {
             }
         }
         table
-    }
-}
-
-/// As much of the beginning of `text` as fits `width`, to the end of a word where there is one.
-pub(crate) fn shorten_end(text: &str, size: f64, width: f64) -> String {
-    if text_width(text, size) <= width {
-        return text.to_owned();
-    }
-    let mut kept = String::new();
-    for c in text.chars() {
-        kept.push(c);
-        if text_width(&kept, size) > width {
-            kept.pop();
-            break;
-        }
-    }
-    match kept.rfind(' ') {
-        Some(end) if end > kept.len() / 2 => kept[..end].to_owned(),
-        _ => kept.trim_end().to_owned(),
     }
 }

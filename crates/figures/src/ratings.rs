@@ -1,7 +1,7 @@
 //! How every dimension goes with every rating.
 
 use crate::{
-    canvas::{Anchor, Canvas, Svg, shorten, text_width},
+    canvas::{Anchor, Canvas, Svg, clip, shorten, text_width},
     colour::{ARM, diverging_class},
     figure::Figure,
     frame::{Sign, key},
@@ -170,7 +170,8 @@ impl Figure for RatingsHeatmap {
             if let Some(group) = group.and_then(|g| self.groups.get(g)) {
                 canvas.line("axis", (from, bottom + 5.0), (to, bottom + 5.0));
                 let middle = f64::midpoint(from, to);
-                canvas.text("note", (middle, bottom + 18.0), Anchor::Middle, &group.name);
+                let name = clip(&group.name, TICK, (to - from).max(70.0));
+                canvas.text("note", (middle, bottom + 18.0), Anchor::Middle, &name);
             }
         };
         for (&j, name) in columns.iter().zip(&names) {
@@ -237,14 +238,10 @@ impl Figure for RatingsHeatmap {
         let bar = diverging_bar(&mut canvas, (left, y), limit, &self.quantity);
         let beyond = match self.chance.is_empty() {
             true => String::new(),
-            false => format!(
-                "{} ({} cells)",
-                self.chance_note,
-                count(self.marked() as u64)
-            ),
+            false => format!("{} ({})", self.chance_note, count(self.marked() as u64)),
         };
         let missing = self.values.iter().filter(|v| !v.is_finite()).count();
-        let without = format!("no value ({} cells)", count(missing as u64));
+        let without = format!("no value ({})", count(missing as u64));
         let mut entries = Vec::new();
         if !beyond.is_empty() {
             entries.push((Sign::Dot("on", 0), beyond.as_str()));

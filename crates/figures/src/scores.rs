@@ -131,7 +131,6 @@ impl Figure for Scores {
             Spacing::Linear,
         );
         let mut canvas = Canvas::new(WIDTH, 0.0);
-        let circular = bars().any(|b| b.circular.is_some());
         let mut entries = vec![(Sign::Area("fill0"), "score")];
         if bars().any(|b| b.chance.is_some()) {
             entries.push((Sign::Area("null"), self.chance_note.as_str()));
@@ -139,7 +138,7 @@ impl Figure for Scores {
         if bars().any(|b| b.ceiling.is_some()) {
             entries.push((Sign::Area("ceiling"), "noise ceiling"));
         }
-        if circular {
+        if bars().any(|b| b.circular.is_some()) {
             entries.push((Sign::Area("hollow0"), "circular"));
         }
         let top = key(&mut canvas, (8.0, WIDTH - 8.0), 2.0, &entries) + 6.0;
@@ -161,6 +160,8 @@ impl Figure for Scores {
                 canvas.text("bold halo", (8.0, y + 13.0), Anchor::Start, line);
                 y += 17.0;
             }
+            let long = ROW * group.bars.len() as f64;
+            canvas.line("axis", (x.at(0.0), y), (x.at(0.0), y + long));
             for bar in &group.bars {
                 let middle = y + ROW / 2.0;
                 let name = crate::canvas::shorten(&bar.label, TICK, names);
@@ -207,7 +208,6 @@ impl Figure for Scores {
             }
             y += 8.0;
         }
-        canvas.line("axis", (x.at(0.0), top), (x.at(0.0), bottom));
         horizontal_axis(
             &mut canvas,
             &x,
@@ -226,13 +226,23 @@ impl Figure for Scores {
         if !reasons.is_empty() {
             reasons.insert(0, "Circular:".into());
         }
+        let sizes: Vec<u64> = bars().map(|b| b.n).collect();
+        if let (Some(least), Some(most)) = (sizes.iter().min(), sizes.iter().max()) {
+            reasons.insert(
+                0,
+                match least == most {
+                    true => format!("n = {} each.", count(*most)),
+                    false => format!("n from {} to {}.", count(*least), count(*most)),
+                },
+            );
+        }
         let end = notes(
             &mut canvas,
             (8.0, WIDTH - 8.0),
             bottom + BELOW,
             &reasons.join(" "),
         );
-        canvas.finish_at(end + if circular { 8.0 } else { 0.0 })
+        canvas.finish_at(end + 8.0)
     }
 
     fn table(&self) -> Table {

@@ -133,7 +133,7 @@ impl Figure for Shares {
                 .map(|n| text_width(n, size))
                 .fold(20.0, f64::max),
         };
-        let (left, right) = (names_width + 14.0, width - 14.0);
+        let (left, right) = (names_width + 14.0, width - 20.0);
         let mut canvas = Canvas::new(width, 0.0);
         let classes: Vec<String> = (0..self.parts.len()).map(|p| self.class(p)).collect();
         let entries: Vec<_> = classes

@@ -127,10 +127,11 @@ fn rules(out: &mut String, colour: impl Fn(&str) -> String) {
          .figure .off{{fill:{page}}}\
          .figure .quiet{{fill:{grid}}}\
          .figure .hatch{{stroke:{line};stroke-width:1;fill:none}}\
+         .figure .petal{{stroke:{page};stroke-width:.3}}\
          .figure .edge{{stroke:{page};stroke-width:.75}}\
-         .figure .null{{fill:{line};fill-opacity:.28}}\
+         .figure .null{{fill:{line};fill-opacity:.5}}\
          .figure .dots{{stroke-linecap:round;fill:none}}\
-         .figure .hollow-ribbon{{stroke:{ink};stroke-width:.8;fill:none}}\
+         .figure .ribbon{{stroke-width:1;fill:{page};fill-opacity:.35}}\
          .figure .link{{stroke:{line};fill:none}}\
          .figure .faint{{stroke:{grid};stroke-linecap:round;fill:none}}",
         ink = c("ink"),

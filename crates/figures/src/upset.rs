@@ -118,9 +118,12 @@ impl Figure for UpSet {
             .enumerate()
             .map(|(s, _)| text_width(&count(self.size(s)), TICK));
         let left = f64::max(bars + widest + digits.fold(0.0, f64::max) + 26.0, BESIDE);
-        let narrow = left + 18.0 * order.len() as f64 + 12.0 <= 336.0;
-        let width = if narrow { 336.0 } else { 692.0 };
-        let pitch = ((width - left - 12.0) / order.len().max(1) as f64).min(30.0);
+        let most = order.len().max(1) as f64;
+        let counts = order.iter().map(|i| text_width(&count(i.count), TICK));
+        let figures = counts.fold(0.0, f64::max);
+        let room = 692.0 - left - figures.max(18.0);
+        let pitch = (room / most).max(8.0).min(f64::max(28.0, figures + 6.0));
+        let width = (left + pitch * most + figures.max(18.0)).max(336.0);
         let (top, foot) = (16.0, 146.0);
         let rows: Vec<f64> = names
             .iter()

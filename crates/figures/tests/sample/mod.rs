@@ -234,6 +234,7 @@ pub(crate) fn all() -> Vec<Box<dyn Figure>> {
     ]
 }
 
+#[allow(dead_code, reason = "the gallery shows figures alone")]
 pub(crate) fn report() -> Report {
     let mut table = Table::new(["agent", "trials", "accuracy"]);
     table.push([
