@@ -1,6 +1,7 @@
 //! What the dimensions of an embedding mean: the ratings that follow them, their names, how much of them
 //! ratings explain, maps of the stimuli, graphs of the dimensions, and how agents compare.
 
+pub mod align;
 pub mod correlate;
 pub mod explained;
 pub mod graph;

@@ -365,7 +365,9 @@ fn clusters_are_scored_by_the_mean_of_their_standardised_components() {
     let b = Agent::clusters("b", shown.view(), &[vec![3, 2], vec![4]]);
     let found = with_run(|run| overlap(&[a, b], &OverlapParams::default(), run)).unwrap();
     let pair = &found.pairs[0];
-    assert!((pair.r[[1, 0]] - 1.0).abs() < 1e-12 && pair.matches[0].likeness.clusters == [1, 0]);
+    assert!((pair.r[[1, 0]] - 1.0).abs() < 1e-12 && pair.r[[0, 1]].abs() < 0.3);
+    let matched = pair.matches.iter().find(|m| m.likeness.clusters == [1, 0]);
+    assert!(matched.is_some_and(|m| m.shared && m.kept == 1.0));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub enum Method {
     /// Blondel et al. (2008), with a queue of nodes; communities may fall apart.
     Louvain,
-    /// Traag, Waltman & van Eck (2019); communities are connected.
+    /// Traag, Waltman & van Eck (2019); communities are connected, unless weights are negative.
     Leiden,
 }
 
@@ -154,7 +154,8 @@ pub fn modularity(
 
 /// One run of Louvain's method: nodes move to the community that gains most, communities become nodes, and so on.
 ///
-/// A node is looked at again only when a neighbour moved. O(E log n) or so a run.
+/// A node is looked at again only when a neighbour moved: O(E log n) or so a run. With negative weights every community is
+/// tried for every node, and every node again after a move: meant for graphs of components, not of stimuli.
 ///
 /// Blondel et al. (2008), doi:10.1088/1742-5468/2008/10/P10008.
 ///
@@ -174,7 +175,8 @@ pub fn louvain(graph: &Graph, resolution: f64, seed: Seed) -> Result<Partition, 
 ///
 /// As Louvain's, but what becomes a node are well-connected parts of communities, chosen at random in
 /// proportion to exp(gain / θ), so that communities are connected and can be taken apart again. θ is counted in mean
-/// edge weights: scaling all weights changes nothing.
+/// edge weights: scaling all weights changes nothing. With negative weights, of which modularity expects some inside
+/// communities by chance, nodes may be together without an edge.
 ///
 /// Traag, Waltman & van Eck (2019), doi:10.1038/s41598-019-41695-z.
 ///

@@ -32,6 +32,11 @@ impl Scale {
         }
     }
 
+    /// Whether some weight is negative.
+    fn signed(&self) -> bool {
+        self.rate[1] > 0.0
+    }
+
     /// The weight expected between two sets of nodes with these strengths.
     #[inline]
     pub(super) fn expected(&self, a: [f64; 2], b: [f64; 2]) -> f64 {
@@ -94,7 +99,8 @@ impl Level {
     }
 
     /// Moves nodes to the neighbouring community, or an empty one, that gains most until none gains: a node is
-    /// looked at again only when a neighbour moved. Labels stay below the number of nodes.
+    /// looked at again only when a neighbour moved. With negative weights every community is a neighbour. Labels stay
+    /// below the number of nodes.
     pub(super) fn settle(&self, labels: &mut [u32], scale: &Scale, rng: &mut CounterRng) {
         let n = self.nodes();
         let mut order: Vec<u32> = (0..n as u32).collect();
@@ -120,11 +126,19 @@ impl Level {
                 |c: u32, weight: f64| weight - scale.expected(strength, strengths[c as usize]);
             let stay = gain(own, towards.weight[own as usize]);
             let (mut best, mut most) = (own, stay + ROUNDING * scale.total);
-            for &c in &towards.communities {
+            let mut consider = |c: u32| {
                 let found = gain(c, towards.weight[c as usize]);
                 if found > most {
                     (best, most) = (c, found);
                 }
+            };
+            if scale.signed() {
+                // Nodes that avoid the same others belong together, edge or not.
+                (0..n as u32)
+                    .filter(|&c| sizes[c as usize] > 0)
+                    .for_each(consider);
+            } else {
+                towards.communities.iter().for_each(|&c| consider(c));
             }
             if 0.0 > most
                 && sizes[own as usize] > 1
@@ -145,11 +159,16 @@ impl Level {
                 empty.push(own);
             }
             labels[v] = best;
-            for (u, _) in self.edges(v) {
+            let mut again = |u: usize| {
                 if labels[u] != best && !queued[u] {
                     queued[u] = true;
                     queue.push_back(u as u32);
                 }
+            };
+            if scale.signed() {
+                (0..n).for_each(again);
+            } else {
+                self.edges(v).for_each(|(u, _)| again(u));
             }
         }
     }
