@@ -90,12 +90,22 @@ pub enum WorkflowError {
     #[error(transparent)]
     Map(#[from] emotome_interpret::maps::MapError),
     #[error(transparent)]
+    Graph(#[from] emotome_interpret::graph::GraphError),
+    #[error(transparent)]
+    Align(#[from] emotome_interpret::align::AlignError),
+    #[error(transparent)]
     Chance(#[from] emotome_interpret::chance::ChanceError),
     #[error(transparent)]
     Render(#[from] emotome_figures::render::RenderError),
     /// A figure of ratings without ratings.
     #[error("the figure {figure} shows ratings; name them (--ratings FILE)")]
     FigureNeedsRatings {
+        /// The figure.
+        figure: &'static str,
+    },
+    /// A figure that compares agents with one of them.
+    #[error("the figure {figure} compares agents; give --embedding NAME=FILE at least twice")]
+    FigureNeedsAgents {
         /// The figure.
         figure: &'static str,
     },
@@ -355,6 +365,12 @@ impl WorkflowError {
     pub const fn is_interruption(&self) -> bool {
         use emotome_embedding::evaluate::EvaluationError;
         use emotome_embedding::train::FitError;
+        use emotome_interpret::align::AlignError;
+        use emotome_interpret::chance::ChanceError;
+        use emotome_interpret::correlate::CorrelateError;
+        use emotome_interpret::explained::ExplainError;
+        use emotome_interpret::graph::GraphError;
+        use emotome_interpret::maps::MapError;
         use emotome_stimuli::fetch::FetchError;
         use emotome_stimuli::init::InitError;
         use emotome_triplets::formats::FormatError;
@@ -367,6 +383,12 @@ impl WorkflowError {
                 | Self::Init(InitError::Interrupted { .. })
                 | Self::Fetch(FetchError::Interrupted { .. })
                 | Self::Journal(JournalError::Interrupted)
+                | Self::Correlate(CorrelateError::Interrupted)
+                | Self::Explain(ExplainError::Interrupted)
+                | Self::Chance(ChanceError::Correlate(CorrelateError::Interrupted))
+                | Self::Graph(GraphError::Interrupted)
+                | Self::Align(AlignError::Interrupted)
+                | Self::Map(MapError::Interrupted)
                 | Self::Paused { .. }
                 | Self::Stopped
         )

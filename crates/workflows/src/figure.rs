@@ -70,6 +70,11 @@ pub fn figure(request: &FigureRequest, run: Run<'_>) -> Result<FigureSummary, Wo
             figure: picture.name(),
         });
     }
+    if picture.needs_several() && request.inputs.embeddings.len() < 2 {
+        return Err(WorkflowError::FigureNeedsAgents {
+            figure: picture.name(),
+        });
+    }
     let (found, drawn) = Interpretation::picture(
         &request.inputs,
         request.params,

@@ -1,5 +1,6 @@
 //! What is found about one agent's embedding.
 
+use super::graph::DimensionGraph;
 use super::material::{AgentEmbedding, Material};
 use super::{InterpretParams, Part};
 use crate::WorkflowError;
@@ -35,6 +36,8 @@ pub struct AgentMeaning {
     pub explained: Option<Explained>,
     /// Maps of the stimuli.
     pub maps: Option<Maps>,
+    /// Which dimensions go together.
+    pub graph: Option<DimensionGraph>,
 }
 
 /// Which ratings follow which dimensions, and what that makes them.
@@ -135,6 +138,16 @@ impl AgentMeaning {
             true => Some(Maps::draw(&embedding.values, seed, run)?),
             false => None,
         };
+        let graph = match wants(Part::Graph) {
+            true => Some(DimensionGraph::find(
+                &embedding.values,
+                material,
+                params,
+                seed,
+                run,
+            )?),
+            false => None,
+        };
         Ok(Self {
             agent: embedding.name.clone(),
             dims: embedding.values.ncols(),
@@ -143,6 +156,7 @@ impl AgentMeaning {
             ratings,
             explained,
             maps,
+            graph,
         })
     }
 }

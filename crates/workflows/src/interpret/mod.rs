@@ -9,14 +9,20 @@
 //! | `agents[]` | [`AgentMeaning`]: one entry for each embedding |
 //! | `agents[].ratings` | [`RatingsMeaning`]: correlations with intervals and nulls, names, classes |
 //! | `agents[].explained` | [`Explained`](emotome_interpret::explained::Explained): unique and shared variance |
+//! | `agents[].graph` | [`DimensionGraph`]: which dimensions go together, communities, their null |
+//! | `between` | [`Between`]: every two agents compared, and which dimensions and communities they share |
 //! | `agents[].maps` | [`Maps`]: how good the maps are; places stand in `places.tsv` |
 
 mod agent;
+mod between;
+mod graph;
 mod material;
 mod page;
 mod picture;
 
 pub use agent::{AgentMeaning, DimensionName, MapOf, Maps, Naming, RatingsMeaning};
+pub use between::{Between, PairComparison, Unsupervised};
+pub use graph::{Community, DimensionGraph, SweepSummary};
 pub use material::{EmbeddingOf, Joined, Scales, StimuliReport};
 pub use picture::{Picture, Selection};
 
@@ -99,11 +105,21 @@ pub enum Part {
     Explained,
     /// Maps.
     Maps,
+    /// Graphs of dimensions.
+    Graph,
+    /// Agents compared.
+    Between,
 }
 
 impl Part {
     /// All parts.
-    pub const ALL: [Self; 3] = [Self::Ratings, Self::Explained, Self::Maps];
+    pub const ALL: [Self; 5] = [
+        Self::Ratings,
+        Self::Explained,
+        Self::Maps,
+        Self::Graph,
+        Self::Between,
+    ];
 }
 
 /// What is interpreted.
@@ -147,6 +163,8 @@ pub struct Interpretation {
     pub ratings: Vec<Rating>,
     /// The agents, as given.
     pub agents: Vec<AgentMeaning>,
+    /// How they compare; `null` with one alone.
+    pub between: Option<Between>,
     /// How it was done.
     pub params: InterpretParams,
 }
@@ -195,14 +213,20 @@ impl Interpretation {
         run: Run<'_>,
     ) -> Result<Self, WorkflowError> {
         let agents = material.agents.iter();
-        let agents: Result<_, _> = agents
+        let agents: Result<Vec<AgentMeaning>, _> = agents
             .map(|agent| AgentMeaning::find(agent, material, &params, parts, run))
             .collect();
+        let agents = agents?;
+        let between = match parts.contains(&Part::Between) {
+            true => Between::find(material, &agents, &params, run)?,
+            false => None,
+        };
         Ok(Self {
             format: 1,
             stimuli: material.report.clone(),
             ratings: material.ratings.clone(),
-            agents: agents?,
+            agents,
+            between,
             params,
         })
     }

@@ -1,18 +1,23 @@
 //! Figures of what was found: for the page, and one by one.
 
 use super::agent::{AgentMeaning, MapOf};
+use super::graph::short_name;
 use super::material::Material;
 use super::{Interpretation, Part};
 use emotome_figures::Figure;
+use emotome_figures::agreement::{AgreementCell, AgreementMatrix};
 use emotome_figures::chord::{Chord, ChordGroup, ChordLink};
+use emotome_figures::communities::{Communities, GraphEdge, GraphNode};
 use emotome_figures::exemplars::{Exemplar, ExemplarRow, Exemplars};
 use emotome_figures::map::{DimensionMaps, StimulusMap};
 use emotome_figures::petals::{Petals, Rose};
 use emotome_figures::ratings::{RatingGroup, RatingsHeatmap};
-use emotome_figures::scale::count;
+use emotome_figures::scale::{Unit, count};
 use emotome_figures::shares::{Part as SharePart, ShareRow, Shares};
 use emotome_figures::thresholds::{ThresholdAgent, ThresholdCurves, ThresholdPoint};
+use emotome_figures::upset::{Intersection, UpSet};
 use emotome_figures::words::{WordCloud, WordClouds};
+use emotome_interpret::graph::overlap::Overlap;
 use emotome_interpret::naming::{Class, ClassCounts};
 use emotome_interpret::rating::RatingKind;
 use emotome_stats::interval::Interval;
@@ -44,6 +49,14 @@ pub enum Picture {
     Exemplars,
     /// Ribbons between dimensions and ratings.
     Chord,
+    /// The graph of the dimensions and its communities.
+    Communities,
+    /// Which agents share which dimensions.
+    SharedDimensions,
+    /// Which agents share which communities of dimensions.
+    SharedCommunities,
+    /// How alike the similarities of every two agents are.
+    AgentAgreement,
 }
 
 /// What a figure shows of all there is.
@@ -70,7 +83,7 @@ const WORDS: usize = 12;
 
 impl Picture {
     /// All of them, in the order of the page.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::RatingsHeatmap,
         Self::ThresholdCurve,
         Self::Chord,
@@ -82,6 +95,10 @@ impl Picture {
         Self::Umap,
         Self::DimensionMaps,
         Self::Petals,
+        Self::Communities,
+        Self::AgentAgreement,
+        Self::SharedDimensions,
+        Self::SharedCommunities,
     ];
 
     /// Its name on the command line.
@@ -99,6 +116,10 @@ impl Picture {
             Self::WordClouds => "word-clouds",
             Self::Exemplars => "exemplars",
             Self::Chord => "chord",
+            Self::Communities => "communities",
+            Self::SharedDimensions => "shared-dimensions",
+            Self::SharedCommunities => "shared-communities",
+            Self::AgentAgreement => "agent-agreement",
         }
     }
 
@@ -119,6 +140,10 @@ impl Picture {
             Self::WordClouds => "Ratings that go with each dimension, sized by correlation",
             Self::Exemplars => "Stimuli that weigh most and least on each dimension",
             Self::Chord => "Ribbons between dimensions and ratings",
+            Self::Communities => "The graph of the dimensions and its communities",
+            Self::SharedDimensions => "Which agents share which dimensions (UpSet)",
+            Self::SharedCommunities => "Which agents share which communities of dimensions (UpSet)",
+            Self::AgentAgreement => "How alike the similarities of every two agents are",
         }
     }
 
@@ -133,13 +158,35 @@ impl Picture {
             Self::VarianceShares => &[Part::Explained],
             Self::Tsne | Self::Umap | Self::DimensionMaps => &[Part::Maps],
             Self::Petals | Self::Exemplars => &[],
+            Self::Communities => &[Part::Ratings, Part::Graph],
+            Self::SharedDimensions | Self::AgentAgreement => &[Part::Ratings, Part::Between],
+            Self::SharedCommunities => &[Part::Ratings, Part::Graph, Part::Between],
         }
     }
 
     /// Whether it needs ratings.
     #[must_use]
     pub fn needs_ratings(self) -> bool {
-        !matches!(self, Self::DimensionMaps | Self::Petals | Self::Exemplars)
+        matches!(
+            self,
+            Self::RatingsHeatmap
+                | Self::ThresholdCurve
+                | Self::ClassShares
+                | Self::VarianceShares
+                | Self::Tsne
+                | Self::Umap
+                | Self::WordClouds
+                | Self::Chord
+        )
+    }
+
+    /// Whether it compares agents.
+    #[must_use]
+    pub const fn needs_several(self) -> bool {
+        matches!(
+            self,
+            Self::SharedDimensions | Self::SharedCommunities | Self::AgentAgreement
+        )
     }
 
     /// Draws it, once for each agent or once for all; nothing where what it shows was not found.
@@ -177,6 +224,10 @@ impl Picture {
             Self::WordClouds => each(|s, a| boxed(s.word_clouds(a))),
             Self::Exemplars => each(|s, a| boxed(Some(s.exemplars(a)))),
             Self::Chord => each(|s, a| boxed(s.chord(a))),
+            Self::Communities => each(|s, a| boxed(s.communities(a))),
+            Self::SharedDimensions => boxed(scene.shared_dimensions()).into_iter().collect(),
+            Self::SharedCommunities => boxed(scene.shared_communities()).into_iter().collect(),
+            Self::AgentAgreement => boxed(scene.agent_agreement()).into_iter().collect(),
         }
     }
 }
@@ -580,6 +631,113 @@ impl Scene<'_> {
             groups,
             threshold: threshold.unwrap_or(RIBBON),
             links,
+        })
+    }
+}
+
+impl Scene<'_> {
+    fn communities(&self, a: usize) -> Option<Communities> {
+        let agent = self.agent(a);
+        let graph = agent.graph.as_ref()?;
+        let naming = agent.ratings.as_ref().map(|ratings| &ratings.signed);
+        let network = &graph.network;
+        let node = |d: usize| network.nodes.iter().position(|&node| node == d);
+        let of = |d: usize| {
+            let mut communities = graph.communities.iter();
+            communities.position(|community| community.members.contains(&d))
+        };
+        let alone = network.isolated.iter().chain(&network.constant).copied();
+        let mut shown: Vec<usize> = network.nodes.clone();
+        shown.extend(alone);
+        Some(Communities {
+            title: self.title("Dimensions that go together", a),
+            quantity: "Pearson’s r over stimuli".into(),
+            nodes: shown
+                .iter()
+                .map(|&d| GraphNode {
+                    label: short_name(naming, d),
+                    community: of(d).unwrap_or(graph.communities.len()),
+                    rank: node(d).map_or(0.0, |v| graph.ranks[v]),
+                    kind: 0,
+                })
+                .collect(),
+            edges: network
+                .edges
+                .iter()
+                .filter_map(|edge| {
+                    Some(GraphEdge {
+                        between: (node(edge.a)?, node(edge.b)?),
+                        r: edge.r,
+                    })
+                })
+                .collect(),
+            threshold: network.params.threshold,
+            names: graph.communities.iter().map(|c| c.name.clone()).collect(),
+            kinds: Vec::new(),
+        })
+    }
+
+    fn upset(
+        &self,
+        overlap: &Overlap,
+        (title, quantity): (&str, &str),
+        name: impl Fn(usize, usize) -> String,
+    ) -> UpSet {
+        let members = |group: usize| {
+            let group = &overlap.groups[group];
+            let named = group.members.iter().enumerate();
+            let named = named.filter_map(|(agent, cluster)| Some(name(agent, (*cluster)?)));
+            named.collect::<Vec<_>>().join(" ~ ")
+        };
+        UpSet {
+            title: title.into(),
+            quantity: quantity.into(),
+            sets: overlap.agents.iter().map(|agent| agent.name.clone()).collect(),
+            intersections: overlap
+                .intersections
+                .iter()
+                .map(|intersection| Intersection {
+                    sets: intersection.agents.clone(),
+                    count: intersection.count as u64,
+                    members: intersection.groups.iter().map(|&g| members(g)).collect(),
+                })
+                .collect(),
+            note: "shared: correlated over the same stimuli beyond chance, with the whole 95 % interval above r = .2".into(),
+        }
+    }
+
+    fn shared_dimensions(&self) -> Option<UpSet> {
+        let overlap = &self.found.between.as_ref()?.dimensions;
+        let words = ("Dimensions that agents share", "dimensions");
+        Some(self.upset(overlap, words, |agent, d| self.agent(agent).name_of(d)))
+    }
+
+    fn shared_communities(&self) -> Option<UpSet> {
+        let overlap = self.found.between.as_ref()?.communities.as_ref()?;
+        let words = ("Communities of dimensions that agents share", "communities");
+        Some(self.upset(overlap, words, |agent, cluster| {
+            overlap.agents[agent].clusters[cluster].clone()
+        }))
+    }
+
+    fn agent_agreement(&self) -> Option<AgreementMatrix> {
+        let between = self.found.between.as_ref()?;
+        Some(AgreementMatrix {
+            title: "How alike agents find pairs of stimuli".into(),
+            quantity: "Pearson’s r of similarities over pairs of stimuli".into(),
+            unit: Unit::Plain,
+            lowest: 0.0,
+            labels: self.found.agents.iter().map(|a| a.agent.clone()).collect(),
+            cells: between
+                .pairs
+                .iter()
+                .map(|pair| AgreementCell {
+                    between: (pair.agents[0], pair.agents[1]),
+                    value: pair.rsm.r,
+                    ci95: Some(pair.rsm.interval),
+                    n: pair.rsm.pairs as u64,
+                })
+                .collect(),
         })
     }
 }

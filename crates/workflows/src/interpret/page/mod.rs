@@ -1,7 +1,9 @@
 //! The page: what the dimensions mean, in the order of the study, with an honest text for each number.
 
+mod between;
 mod checklist;
 mod explained;
+mod graph;
 mod maps;
 mod methods;
 mod overview;
@@ -68,6 +70,8 @@ pub(crate) fn sections(found: &Interpretation, material: &Material) -> Vec<Secti
     sections.extend(ratings::classes(found, draw));
     sections.extend(explained::section(found, draw));
     sections.extend(maps::section(found, draw));
+    sections.extend(graph::section(found, draw));
+    sections.extend(between::section(found, draw));
     sections
 }
 
