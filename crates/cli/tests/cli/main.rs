@@ -8,6 +8,7 @@ mod every_command;
 mod export;
 mod fit;
 mod importing;
+mod interpret;
 mod loopback;
 mod models;
 mod published;

@@ -110,6 +110,7 @@ pub fn tell(frame: Frame, material: &Material, analyses: &[Analysis]) -> Report 
         summary: analyses.iter().map(in_short).collect(),
         sections,
         glossary: glossary(),
+        explorer: None,
         provenance: frame.provenance,
     }
 }
