@@ -20,7 +20,7 @@ use emotome_stats::random::Seed;
 use emotome_stimuli::output::{OutputError, Overwrite};
 use emotome_stimuli::run::Run;
 use emotome_stimuli::study::Study;
-use emotome_triplets::{Cause, Usage};
+use emotome_triplets::{Cause, Nanos, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fs::{self, File, TryLockError};
@@ -193,7 +193,7 @@ fn read_served(
         .begin("reading the model out", Some(wanted.len() as u64));
     let (mut usage, mut answered, mut faults) = (Usage::default(), 0_u64, Faults::default());
     let (mut problem, mut since) = (None, Instant::now());
-    let stop = gather(server, requests, run, |question, exchange| {
+    let stop = gather(server, requests, Nanos(0), run, |question, exchange| {
         run.progress.advance(1);
         let row = match &exchange.result {
             Ok(reply) => questions.read(reply).map_err(|fault| fault.cause),
