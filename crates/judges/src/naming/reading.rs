@@ -50,7 +50,7 @@ pub fn read_fit(reply: &ChatReply) -> Result<usize, Cause> {
         let bare = match object::<Fits>(text) {
             Some(fits) => fits.answer,
             None => {
-                let text = bare(text);
+                let text = bare(text.trim_end_matches('.'));
                 value(text, "answer").unwrap_or(text).to_owned()
             }
         };
