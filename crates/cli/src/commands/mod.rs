@@ -15,6 +15,7 @@ mod import;
 mod init;
 mod interpret;
 mod journal;
+mod name;
 mod plan;
 mod qc;
 mod report;
@@ -59,6 +60,8 @@ pub(crate) enum Command {
     Evaluate(evaluate::Evaluate),
     /// Find out what the dimensions of embeddings mean.
     Interpret(interpret::Interpret),
+    /// Ask a model to name the dimensions of an embedding.
+    Name(Box<name::Name>),
     /// Compare two agents, or two embeddings.
     Compare(compare::Compare),
     /// Make choices from a table of features.
@@ -88,6 +91,7 @@ impl Command {
             Self::Report(command) => command.run(session),
             Self::Evaluate(command) => command.run(session),
             Self::Interpret(command) => command.run(session),
+            Self::Name(command) => command.run(session),
             Self::Compare(command) => command.run(session),
             Self::Tripletize(command) => command.run(session),
             Self::Simulate(command) => command.run(session),

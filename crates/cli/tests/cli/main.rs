@@ -10,6 +10,7 @@ mod fit;
 mod importing;
 mod loopback;
 mod models;
+mod naming;
 mod published;
 mod scratch;
 mod study;

@@ -20,6 +20,7 @@ pub use suggested::{
 
 use crate::WorkflowError;
 use crate::ask::part::{Part, PartError};
+use crate::ask::prepare::unclear;
 use crate::ask::{Bounds, JudgeFile, asking};
 use emotome_embedding::Embedding;
 use emotome_judges::local::LocalModel;
@@ -141,14 +142,20 @@ impl<'r> Prepared<'r> {
             template(&request.template, Question::Name).map_err(NameError::from)?,
             template(&request.test_template, Question::Fit).map_err(NameError::from)?,
         ];
+        let judges = || {
+            [Some(&request.judge), request.test_judge.as_ref()]
+                .into_iter()
+                .flatten()
+        };
+        if request.bounds.max_cost.is_some() && judges().all(JudgeFile::runs_here) {
+            let what = "runs in this process and costs nothing";
+            return Err(unclear(&request.judge, what, "leave --max-cost away").into());
+        }
         let material = Material::of(request)?;
         let embedding = &material.file.embedding;
         let dims = dimensions(request, embedding)?;
         let (mut sights, mut models) = (Vec::new(), Vec::new());
-        for judge in [Some(&request.judge), request.test_judge.as_ref()]
-            .into_iter()
-            .flatten()
-        {
+        for judge in judges() {
             let (sight, model) = Sight::of(request, judge, (&material.study, &material.root))?;
             sights.push(sight);
             models.push(model);

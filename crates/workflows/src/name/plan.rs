@@ -27,9 +27,9 @@ pub struct NamePlan {
     /// Characters of the first question for a name and of a test, all messages together.
     pub characters: [usize; 2],
     /// The first question for a name: who speaks, and what is said.
-    pub prompt: Vec<(Role, String)>,
+    pub prompt: Vec<(&'static str, String)>,
     /// A test, of a name that stands for any.
-    pub test: Vec<(Role, String)>,
+    pub test: Vec<(&'static str, String)>,
 }
 
 /// Says what naming would take and what would be said, and sends nothing.
@@ -51,10 +51,13 @@ pub fn plan_names(request: &NameRequest) -> Result<NamePlan, WorkflowError> {
     };
     let stand_in: HashMap<usize, Suggestion> =
         tested.map(|(dim, _)| (dim, example.clone())).collect();
-    let said = |ask: Option<Ask>| -> Vec<(Role, String)> {
+    let said = |ask: Option<Ask>| -> Vec<(&'static str, String)> {
         let talk = ask.map(|ask| prepared.talk(ask, &stand_in));
         match talk {
-            Some(Ok(talk)) => talk.texts().collect(),
+            Some(Ok(talk)) => talk
+                .texts()
+                .map(|(role, text)| (spoken(role), text))
+                .collect(),
             _ => Vec::new(),
         }
     };
@@ -81,4 +84,12 @@ pub fn plan_names(request: &NameRequest) -> Result<NamePlan, WorkflowError> {
         prompt,
         test,
     })
+}
+
+const fn spoken(role: Role) -> &'static str {
+    match role {
+        Role::System => "system",
+        Role::User => "user",
+        Role::Assistant => "assistant",
+    }
 }
