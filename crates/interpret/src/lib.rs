@@ -1,5 +1,5 @@
 //! What the dimensions of an embedding mean: the ratings that follow them, their names, how much of them
-//! ratings explain, and maps of the stimuli.
+//! ratings explain, whether they form categories, and maps of the stimuli.
 
 pub mod correlate;
 pub mod explained;
@@ -8,3 +8,4 @@ pub mod naming;
 pub mod pairs;
 pub mod rating;
 mod rows;
+pub mod structure;
