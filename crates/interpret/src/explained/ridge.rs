@@ -7,8 +7,8 @@ use faer::{Mat, Side};
 use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, concatenate, s};
 use rayon::prelude::*;
 
-use super::moments::{Inner, Outer};
 use super::Folds;
+use super::moments::{Inner, Outer};
 
 /// Predictors and targets of all stimuli, fold after fold, and what every fit shares.
 pub(crate) struct Design {

@@ -157,9 +157,12 @@ pub fn blends(
         Some(summary(&drawn))
     })?;
     let seed = draws.seed("blends permutation");
-    let null = replicate(run, "Permuting mixtures", draws.permutations, |permutation| {
-        Some(chance(&data, seed, permutation as u64))
-    })?;
+    let null = replicate(
+        run,
+        "Permuting mixtures",
+        draws.permutations,
+        |permutation| Some(chance(&data, seed, permutation as u64)),
+    )?;
     let estimate = |which: usize| {
         let replicates: Vec<f64> = bootstrap.iter().map(|x| x[which]).collect();
         draws.estimate(observed[which], &replicates)
@@ -203,7 +206,12 @@ impl BlendParams {
             StructureError::unless(false, "a rating", found, expected)?;
         }
         let allowed = self.pure >= 0.0 && self.pure < 0.5;
-        StructureError::unless(allowed, "the share of a pure stimulus", self.pure, "from 0 to 0.5")?;
+        StructureError::unless(
+            allowed,
+            "the share of a pure stimulus",
+            self.pure,
+            "from 0 to 0.5",
+        )?;
         for (parameter, found, least, expected) in [
             ("the fewest pure stimuli", self.least_pure, 2, "2 or more"),
             ("the fewest mixed stimuli", self.least_mixed, 4, "4 or more"),
@@ -238,7 +246,10 @@ fn summary(drawn: &[(&PairData, Vec<usize>)]) -> [f64; NUMBERS] {
         }
         for &i in items {
             let of_item = pair.errors[i];
-            errors.iter_mut().zip(of_item).for_each(|(sum, x)| *sum += x);
+            errors
+                .iter_mut()
+                .zip(of_item)
+                .for_each(|(sum, x)| *sum += x);
         }
     }
     let [linear, step] = [1, 2].map(|model| 1.0 - errors[model] / errors[0]);

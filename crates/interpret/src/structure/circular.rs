@@ -129,7 +129,11 @@ pub fn circularity(
     if let Some(reliability) = reliability {
         StructureError::unless_same("reliabilities", reliability.len(), ratings.ncols())?;
     }
-    if let Some(class) = labels.classes.iter().find(|x| x.category >= ratings.ncols()) {
+    if let Some(class) = labels
+        .classes
+        .iter()
+        .find(|x| x.category >= ratings.ncols())
+    {
         StructureError::unless_same("columns of ratings", ratings.ncols(), class.category + 1)?;
     }
     let columns: Vec<usize> = labels.classes.iter().map(|class| class.category).collect();
@@ -164,7 +168,13 @@ pub fn circularity(
         .iter()
         .enumerate()
         .map(|(c, class)| {
-            let strength = |k: &usize| if r[[c, *k]].is_nan() { -1.0 } else { r[[c, *k]].abs() };
+            let strength = |k: &usize| {
+                if r[[c, *k]].is_nan() {
+                    -1.0
+                } else {
+                    r[[c, *k]].abs()
+                }
+            };
             let feature = (0..features.ncols())
                 .max_by(|a, b| strength(a).total_cmp(&strength(b)).then(b.cmp(a)))
                 .unwrap_or(0);

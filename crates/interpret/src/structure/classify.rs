@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::labels::{LabelClass, Labels};
 use super::{Measure, Resampling, StructureError, centred, replicate};
+use crate::explained::Folds;
 
 /// How the class of a held-out stimulus is told.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -206,8 +207,8 @@ impl Fit {
             Classifier::Centroid => Self::Centroid(centroid::Centroids::new(points, classes)),
             Classifier::Discriminant { folds, shrinkage } => {
                 let seed = params.resampling.seed("classify folds");
-                let fit =
-                    discriminant::Discriminant::new(points, classes, folds, shrinkage, seed)?;
+                let folds = Folds::random(points.nrows(), folds, seed)?;
+                let fit = discriminant::Discriminant::new(points, classes, &folds, shrinkage)?;
                 Self::Discriminant(fit)
             }
             Classifier::Neighbours { neighbours } => {

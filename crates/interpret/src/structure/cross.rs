@@ -101,12 +101,17 @@ pub fn cross(
     let mut null = Vec::with_capacity(2);
     for way in &ways {
         observed.push(way.r2(&way.sums(&vec![1.0; folds.items()])));
-        let permuted = way.design.null(draws.permutations, draws.seed("cross permutation"), run);
+        let permuted = way
+            .design
+            .null(draws.permutations, draws.seed("cross permutation"), run);
         let permuted = permuted.ok_or(StructureError::Interrupted)?;
         null.push(permuted.iter().map(|sums| way.r2(sums)).collect::<Vec<_>>());
     }
     let bootstrap = draws.bootstrap(folds.items(), "cross bootstrap", run, |weights| {
-        [forward.r2(&forward.sums(weights)), backward.r2(&backward.sums(weights))]
+        [
+            forward.r2(&forward.sums(weights)),
+            backward.r2(&backward.sums(weights)),
+        ]
     })?;
     let estimate = |of: &dyn Fn(&[R2]) -> f64| {
         let replicates: Vec<f64> = bootstrap.iter().map(|both| of(both)).collect();
@@ -177,7 +182,11 @@ impl Way {
         Ok(Self {
             errors: design.errors(),
             design,
-            variance: centred.columns().into_iter().map(|y| y.dot(&y) / n).collect(),
+            variance: centred
+                .columns()
+                .into_iter()
+                .map(|y| y.dot(&y) / n)
+                .collect(),
         })
     }
 
@@ -247,7 +256,12 @@ impl CrossParams {
         }
         let count = self.penalties.len();
         let allowed = (1..=1000).contains(&count);
-        StructureError::unless(allowed, "the number of penalties", count as f64, "from 1 to 1000")?;
+        StructureError::unless(
+            allowed,
+            "the number of penalties",
+            count as f64,
+            "from 1 to 1000",
+        )?;
         if let Some(&found) = self.penalties.iter().find(|x| !(1e-9..=1e9).contains(*x)) {
             StructureError::unless(false, "a penalty", found, "from 1e-9 to 1e9 per stimulus")?;
         }
@@ -285,7 +299,12 @@ pub fn disattenuated(
             f64::NAN
         }
     };
-    Ok(prediction.columns.iter().zip(reliability).map(share).collect())
+    Ok(prediction
+        .columns
+        .iter()
+        .zip(reliability)
+        .map(share)
+        .collect())
 }
 
 /// Columns with noise added to them.
@@ -312,7 +331,12 @@ pub fn degrade(
     StructureError::unless_same("reliabilities", have.len(), values.ncols())?;
     StructureError::unless_finite("values", values)?;
     let allowed = want > 0.0 && want <= 1.0;
-    StructureError::unless(allowed, "the reliability wanted", want, "above 0 and at most 1")?;
+    StructureError::unless(
+        allowed,
+        "the reliability wanted",
+        want,
+        "above 0 and at most 1",
+    )?;
     if let Some(&found) = have.iter().find(|x| **x > 1.0) {
         StructureError::unless(false, "a reliability", found, "at most 1")?;
     }
@@ -426,7 +450,12 @@ fn control(
 ) -> Result<Control, StructureError> {
     params.check(first, second, folds)?;
     let allowed = (1..=10_000).contains(&repeats);
-    StructureError::unless(allowed, "the number of repeats", repeats as f64, "from 1 to 10000")?;
+    StructureError::unless(
+        allowed,
+        "the number of repeats",
+        repeats as f64,
+        "from 1 to 10000",
+    )?;
     let all = vec![1.0; folds.items()];
     let found = replicate(run, "Comparing equal spaces", repeats, |repeat| {
         let once = || {

@@ -93,7 +93,10 @@ pub fn dimensionality(
     params.check(points)?;
     let n = points.nrows();
     let x = centred(points, params.standardise);
-    let varying = x.columns().into_iter().filter(|c| c.iter().any(|v| *v != 0.0));
+    let varying = x
+        .columns()
+        .into_iter()
+        .filter(|c| c.iter().any(|v| *v != 0.0));
     let columns = varying.count();
     StructureError::unless_enough("columns that vary", columns, 1, "check the embedding")?;
     let participation = draws.bootstrap(n, "participation bootstrap", run, |weights| {
@@ -148,10 +151,16 @@ impl DimensionParams {
         self.resampling.check()?;
         StructureError::unless_finite("points", points)?;
         let allowed = (0.0..0.9).contains(&self.discard);
-        StructureError::unless(allowed, "the share discarded", self.discard, "from 0 to 0.9")?;
+        StructureError::unless(
+            allowed,
+            "the share discarded",
+            self.discard,
+            "from 0 to 0.9",
+        )?;
         let [fewest, most] = self.neighbours;
         let allowed = fewest >= 3 && fewest <= most && most < points.nrows();
-        let expected = "at least 3, at most the largest number, and that below the number of stimuli";
+        let expected =
+            "at least 3, at most the largest number, and that below the number of stimuli";
         StructureError::unless(
             allowed,
             "the smallest number of neighbours",
@@ -202,22 +211,30 @@ fn parallel(
     draws: &Resampling,
     run: Run<'_>,
 ) -> Result<(Vec<f64>, Vec<f64>), StructureError> {
-    let columns = centred(points, true).reversed_axes().as_standard_layout().into_owned();
+    let columns = centred(points, true)
+        .reversed_axes()
+        .as_standard_layout()
+        .into_owned();
     let failed = StructureError::Decomposition {
         what: "the correlations of the space",
     };
     let eigenvalues = spectrum(&columns).ok_or(failed)?;
     let seed = draws.seed("parallel analysis");
-    let null = replicate(run, "Permuting columns", draws.permutations, |permutation| {
-        let mut rng = CounterRng::new(seed, permutation as u64);
-        let mut permuted = columns.clone();
-        for mut column in permuted.rows_mut() {
-            if let Some(column) = column.as_slice_mut() {
-                rng.shuffle(column);
+    let null = replicate(
+        run,
+        "Permuting columns",
+        draws.permutations,
+        |permutation| {
+            let mut rng = CounterRng::new(seed, permutation as u64);
+            let mut permuted = columns.clone();
+            for mut column in permuted.rows_mut() {
+                if let Some(column) = column.as_slice_mut() {
+                    rng.shuffle(column);
+                }
             }
-        }
-        spectrum(&permuted)
-    })?;
+            spectrum(&permuted)
+        },
+    )?;
     let critical = (0..eigenvalues.len()).map(|place| {
         let mut values: Vec<f64> = null.iter().map(|x| x[place]).collect();
         values.sort_unstable_by(f64::total_cmp);

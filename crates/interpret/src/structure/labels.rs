@@ -144,7 +144,10 @@ impl Labels {
             "rate more stimuli, or ask for fewer stimuli a class",
         )?;
         Ok(Self {
-            of: categories.iter().map(|k| k.and_then(|k| class_of[k])).collect(),
+            of: categories
+                .iter()
+                .map(|k| k.and_then(|k| class_of[k]))
+                .collect(),
             classes,
             tied,
             faint,

@@ -152,7 +152,9 @@ pub enum StructureError {
         remedy: &'static str,
     },
     /// A matrix that cannot be decomposed.
-    #[error("{what} cannot be decomposed; look for values of extreme size, or stimuli that are all the same")]
+    #[error(
+        "{what} cannot be decomposed; look for values of extreme size, or stimuli that are all the same"
+    )]
     Decomposition {
         /// Which.
         what: &'static str,
@@ -189,7 +191,11 @@ impl StructureError {
             found,
             expected,
         };
-        if found == expected { Ok(()) } else { Err(wrong) }
+        if found == expected {
+            Ok(())
+        } else {
+            Err(wrong)
+        }
     }
 
     fn unless_enough(

@@ -198,7 +198,8 @@ impl Votes {
             for (k, &halves) in row.iter().enumerate() {
                 let mut left = sizes;
                 for vote in 0..halves.div_ceil(2) {
-                    let part = usize::from(rng.below((left[0] + left[1]) as u64) as usize >= left[0]);
+                    let part =
+                        usize::from(rng.below((left[0] + left[1]) as u64) as usize >= left[0]);
                     left[part] -= 1;
                     parts[part][[i, k]] += if 2 * vote + 1 == halves { 0.5 } else { 1.0 };
                 }
@@ -242,7 +243,12 @@ impl RaterParams {
         )?;
         let allowed = self.most <= MOST_RATERS;
         let most = self.most as f64;
-        StructureError::unless(allowed, "the largest number of raters", most, "at most 1000")?;
+        StructureError::unless(
+            allowed,
+            "the largest number of raters",
+            most,
+            "at most 1000",
+        )?;
         let allowed = self.tolerance >= 0.0 && self.tolerance < 0.25 / most;
         StructureError::unless(
             allowed,
@@ -314,7 +320,12 @@ pub fn split_classify(
     let draws = &params.resampling;
     draws.check()?;
     let allowed = (1..=1000).contains(&splits);
-    StructureError::unless(allowed, "the number of splits", splits as f64, "from 1 to 1000")?;
+    StructureError::unless(
+        allowed,
+        "the number of splits",
+        splits as f64,
+        "from 1 to 1000",
+    )?;
     let points = match features {
         Features::OtherHalf => None,
         Features::Points(points) => {
@@ -410,8 +421,7 @@ pub fn split_classify(
         top1: measure(0),
         top3: measure(1),
         balanced: measure(2),
-        spread: [0, 1, 2].map(|which| {
-            standard_deviation(&each.iter().map(|x| x[which]).collect::<Vec<_>>())
-        }),
+        spread: [0, 1, 2]
+            .map(|which| standard_deviation(&each.iter().map(|x| x[which]).collect::<Vec<_>>())),
     })
 }

@@ -1,6 +1,8 @@
 //! Are there clusters at all? Density against spaces without clusters.
 
+use emotome_stats::distribution::{normal_cdf, normal_quantile};
 use emotome_stats::random::{CounterRng, Seed};
+use emotome_stats::rank::average_ranks;
 use emotome_stats::summary::{mean, standard_deviation};
 use emotome_stimuli::run::Run;
 use faer::{Mat, Side};
@@ -161,7 +163,10 @@ pub fn tendency(
             })
             .collect();
         let largest = |values: &[f64]| {
-            let z = values.iter().zip(&scale).map(|(x, (mean, sd))| (mean - x) / sd);
+            let z = values
+                .iter()
+                .zip(&scale)
+                .map(|(x, (mean, sd))| (mean - x) / sd);
             z.fold(f64::NAN, f64::max)
         };
         let largest_null: Vec<f64> = draws.iter().map(|x| largest(&x.1)).collect();
@@ -199,7 +204,12 @@ impl TendencyParams {
         StructureError::unless_enough("stimuli", points.nrows(), 20, remedy)?;
         StructureError::unless_enough("columns", points.ncols(), 1, "check the space")?;
         let allowed = self.probes > 0.0 && self.probes <= 1.0;
-        StructureError::unless(allowed, "the share of probes", self.probes, "above 0 and at most 1")?;
+        StructureError::unless(
+            allowed,
+            "the share of probes",
+            self.probes,
+            "above 0 and at most 1",
+        )?;
         let allowed = (1..=100).contains(&self.starts);
         StructureError::unless(allowed, "the starts", self.starts as f64, "from 1 to 100")?;
         let allowed = (1..=super::MOST_REPLICATES).contains(&self.draws);
@@ -243,11 +253,11 @@ impl Model {
             Continuum::Copula => {
                 let mut scores = Array2::zeros((n, d));
                 for (mut score, column) in scores.columns_mut().into_iter().zip(points.columns()) {
-                    let ranks = emotome_stats::rank::average_ranks(&column.to_vec());
-                    let quantile = |rank: f64| {
-                        emotome_stats::distribution::normal_quantile((rank - 0.5) / n as f64)
-                    };
-                    score.assign(&ranks.into_iter().map(quantile).collect());
+                    let ranks = average_ranks(&column.to_vec());
+                    let quantile = |rank: f64| normal_quantile((rank - 0.5) / n as f64);
+                    for (score, rank) in score.iter_mut().zip(ranks) {
+                        *score = quantile(rank);
+                    }
                 }
                 (root(&centred(scores.view(), true))?, sorted())
             }
@@ -272,7 +282,7 @@ impl Model {
         let mut drawn = normal.dot(&self.root);
         if values > 0 {
             for ((_, c), x) in drawn.indexed_iter_mut() {
-                let place = emotome_stats::distribution::normal_cdf(*x) * values as f64;
+                let place = normal_cdf(*x) * values as f64;
                 *x = self.sorted[[c, (place as usize).min(values - 1)]];
             }
         }
@@ -345,7 +355,11 @@ fn k_means(space: &Array2<f64>, k: usize, seed: Seed) -> f64 {
     let mut chosen = rng.below(n as u64) as usize;
     for c in 0..k {
         centres.row_mut(c).assign(&space.row(chosen));
-        for (i, (near, product)) in nearest.iter_mut().zip(space.dot(&space.row(chosen))).enumerate() {
+        for (i, (near, product)) in nearest
+            .iter_mut()
+            .zip(space.dot(&space.row(chosen)))
+            .enumerate()
+        {
             let square = squares[i] - 2.0 * product + squares[chosen];
             *near = near.min(square.max(0.0));
         }

@@ -127,17 +127,29 @@ pub fn verdict(
     StructureError::unless_finite("points", points)?;
     StructureError::unless_finite("ratings", ratings)?;
     StructureError::unless_same("ratings", ratings.nrows(), points.nrows())?;
-    StructureError::unless_enough("columns", points.ncols().min(ratings.ncols()), 1, "check both")?;
+    StructureError::unless_enough(
+        "columns",
+        points.ncols().min(ratings.ncols()),
+        1,
+        "check both",
+    )?;
     let components = parallel_count(points, draws, run)?.max(1);
     let space = scores(points, components)?;
 
     let folds = Folds::random(space.nrows(), params.folds, draws.seed("verdict folds"))?;
     let every = [(0..ratings.ncols()).collect::<Vec<_>>()];
     let penalties = ExplainParams::default().penalties;
-    let design = Design::new(ratings, space.view(), &every, ratings.ncols(), &folds, &penalties)
-        .map_err(|NoEigenvectors(_)| StructureError::Decomposition {
-            what: "the correlations of the ratings",
-        })?;
+    let design = Design::new(
+        ratings,
+        space.view(),
+        &every,
+        ratings.ncols(),
+        &folds,
+        &penalties,
+    )
+    .map_err(|NoEigenvectors(_)| StructureError::Decomposition {
+        what: "the correlations of the ratings",
+    })?;
     let r2 = |sums: &[f64]| 1.0 - sums[sums.len() - 1] / sums[components];
     let relation = r2(&design.errors().sum_axis(ndarray::Axis(0)).to_vec());
     let null = design
@@ -160,7 +172,10 @@ pub fn verdict(
         },
         run,
     )?;
-    let clustered = tendency.against.iter().all(|x| x.hopkins_chance.p <= params.alpha);
+    let clustered = tendency
+        .against
+        .iter()
+        .all(|x| x.hopkins_chance.p <= params.alpha);
     let blends = blends(
         space.view(),
         ratings,

@@ -192,7 +192,10 @@ impl PairData {
             let mut order: Vec<usize> = (first..first + count).collect();
             CounterRng::new(seed, first as u64).shuffle(&mut order);
             let folds = folds.min(count);
-            order.iter().enumerate().for_each(|(place, &i)| fold[i] = place % folds);
+            order
+                .iter()
+                .enumerate()
+                .for_each(|(place, &i)| fold[i] = place % folds);
             first += count;
         }
         self.errors = vec![[0.0; 3]; n];

@@ -4,7 +4,7 @@ use ndarray::{Array2, Axis};
 
 use super::Outcome;
 
-pub(super) struct Centroids {
+pub(in crate::structure) struct Centroids {
     points: Array2<f64>,
     squares: Vec<f64>,
     classes: usize,

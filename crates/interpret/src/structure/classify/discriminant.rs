@@ -1,6 +1,5 @@
 //! Linear discriminant with a shrunken covariance, fold by fold, from sums and products.
 
-use emotome_stats::random::Seed;
 use faer::linalg::solvers::Solve;
 use faer::{Mat, Side};
 use ndarray::{Array1, Array2, Axis, s};
@@ -9,7 +8,7 @@ use super::Outcome;
 use crate::explained::Folds;
 use crate::structure::StructureError;
 
-pub(super) struct Discriminant {
+pub(in crate::structure) struct Discriminant {
     /// The points, fold after fold.
     points: Array2<f64>,
     /// The stimulus of each row of the points.
@@ -26,13 +25,11 @@ impl Discriminant {
     pub(super) fn new(
         points: Array2<f64>,
         classes: usize,
-        folds: usize,
+        folds: &Folds,
         shrinkage: f64,
-        seed: Seed,
     ) -> Result<Self, StructureError> {
         let allowed = shrinkage > 0.0 && shrinkage <= 1.0;
         StructureError::unless(allowed, "the shrinkage", shrinkage, "above 0 and at most 1")?;
-        let folds = Folds::random(points.nrows(), folds, seed)?;
         let mut order: Vec<usize> = (0..folds.items()).collect();
         order.sort_by_key(|&i| folds.of()[i]);
         let starts: Vec<usize> = (0..=folds.len())
@@ -58,7 +55,10 @@ impl Discriminant {
     pub(super) fn outcomes(&self, classes: &[usize]) -> Option<Vec<Outcome>> {
         let (count, d) = (self.classes, self.points.ncols());
         let sums = |rows: std::ops::Range<usize>| {
-            let mut sums = (Array2::<f64>::zeros((count, d)), Array1::<f64>::zeros(count));
+            let mut sums = (
+                Array2::<f64>::zeros((count, d)),
+                Array1::<f64>::zeros(count),
+            );
             for row in rows {
                 let class = classes[self.order[row]];
                 let mut sum = sums.0.row_mut(class);
@@ -68,7 +68,10 @@ impl Discriminant {
             sums
         };
         let folds: Vec<_> = self.starts.windows(2).map(|r| sums(r[0]..r[1])).collect();
-        let mut all = (Array2::<f64>::zeros((count, d)), Array1::<f64>::zeros(count));
+        let mut all = (
+            Array2::<f64>::zeros((count, d)),
+            Array1::<f64>::zeros(count),
+        );
         for fold in &folds {
             all.0 += &fold.0;
             all.1 += &fold.1;
@@ -99,16 +102,49 @@ impl Discriminant {
             let solved = factor.solve(Mat::from_fn(d, count, |i, j| means[[j, i]]));
             let weights = Array2::from_shape_fn((d, count), |(i, j)| solved[(i, j)]);
             let offsets: Vec<f64> = (0..count)
-                .map(|class| (sizes[class] / n).ln() - means.row(class).dot(&weights.column(class)) / 2.0)
+                .map(|class| {
+                    (sizes[class] / n).ln() - means.row(class).dot(&weights.column(class)) / 2.0
+                })
                 .collect();
             let rows = self.starts[f]..self.starts[f + 1];
             let scores = self.points.slice(s![rows.clone(), ..]).dot(&weights);
             for (row, scores) in rows.zip(scores.rows()) {
                 let stimulus = self.order[row];
-                let scores = scores.into_iter().zip(&offsets).map(|(x, offset)| x + offset);
+                let scores = scores
+                    .into_iter()
+                    .zip(&offsets)
+                    .map(|(x, offset)| x + offset);
                 outcomes[stimulus] = Outcome::of(scores, classes[stimulus]);
             }
         }
         Some(outcomes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::structure::centred;
+    use crate::structure::classify::shares;
+    use serde_json::Value;
+
+    #[test]
+    fn accuracy_is_that_of_scikit_learn() {
+        let fixture = include_str!("../../../tests/fixtures/structure.json");
+        let fixture: Value = serde_json::from_str(fixture).unwrap();
+        let rows: Vec<Vec<f64>> = serde_json::from_value(fixture["points"].clone()).unwrap();
+        let points = Array2::from_shape_fn((rows.len(), rows[0].len()), |(i, j)| rows[i][j]);
+        let label: Vec<usize> = serde_json::from_value(fixture["label"].clone()).unwrap();
+        let folds = Folds::given(serde_json::from_value(fixture["fold"].clone()).unwrap()).unwrap();
+        let fit = Discriminant::new(centred(points.view(), true), 6, &folds, 0.1).unwrap();
+        let found = fit.outcomes(&label).unwrap();
+        let found = shares(&found, &label, 6, &vec![1.0; label.len()]);
+        for (found, name) in found.into_iter().zip(["top1", "top3", "balanced"]) {
+            let expected = fixture["discriminant"][name].as_f64().unwrap();
+            assert!(
+                (found - expected).abs() < 1e-12,
+                "{name}: {found} {expected}"
+            );
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::maps::neighbours::Neighbours;
 use crate::maps::space::Distances;
 use crate::structure::StructureError;
 
-pub(super) struct Voters {
+pub(in crate::structure) struct Voters {
     neighbours: Neighbours,
     classes: usize,
 }
