@@ -1,5 +1,6 @@
 //! Is a stimulus between two categories in between? Gradients against jumps.
 
+mod accounts;
 mod pair;
 
 use emotome_stats::correlation::fisher_z;
@@ -18,7 +19,7 @@ use pair::{Cast, PairData};
 /// |---|---|---|
 /// | `pure` | 0.34 | a category with at least two votes for each of the next is pure |
 /// | `least_pure` | 5 | of each category: they fix the ends of the line |
-/// | `least_mixed` | 8 | of a pair |
+/// | `least_mixed` | 4 | of a pair; a correlation needs so many |
 /// | `folds` | 5 | of the fits of line and step |
 /// | `resampling` | 1000 bootstraps, 1000 permutations, 95 % | |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -40,7 +41,7 @@ impl Default for BlendParams {
         Self {
             pure: 0.34,
             least_pure: 5,
-            least_mixed: 8,
+            least_mixed: 4,
             folds: 5,
             resampling: Resampling::default(),
         }
@@ -88,7 +89,7 @@ pub struct Blends {
     /// Stimuli that are neither: the second and third rating are the same, or nothing was rated.
     pub neither: usize,
     /// The correlation of position and mixture among mixed stimuli: mean over pairs in Fisher's z, weighted by
-    /// mixed stimuli. Chance permutes the mixtures within pairs.
+    /// mixed stimuli less 3. Chance permutes the mixtures within pairs.
     pub r: Measure,
     /// The share of mixed stimuli between the ends. Chance draws as many stimuli that are of neither category.
     pub between: Measure,
@@ -112,10 +113,11 @@ pub struct Blends {
 /// of its own. Two accounts of the mixed ones are compared on folds held out:
 ///
 /// - gradient: s normal about the line through the pure stimuli's mean (t, s) of a and b;
-/// - jump: s normal about one of the pure stimuli's two mean positions; the probability of b is .5 at t = .5,
-///   and free below and above.
+/// - jump: s normal about one of the pure stimuli's two mean positions, with probability q at that of the larger
+///   rating, .5 if both are the same.
 ///
-/// Each has one standard deviation, fitted to mixed stimuli. Linear fits alone cannot tell the two apart: if a
+/// Each has one standard deviation, in units of the space; that and q are fitted to the mixed stimuli of all
+/// pairs. Linear fits alone cannot tell the two apart: if a
 /// half-and-half stimulus is at either end as often, the *mean* position is a straight line too.
 ///
 /// Intervals resample pairs, and stimuli within pairs. All measures are NaN without a pair. O(pairs n d + (B +
@@ -134,12 +136,13 @@ pub fn blends(
     let cast = Cast::new(ratings, params);
     let draws = &params.resampling;
     let seed = draws.seed("blends folds");
-    let data: Vec<PairData> = cast
+    let mut data: Vec<PairData> = cast
         .pairs
         .iter()
         .enumerate()
         .map(|(p, pair)| PairData::new(points, ratings, &cast, pair, params, seed.child(p as u64)))
         .collect();
+    accounts::compare(&mut data, params.folds);
     let whole: Vec<(&PairData, Vec<usize>)> = data
         .iter()
         .map(|pair| (pair, (0..pair.items()).collect()))
@@ -154,14 +157,14 @@ pub fn blends(
                 (pair, pair.resample(&mut rng))
             })
             .collect();
-        Some(summary(&drawn))
+        Ok(summary(&drawn))
     })?;
     let seed = draws.seed("blends permutation");
     let null = replicate(
         run,
         "Permuting mixtures",
         draws.permutations,
-        |permutation| Some(chance(&data, seed, permutation as u64)),
+        |permutation| Ok(chance(&data, seed, permutation as u64)),
     )?;
     let estimate = |which: usize| {
         let replicates: Vec<f64> = bootstrap.iter().map(|x| x[which]).collect();
@@ -235,8 +238,9 @@ fn summary(drawn: &[(&PairData, Vec<usize>)]) -> [f64; NUMBERS] {
         let of = || items.iter().filter(|&&i| i < pair.mixed());
         let r = pair.r(of().map(|&i| (pair.mixture[i], pair.position[i])));
         if !r.is_nan() {
-            z += fisher_z(r) * of().count() as f64;
-            weight += of().count() as f64;
+            let of_pair = of().count() as f64 - 3.0;
+            z += fisher_z(r) * of_pair;
+            weight += of_pair;
         }
         for &i in of() {
             mixed += 1.0;
@@ -275,8 +279,8 @@ fn chance(data: &[PairData], seed: Seed, permutation: u64) -> [f64; 3] {
         rng.shuffle(&mut mixture);
         let r = pair.r(mixture.into_iter().zip(pair.position.iter().copied()));
         if !r.is_nan() {
-            z += fisher_z(r) * count as f64;
-            weight += count as f64;
+            z += fisher_z(r) * (count as f64 - 3.0);
+            weight += count as f64 - 3.0;
         }
         for _ in 0..count.min(pair.others.len()) {
             let (position, off_line) = pair.others[rng.below(pair.others.len() as u64) as usize];

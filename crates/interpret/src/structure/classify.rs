@@ -123,7 +123,7 @@ pub fn classify(
     draws.check()?;
     let points = points.select(Axis(0), &stimuli);
     let fit = Fit::new(points.view(), labels.classes.len(), params)?;
-    let found = fit.outcomes(&classes).ok_or(UNDECOMPOSED)?;
+    let found = fit.outcomes(&classes)?;
     let count = labels.classes.len();
     let all = vec![1.0; classes.len()];
     let observed = shares(&found, &classes, count, &all);
@@ -134,7 +134,7 @@ pub fn classify(
     let null = replicate(run, "Permuting labels", draws.permutations, |permutation| {
         let mut permuted = classes.clone();
         CounterRng::new(seed, permutation as u64).shuffle(&mut permuted);
-        Some(shares(&fit.outcomes(&permuted)?, &permuted, count, &all))
+        Ok(shares(&fit.outcomes(&permuted)?, &permuted, count, &all))
     })?;
     let measure = |which: usize| {
         let of = |values: &[[f64; 3]]| values.iter().map(|x| x[which]).collect::<Vec<_>>();
@@ -157,10 +157,6 @@ pub fn classify(
         confusion,
     })
 }
-
-pub(super) const UNDECOMPOSED: StructureError = StructureError::Decomposition {
-    what: "the covariance within classes",
-};
 
 /// What a classifier said of a stimulus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,12 +213,16 @@ impl Fit {
         })
     }
 
-    /// What is said of each stimulus, given the classes of the others; none if nothing can be decomposed.
-    pub(super) fn outcomes(&self, classes: &[usize]) -> Option<Vec<Outcome>> {
+    /// What is said of each stimulus, given the classes of the others.
+    pub(super) fn outcomes(&self, classes: &[usize]) -> Result<Vec<Outcome>, StructureError> {
         match self {
-            Self::Centroid(fit) => Some(fit.outcomes(classes)),
-            Self::Discriminant(fit) => fit.outcomes(classes),
-            Self::Neighbours(fit) => Some(fit.outcomes(classes)),
+            Self::Centroid(fit) => Ok(fit.outcomes(classes)),
+            Self::Neighbours(fit) => Ok(fit.outcomes(classes)),
+            Self::Discriminant(fit) => {
+                fit.outcomes(classes).ok_or(StructureError::Decomposition {
+                    what: "the covariance within classes",
+                })
+            }
         }
     }
 }

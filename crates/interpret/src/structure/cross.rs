@@ -458,18 +458,13 @@ fn control(
     )?;
     let all = vec![1.0; folds.items()];
     let found = replicate(run, "Comparing equal spaces", repeats, |repeat| {
-        let once = || {
-            let (x, y, unchanged) = spaces(repeat as u64)?;
-            let r2 = |x: &Array2<f64>, y: &Array2<f64>| {
-                let way = Way::new(x.view(), y.view(), folds, params)?;
-                Ok::<f64, StructureError>(way.r2(&way.sums(&all)).mean)
-            };
-            Ok((r2(&x, &y)?, r2(&y, &x)?, unchanged))
+        let (x, y, unchanged) = spaces(repeat as u64)?;
+        let r2 = |x: &Array2<f64>, y: &Array2<f64>| {
+            let way = Way::new(x.view(), y.view(), folds, params)?;
+            Ok::<f64, StructureError>(way.r2(&way.sums(&all)).mean)
         };
-        Some(once())
+        Ok((r2(&x, &y)?, r2(&y, &x)?, unchanged))
     })?;
-    let found: Vec<(f64, f64, [usize; 2])> =
-        found.into_iter().collect::<Result<_, StructureError>>()?;
     let repeated = |of: &dyn Fn(&(f64, f64, [usize; 2])) -> f64| {
         let values: Vec<f64> = found.iter().map(of).collect();
         Repeated {

@@ -189,16 +189,15 @@ fn participation(x: &Array2<f64>, weights: &[f64]) -> f64 {
 /// The slope through the origin of −ln(1 − F) on ln μ (ascending), F = rank / n, the largest left out.
 fn two_nearest(logs: &[f64], weights: &[f64], discard: f64) -> f64 {
     let n: f64 = weights.iter().sum();
-    let kept = ((1.0 - discard) * n).floor();
+    // The largest ratio has F = 1, of which there is no logarithm.
+    let kept = ((1.0 - discard) * n).floor().min(n - 1.0);
     let (mut rank, mut xy, mut xx) = (0.0, 0.0, 0.0);
     for (x, weight) in logs.iter().zip(weights) {
         for _ in 0..*weight as usize {
             if rank < kept {
-                // Ranks from 0: the smallest ratio has F = 0.
-                let y = -(1.0 - rank / n).ln();
-                xy += x * y;
-                xx += x * x;
                 rank += 1.0;
+                xy += x * -(1.0 - rank / n).ln();
+                xx += x * x;
             }
         }
     }
@@ -215,10 +214,7 @@ fn parallel(
         .reversed_axes()
         .as_standard_layout()
         .into_owned();
-    let failed = StructureError::Decomposition {
-        what: "the correlations of the space",
-    };
-    let eigenvalues = spectrum(&columns).ok_or(failed)?;
+    let eigenvalues = spectrum(&columns)?;
     let seed = draws.seed("parallel analysis");
     let null = replicate(
         run,
@@ -259,11 +255,15 @@ fn count_above(eigenvalues: &[f64], critical: &[f64]) -> usize {
 }
 
 /// Eigenvalues, descending, of the correlations of standardised columns, each in a row.
-fn spectrum(columns: &Array2<f64>) -> Option<Vec<f64>> {
+fn spectrum(columns: &Array2<f64>) -> Result<Vec<f64>, StructureError> {
     let d = columns.nrows();
     let products = columns.dot(&columns.t()) / columns.ncols() as f64;
-    let eigen = Mat::from_fn(d, d, |i, j| products[[i, j]]);
-    let mut values = eigen.self_adjoint_eigenvalues(Side::Lower).ok()?;
+    let failed = StructureError::Decomposition {
+        what: "the correlations of the space",
+    };
+    let mut values = Mat::from_fn(d, d, |i, j| products[[i, j]])
+        .self_adjoint_eigenvalues(Side::Lower)
+        .map_err(|_| failed)?;
     values.reverse();
-    Some(values)
+    Ok(values)
 }

@@ -271,7 +271,7 @@ impl Resampling {
             let mut rng = CounterRng::new(seed, replicate as u64);
             let mut weights = vec![0.0; items];
             (0..items).for_each(|_| weights[rng.below(items as u64) as usize] += 1.0);
-            Some(statistic(&weights))
+            Ok(statistic(&weights))
         })
     }
 }
@@ -287,27 +287,26 @@ fn p_of(observed: f64, null: &[f64]) -> f64 {
     (1 + reached) as f64 / (1 + null.len()) as f64
 }
 
-/// `count` values computed in parallel, in order; interrupted where a stop is asked for or a value is none.
+/// `count` values computed in parallel, in order, unless one fails or a stop is asked for.
 fn replicate<T: Send>(
     run: Run<'_>,
     stage: &str,
     count: usize,
-    value: impl Fn(usize) -> Option<T> + Sync,
+    value: impl Fn(usize) -> Result<T, StructureError> + Sync,
 ) -> Result<Vec<T>, StructureError> {
     run.progress.begin(stage, Some(count as u64));
-    let values: Option<Vec<T>> = (0..count)
+    let values = (0..count)
         .into_par_iter()
         .map(|replicate| {
             if run.interrupt.requested() {
-                return None;
+                return Err(StructureError::Interrupted);
             }
-            let value = value(replicate);
             run.progress.advance(1);
-            value
+            value(replicate)
         })
         .collect();
     run.progress.end();
-    values.ok_or(StructureError::Interrupted)
+    values
 }
 
 /// The columns centred and, if asked for, of variance 1 (Σ / n); constant ones become zero.

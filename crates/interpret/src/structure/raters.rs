@@ -12,7 +12,7 @@ use emotome_stimuli::run::Run;
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-use super::classify::{Classifier, ClassifyParams, Fit, Outcome, UNDECOMPOSED, pooled, shares};
+use super::classify::{Classifier, ClassifyParams, Fit, Outcome, pooled, shares};
 use super::labels::{LabelParams, Labels};
 use super::{Measure, StructureError, replicate};
 
@@ -291,21 +291,40 @@ pub struct SplitClassification {
     pub spread: [f64; 3],
 }
 
-/// One split: labels, and what was said of them.
+/// One split: labels, and the features that tell them.
 struct Part {
     stimuli: Vec<usize>,
     classes: Vec<usize>,
     categories: Vec<usize>,
-    fit: Fit,
-    outcomes: Vec<Outcome>,
+    /// Of all stimuli used; none for the places given.
+    features: Option<Array2<f64>>,
+}
+
+impl Part {
+    /// What is said of each labelled stimulus with the features of another, or its own.
+    fn outcomes(
+        &self,
+        points: Option<&Array2<f64>>,
+        other: &[usize],
+        params: &ClassifyParams,
+    ) -> Result<Vec<Outcome>, StructureError> {
+        let rows: Vec<usize> = self.stimuli.iter().map(|&i| other[i]).collect();
+        let features = self.features.as_ref().or(points);
+        let features = features.map_or_else(
+            || Array2::zeros((rows.len(), 0)),
+            |features| features.select(Axis(0), &rows),
+        );
+        Fit::new(features.view(), self.categories.len(), params)?.outcomes(&self.classes)
+    }
 }
 
 /// Classifies stimuli by labels from half of the raters, with features that those raters have no part in, over
 /// several splits.
 ///
 /// All splits are pooled: a stimulus counts once for each split in which it has a label. Intervals resample
-/// stimuli with all their splits; the null permutes stimuli in the same way in all splits, so that it varies as
-/// the mean over splits does. Time is that of [`classify`](super::classify::classify) times the splits.
+/// stimuli with all their splits; the null gives every stimulus the features of another, the same in all splits,
+/// so that it varies as the mean over splits does. Each fit is made anew for each split and permutation: with
+/// votes of neighbours that is O(splits P n² d).
 ///
 /// # Errors
 /// [`StructureError`]: a parameter out of range, points of other stimuli, too few classes, or interrupted.
@@ -337,23 +356,20 @@ pub fn split_classify(
         let [a, b] = votes.split(Seed(draws.seed), split as u64);
         let labels = Labels::highest(a.view(), labels)?;
         let (stimuli, classes) = labels.labelled();
-        let features = points.as_ref().unwrap_or(&b).select(Axis(0), &stimuli);
-        let fit = Fit::new(features.view(), labels.classes.len(), params)?;
         Ok(Part {
-            outcomes: fit.outcomes(&classes).ok_or(UNDECOMPOSED)?,
             categories: labels.classes.iter().map(|class| class.category).collect(),
+            features: points.is_none().then_some(b),
             stimuli,
             classes,
-            fit,
         })
     };
     let parts: Vec<Part> = (0..splits).map(part).collect::<Result<_, _>>()?;
     let (items, categories) = votes.halves.dim();
-    let over_all = |weights: &[f64], outcomes: &[(&[usize], &[Outcome])]| {
+    let over_all = |weights: &[f64], outcomes: &[Vec<Outcome>]| {
         let mut hits = vec![[0.0; 2]; categories];
         let mut top3 = 0.0;
-        for (part, (classes, outcomes)) in parts.iter().zip(outcomes) {
-            for ((&i, &class), outcome) in part.stimuli.iter().zip(*classes).zip(*outcomes) {
+        for (part, outcomes) in parts.iter().zip(outcomes) {
+            for ((&i, &class), outcome) in part.stimuli.iter().zip(&part.classes).zip(outcomes) {
                 let weight = weights[i];
                 let hit = &mut hits[part.categories[class]];
                 hit[1] += weight;
@@ -367,33 +383,22 @@ pub fn split_classify(
         }
         pooled(&hits, top3)
     };
-    let found: Vec<(&[usize], &[Outcome])> = parts
-        .iter()
-        .map(|part| (&part.classes[..], &part.outcomes[..]))
-        .collect();
+    let with = |other: &[usize]| -> Result<Vec<Vec<Outcome>>, StructureError> {
+        let outcomes = |part: &Part| part.outcomes(points.as_ref(), other, params);
+        parts.iter().map(outcomes).collect()
+    };
+    let own: Vec<usize> = (0..items).collect();
+    let found = with(&own)?;
     let all = vec![1.0; items];
     let observed = over_all(&all, &found);
     let bootstrap = draws.bootstrap(items, "split classify bootstrap", run, |weights| {
         over_all(weights, &found)
     })?;
     let seed = draws.seed("split classify permutation");
-    let null = replicate(run, "Permuting labels", draws.permutations, |permutation| {
-        let mut place: Vec<usize> = (0..items).collect();
-        CounterRng::new(seed, permutation as u64).shuffle(&mut place);
-        let permuted: Option<Vec<(Vec<usize>, Vec<Outcome>)>> = parts
-            .iter()
-            .map(|part| {
-                let mut order: Vec<usize> = (0..part.stimuli.len()).collect();
-                order.sort_unstable_by_key(|&i| place[part.stimuli[i]]);
-                let classes: Vec<usize> = order.into_iter().map(|i| part.classes[i]).collect();
-                let outcomes = part.fit.outcomes(&classes)?;
-                Some((classes, outcomes))
-            })
-            .collect();
-        let permuted = permuted?;
-        let views: Vec<(&[usize], &[Outcome])> =
-            permuted.iter().map(|(a, b)| (&a[..], &b[..])).collect();
-        Some(over_all(&all, &views))
+    let null = replicate(run, "Permuting stimuli", draws.permutations, |permutation| {
+        let mut other = own.clone();
+        CounterRng::new(seed, permutation as u64).shuffle(&mut other);
+        Ok(over_all(&all, &with(&other)?))
     })?;
     let measure = |which: usize| {
         let of = |values: &[[f64; 3]]| values.iter().map(|x| x[which]).collect::<Vec<_>>();
@@ -404,9 +409,10 @@ pub fn split_classify(
     };
     let each: Vec<[f64; 3]> = parts
         .iter()
-        .map(|part| {
+        .zip(&found)
+        .map(|(part, outcomes)| {
             let ones = vec![1.0; part.classes.len()];
-            shares(&part.outcomes, &part.classes, part.categories.len(), &ones)
+            shares(outcomes, &part.classes, part.categories.len(), &ones)
         })
         .collect();
     let average = |of: &dyn Fn(&Part) -> usize| {

@@ -16,6 +16,10 @@ use super::{Chance, Resampling, StructureError, centred, replicate};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Continuum {
+    /// The space itself, blurred: a stimulus drawn at random plus normal noise of h times the covariance's root,
+    /// both shrunk to the covariance of the space; h = (4 / (n (d + 2)))^(1 / (d + 4)). Keeps the shape of the
+    /// whole, skewed or flat, and loses whatever is tighter than h.
+    Smooth,
     /// A normal distribution of the same mean and covariance. Skewed or sparse columns alone tell it apart.
     Normal,
     /// A normal copula: the values of each column exactly, and their rank correlations. Keeps skewness, zeros
@@ -33,7 +37,7 @@ pub enum Continuum {
 /// | `probes` | 0.1 | share of stimuli, at least 50 (or all), whose neighbours are measured, as usual |
 /// | `clusters` | 2, 4, 8, 16 | numbers of clusters whose tightness is measured; those above n / 5 are left out |
 /// | `starts` | 3 | starts of k-means; the tightest counts |
-/// | `nulls` | normal, copula | a cluster should show against both |
+/// | `nulls` | smooth, copula | a cluster should show against both |
 /// | `draws` | 199 | of each null: p down to .005 |
 /// | `seed` | 0 | |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,7 +67,7 @@ impl Default for TendencyParams {
             probes: 0.1,
             clusters: vec![2, 4, 8, 16],
             starts: 3,
-            nulls: vec![Continuum::Normal, Continuum::Copula],
+            nulls: vec![Continuum::Smooth, Continuum::Copula],
             draws: 199,
             level: 0.95,
             seed: 0,
@@ -117,7 +121,7 @@ pub struct Tendency {
 /// # Sources
 /// Hopkins & Skellam (1954), doi:10.1093/oxfordjournals.aob.a083391; Tibshirani, Walther & Hastie (2001),
 /// doi:10.1111/1467-9868.00293 (gap); Liu et al. (2008), doi:10.1198/016214508000000454 (clusters against one
-/// normal distribution).
+/// normal distribution); Silverman (1986), Density Estimation, ch. 6.4 (smoothed bootstrap).
 pub fn tendency(
     points: ArrayView2<'_, f64>,
     params: &TendencyParams,
@@ -150,8 +154,8 @@ pub fn tendency(
             let i = i as u64 + 1;
             let space = model.draw(n, seed.child(i).derive("space"));
             // The continuum is fitted anew, as it was to the space observed.
-            let own = Model::new(&space, null).ok()?;
-            Some(draw(&space, &own, i))
+            let own = Model::new(&space, null)?;
+            Ok(draw(&space, &own, i))
         })?;
         let logs = |k: usize| draws.iter().map(|x| x.1[k]).collect::<Vec<_>>();
         // Observed and draws are standardised by all of them together, so that each is as likely the largest.
@@ -225,13 +229,23 @@ impl TendencyParams {
     }
 }
 
-/// A continuum fitted to a space.
-struct Model {
-    /// The square root of the covariance, d × d; of the normal scores for a copula; empty for columns.
-    root: Array2<f64>,
-    /// Ascending values of each column, in rows; empty for a normal distribution.
-    sorted: Array2<f64>,
-    columns: usize,
+/// A continuum fitted to a space; values of columns ascend, and lie in rows.
+enum Model {
+    Normal {
+        root: Array2<f64>,
+    },
+    Copula {
+        root: Array2<f64>,
+        sorted: Array2<f64>,
+    },
+    Columns {
+        sorted: Array2<f64>,
+    },
+    Smooth {
+        root: Array2<f64>,
+        points: Array2<f64>,
+        bandwidth: f64,
+    },
 }
 
 impl Model {
@@ -246,47 +260,68 @@ impl Model {
             }
             sorted
         };
-        let none = Array2::zeros((0, 0));
-        let (root, sorted) = match null {
-            Continuum::Normal => (root(&centred(points.view(), false))?, none),
-            Continuum::Columns => (none, sorted()),
+        let centre = centred(points.view(), false);
+        Ok(match null {
+            Continuum::Normal => Self::Normal {
+                root: root(&centre)?,
+            },
+            Continuum::Columns => Self::Columns { sorted: sorted() },
+            Continuum::Smooth => Self::Smooth {
+                root: root(&centre)?,
+                points: centre,
+                bandwidth: (4.0 / (n * (d + 2)) as f64).powf(1.0 / (d + 4) as f64),
+            },
             Continuum::Copula => {
                 let mut scores = Array2::zeros((n, d));
                 for (mut score, column) in scores.columns_mut().into_iter().zip(points.columns()) {
                     let ranks = average_ranks(&column.to_vec());
-                    let quantile = |rank: f64| normal_quantile((rank - 0.5) / n as f64);
                     for (score, rank) in score.iter_mut().zip(ranks) {
-                        *score = quantile(rank);
+                        *score = normal_quantile((rank - 0.5) / n as f64);
                     }
                 }
-                (root(&centred(scores.view(), true))?, sorted())
+                Self::Copula {
+                    root: root(&centred(scores.view(), true))?,
+                    sorted: sorted(),
+                }
             }
-        };
-        Ok(Self {
-            root,
-            sorted,
-            columns: d,
         })
     }
 
     /// `count` draws, one a row.
     fn draw(&self, count: usize, seed: Seed) -> Array2<f64> {
         let mut rng = CounterRng::new(seed, 0);
-        let values = self.sorted.ncols();
-        if self.root.is_empty() {
-            return Array2::from_shape_fn((count, self.columns), |(_, c)| {
-                self.sorted[[c, rng.below(values as u64) as usize]]
-            });
-        }
-        let normal = Array2::from_shape_simple_fn((count, self.columns), || rng.normal());
-        let mut drawn = normal.dot(&self.root);
-        if values > 0 {
-            for ((_, c), x) in drawn.indexed_iter_mut() {
-                let place = normal_cdf(*x) * values as f64;
-                *x = self.sorted[[c, (place as usize).min(values - 1)]];
+        let mut normal = |root: &Array2<f64>| {
+            Array2::from_shape_simple_fn((count, root.nrows()), || rng.normal()).dot(root)
+        };
+        match self {
+            Self::Normal { root } => normal(root),
+            Self::Copula { root, sorted } => {
+                let mut drawn = normal(root);
+                let values = sorted.ncols();
+                for ((_, c), x) in drawn.indexed_iter_mut() {
+                    let place = normal_cdf(*x) * values as f64;
+                    *x = sorted[[c, (place as usize).min(values - 1)]];
+                }
+                drawn
+            }
+            Self::Columns { sorted } => {
+                let (columns, values) = sorted.dim();
+                Array2::from_shape_fn((count, columns), |(_, c)| {
+                    sorted[[c, rng.below(values as u64) as usize]]
+                })
+            }
+            Self::Smooth {
+                root,
+                points,
+                bandwidth,
+            } => {
+                let mut drawn = normal(root) * *bandwidth;
+                for mut row in drawn.rows_mut() {
+                    row += &points.row(rng.below(points.nrows() as u64) as usize);
+                }
+                drawn / (1.0 + bandwidth * bandwidth).sqrt()
             }
         }
-        drawn
     }
 }
 

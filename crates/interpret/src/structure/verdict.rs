@@ -18,9 +18,10 @@ use crate::explained::{ExplainParams, Folds};
 /// |---|---|---|
 /// | `alpha` | 0.05 | level of the tests of relation and of clusters |
 /// | `folds` | 10 | of the prediction of the space from ratings |
-/// | `nulls` | normal, copula | a cluster must show against both |
+/// | `nulls` | smooth, copula | a cluster must show against both |
 /// | `draws` | 199 | of each null |
 /// | `probes` | 0.1 | share of stimuli whose neighbours are measured |
+/// | `rare` | 0.05 | with so few mixed stimuli there is nothing in between |
 /// | `blends` | those of [`BlendParams`] | |
 /// | `resampling` | 1000 bootstraps, 1000 permutations, 95 % | |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +36,8 @@ pub struct VerdictParams {
     pub draws: usize,
     /// Share of stimuli whose neighbours are measured.
     pub probes: f64,
+    /// The share of mixed stimuli, of those pure or mixed, up to which they are too rare to matter.
+    pub rare: f64,
     /// How mixed stimuli are placed; its resampling is replaced by the one below.
     pub blends: BlendParams,
     /// Intervals and chance.
@@ -50,6 +53,7 @@ impl Default for VerdictParams {
             nulls: tendency.nulls,
             draws: tendency.draws,
             probes: tendency.probes,
+            rare: 0.05,
             blends: BlendParams::default(),
             resampling: Resampling::default(),
         }
@@ -104,7 +108,7 @@ pub struct Verdict {
 /// | clustered | advantage | answer |
 /// |---|---|---|
 /// | yes | interval below 0 | categorical |
-/// | yes | no pair has enough mixed stimuli | categorical |
+/// | yes | mixed stimuli are rare | categorical |
 /// | yes | interval above 0 | blended |
 /// | no | interval above 0 | dimensional |
 /// | otherwise | | undecided |
@@ -186,9 +190,11 @@ pub fn verdict(
         run,
     )?;
     let advantage = blends.advantage.interval;
+    let mixed = blends.mixed as f64;
+    let rare = mixed <= params.rare * (mixed + blends.pure as f64);
     let structure = if relation_chance.p.is_nan() || relation_chance.p > params.alpha {
         Structure::Unrelated
-    } else if clustered && (advantage.high < 0.0 || blends.pairs.is_empty()) {
+    } else if clustered && (advantage.high < 0.0 || rare) {
         Structure::Categorical
     } else if advantage.low > 0.0 {
         if clustered {

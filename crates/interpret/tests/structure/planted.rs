@@ -9,6 +9,7 @@ use emotome_interpret::structure::cross::{
 };
 use emotome_interpret::structure::labels::{LabelParams, Labels};
 use emotome_interpret::structure::raters::{Features, RaterParams, Votes, split_classify};
+use emotome_interpret::structure::tendency::Continuum;
 use emotome_interpret::structure::verdict::{Structure, VerdictParams, verdict};
 use emotome_stats::correlation::pearson;
 use emotome_stats::random::{CounterRng, Seed};
@@ -20,6 +21,7 @@ use crate::{few, silently};
 fn judge(world: &World, seed: u64) -> Structure {
     let params = VerdictParams {
         draws: 99,
+        nulls: vec![Continuum::Normal, Continuum::Copula, Continuum::Smooth],
         resampling: few(seed),
         ..VerdictParams::default()
     };
@@ -33,12 +35,12 @@ fn judge(world: &World, seed: u64) -> Structure {
             .map(|x| x.hopkins_chance.p)
             .collect();
         println!(
-            "{:?} components {} p {p:?} pairs {} advantage {:?} gradient {:.3}",
+            "{:?} components {} p {p:?} pairs {} advantage {:.2?} gradient {:.3?}",
             found.structure,
             found.components,
             found.blends.pairs.len(),
             found.blends.advantage,
-            found.blends.gradient.value
+            found.blends.gradient
         );
     }
     found.structure

@@ -3,14 +3,14 @@
 use emotome_stats::random::{CounterRng, Seed};
 use ndarray::{Array1, Array2, Axis};
 
-pub struct World {
+pub(crate) struct World {
     /// n × 12.
     pub points: Array2<f64>,
     /// Shares of raters, n × [`CATEGORIES`].
     pub ratings: Array2<f64>,
 }
 
-pub const CATEGORIES: usize = 6;
+pub(crate) const CATEGORIES: usize = 6;
 const COLUMNS: usize = 12;
 const RATERS: usize = 12;
 
@@ -73,7 +73,7 @@ impl Scene {
 }
 
 /// Every stimulus is of one category; what raters see in it may be ambiguous.
-pub fn categorical(n: usize, seed: u64) -> World {
+pub(crate) fn categorical(n: usize, seed: u64) -> World {
     let mut scene = Scene::new(CATEGORIES, seed);
     let mut latent = Array2::zeros((n, CATEGORIES));
     let mut seen = Array2::from_elem((n, CATEGORIES), 0.01);
@@ -90,7 +90,7 @@ pub fn categorical(n: usize, seed: u64) -> World {
 }
 
 /// Stimuli lie on the lines between prototypes, and raters see both.
-pub fn blended(n: usize, seed: u64) -> World {
+pub(crate) fn blended(n: usize, seed: u64) -> World {
     let mut scene = Scene::new(CATEGORIES, seed);
     let mut latent = Array2::zeros((n, CATEGORIES));
     for i in 0..n {
@@ -105,7 +105,7 @@ pub fn blended(n: usize, seed: u64) -> World {
 }
 
 /// Stimuli fill a continuum of two dimensions, normal or uniform; categories are regions with soft borders.
-pub fn dimensional(n: usize, uniform: bool, seed: u64) -> World {
+pub(crate) fn dimensional(n: usize, uniform: bool, seed: u64) -> World {
     let mut scene = Scene::new(2, seed);
     let latent = Array2::from_shape_simple_fn((n, 2), || {
         if uniform {
@@ -129,7 +129,7 @@ pub fn dimensional(n: usize, uniform: bool, seed: u64) -> World {
 }
 
 /// The ratings of other stimuli.
-pub fn unrelated(world: &World, seed: u64) -> World {
+pub(crate) fn unrelated(world: &World, seed: u64) -> World {
     let mut order: Vec<usize> = (0..world.points.nrows()).collect();
     CounterRng::new(Seed(seed).derive("unrelated"), 0).shuffle(&mut order);
     World {

@@ -4,7 +4,6 @@ use emotome_stats::correlation::weighted_pearson;
 use emotome_stats::random::{CounterRng, Seed};
 use ndarray::{Array1, ArrayView2};
 use std::collections::BTreeMap;
-use std::f64::consts::TAU;
 
 use super::{BlendParams, Pair, average};
 
@@ -68,6 +67,12 @@ pub(super) struct PairData {
     pub(super) off_line: Vec<f64>,
     /// Held-out squared errors of the training mean, the line and the step.
     pub(super) errors: Vec<[f64; 3]>,
+    /// The fold of each stimulus.
+    pub(super) fold: Vec<usize>,
+    /// The mean mixture and position of the pure stimuli of a and b.
+    pub(super) ends: [[f64; 2]; 2],
+    /// The length of the line, in units of the space.
+    pub(super) length: f64,
     /// Held-out log likelihood of the gradient less that of the jump, of mixed stimuli.
     pub(super) advantage: Vec<f64>,
     /// Position and distance from the line of stimuli that are of neither category.
@@ -139,7 +144,13 @@ impl PairData {
                 advantage: f64::NAN,
             },
             errors: Vec::new(),
-            advantage: Vec::new(),
+            fold: Vec::new(),
+            ends: [[0.0; 2]; 2],
+            length: {
+                let line = &sums[1] / pure[1].len() as f64 - &sums[0] / pure[0].len() as f64;
+                line.dot(&line).sqrt()
+            },
+            advantage: vec![f64::NAN; mixed.len()],
             mixture,
             position,
             off_line,
@@ -148,7 +159,6 @@ impl PairData {
         let m = data.mixed();
         data.report.r = data.r((0..m).map(|i| (data.mixture[i], data.position[i])));
         data.report.between = average((0..m).map(|i| f64::from(data.is_between(i))));
-        data.report.advantage = average(data.advantage.iter().copied());
         let total = |model: usize| data.errors.iter().map(|x| x[model]).sum::<f64>();
         data.report.linear = 1.0 - total(1) / total(0);
         data.report.step = 1.0 - total(2) / total(0);
@@ -183,7 +193,7 @@ impl PairData {
         drawn
     }
 
-    /// Line and step, gradient and jump, each fold by the others.
+    /// Line and step, each fold by the others.
     fn fit(&mut self, folds: usize, seed: Seed) {
         let (n, m) = (self.items(), self.mixed());
         let mut fold = vec![0; n];
@@ -191,7 +201,6 @@ impl PairData {
         for count in [m, self.report.pure[0], self.report.pure[1]] {
             let mut order: Vec<usize> = (first..first + count).collect();
             CounterRng::new(seed, first as u64).shuffle(&mut order);
-            let folds = folds.min(count);
             order
                 .iter()
                 .enumerate()
@@ -199,16 +208,7 @@ impl PairData {
             first += count;
         }
         self.errors = vec![[0.0; 3]; n];
-        self.advantage = vec![0.0; m];
-        let ends = [0, 1].map(|side| {
-            let from = m + side * self.report.pure[0];
-            let range = from..from + self.report.pure[side];
-            [
-                average(self.mixture[range.clone()].iter().copied()),
-                average(self.position[range].iter().copied()),
-            ]
-        });
-        for held_out in 0..folds.min(n) {
+        for held_out in 0..folds {
             let training: Vec<(f64, f64)> = (0..n)
                 .filter(|&i| fold[i] != held_out)
                 .map(|i| (self.mixture[i], self.position[i]))
@@ -221,16 +221,16 @@ impl PairData {
                 let predictions = [mean, line.0 + line.1 * t, step.at(t)];
                 self.errors[i] = predictions.map(|prediction| (s - prediction).powi(2));
             }
-            let mixed: Vec<(f64, f64)> = (0..m)
-                .filter(|&i| fold[i] != held_out)
-                .map(|i| (self.mixture[i], self.position[i]))
-                .collect();
-            let (gradient, jump) = (Gradient::fit(&mixed, ends), Jump::fit(&mixed, ends));
-            for i in (0..m).filter(|&i| fold[i] == held_out) {
-                let (t, s) = (self.mixture[i], self.position[i]);
-                self.advantage[i] = gradient.log_likelihood(t, s) - jump.log_likelihood(t, s);
-            }
         }
+        self.fold = fold;
+        self.ends = [0, 1].map(|side| {
+            let from = m + side * self.report.pure[0];
+            let range = from..from + self.report.pure[side];
+            [
+                average(self.mixture[range.clone()].iter().copied()),
+                average(self.position[range].iter().copied()),
+            ]
+        });
     }
 }
 
@@ -283,104 +283,5 @@ impl Step {
 
     fn at(&self, t: f64) -> f64 {
         self.levels[usize::from(t > self.threshold)]
-    }
-}
-
-/// The least standard deviation, in lengths of the line: likelihoods stay finite.
-const LEAST_DEVIATION: f64 = 0.02;
-
-fn log_normal(residual: f64, deviation: f64) -> f64 {
-    let z = residual / deviation;
-    -0.5 * (z * z + TAU.ln()) - deviation.ln()
-}
-
-/// Normal about the line through both ends' mean (t, s).
-struct Gradient {
-    from: [f64; 2],
-    slope: f64,
-    deviation: f64,
-}
-
-impl Gradient {
-    fn fit(points: &[(f64, f64)], [a, b]: [[f64; 2]; 2]) -> Self {
-        let mut gradient = Self {
-            from: a,
-            slope: (b[1] - a[1]) / (b[0] - a[0]),
-            deviation: LEAST_DEVIATION,
-        };
-        let square = average(points.iter().map(|&(t, s)| (s - gradient.at(t)).powi(2)));
-        gradient.deviation = square.sqrt().max(LEAST_DEVIATION);
-        gradient
-    }
-
-    fn at(&self, t: f64) -> f64 {
-        self.from[1] + self.slope * (t - self.from[0])
-    }
-
-    fn log_likelihood(&self, t: f64, s: f64) -> f64 {
-        log_normal(s - self.at(t), self.deviation)
-    }
-}
-
-/// Normal about either end.
-struct Jump {
-    ends: [f64; 2],
-    /// The probability of the end b below, at and above t = .5.
-    share: [f64; 3],
-    deviation: f64,
-}
-
-/// Rounds of expectation maximisation: enough for three numbers.
-const ROUNDS: usize = 60;
-
-impl Jump {
-    fn fit(points: &[(f64, f64)], ends: [[f64; 2]; 2]) -> Self {
-        let mut jump = Self {
-            ends: ends.map(|end| end[1]),
-            share: [0.25, 0.5, 0.75],
-            deviation: 0.3 * (ends[1][1] - ends[0][1]).abs().max(LEAST_DEVIATION),
-        };
-        for _ in 0..ROUNDS {
-            // A vote for either end beforehand keeps a share off 0 and 1.
-            let mut votes = [[0.5, 1.0]; 3];
-            let mut square = 0.0;
-            for &(t, s) in points {
-                let [a, b] = jump.parts(t, s);
-                let of_b = 1.0 / (1.0 + (a - b).exp());
-                let votes = &mut votes[side(t)];
-                votes[0] += of_b;
-                votes[1] += 1.0;
-                square += (1.0 - of_b) * (s - jump.ends[0]).powi(2);
-                square += of_b * (s - jump.ends[1]).powi(2);
-            }
-            jump.share = votes.map(|[b, all]| b / all);
-            jump.share[1] = 0.5;
-            jump.deviation = (square / points.len() as f64).sqrt().max(LEAST_DEVIATION);
-        }
-        jump
-    }
-
-    /// Log probability of the end and log density of s there, summed.
-    fn parts(&self, t: f64, s: f64) -> [f64; 2] {
-        let b = self.share[side(t)];
-        [
-            (1.0 - b).ln() + log_normal(s - self.ends[0], self.deviation),
-            b.ln() + log_normal(s - self.ends[1], self.deviation),
-        ]
-    }
-
-    fn log_likelihood(&self, t: f64, s: f64) -> f64 {
-        let [a, b] = self.parts(t, s);
-        let most = a.max(b);
-        most + ((a - most).exp() + (b - most).exp()).ln()
-    }
-}
-
-/// Below, at or above one half.
-fn side(t: f64) -> usize {
-    if (t - 0.5).abs() < 1e-9 {
-        1
-    } else {
-        usize::from(t > 0.5) * 2
     }
 }
