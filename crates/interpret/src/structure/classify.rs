@@ -218,11 +218,9 @@ impl Fit {
         match self {
             Self::Centroid(fit) => Ok(fit.outcomes(classes)),
             Self::Neighbours(fit) => Ok(fit.outcomes(classes)),
-            Self::Discriminant(fit) => {
-                fit.outcomes(classes).ok_or(StructureError::Decomposition {
-                    what: "the covariance within classes",
-                })
-            }
+            Self::Discriminant(fit) => fit.outcomes(classes).ok_or(StructureError::Decomposition {
+                what: "the covariance within classes",
+            }),
         }
     }
 }

@@ -395,11 +395,16 @@ pub fn split_classify(
         over_all(weights, &found)
     })?;
     let seed = draws.seed("split classify permutation");
-    let null = replicate(run, "Permuting stimuli", draws.permutations, |permutation| {
-        let mut other = own.clone();
-        CounterRng::new(seed, permutation as u64).shuffle(&mut other);
-        Ok(over_all(&all, &with(&other)?))
-    })?;
+    let null = replicate(
+        run,
+        "Permuting stimuli",
+        draws.permutations,
+        |permutation| {
+            let mut other = own.clone();
+            CounterRng::new(seed, permutation as u64).shuffle(&mut other);
+            Ok(over_all(&all, &with(&other)?))
+        },
+    )?;
     let measure = |which: usize| {
         let of = |values: &[[f64; 3]]| values.iter().map(|x| x[which]).collect::<Vec<_>>();
         Measure {

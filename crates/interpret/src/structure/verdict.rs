@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::blends::{BlendParams, Blends, blends};
 use super::cross::scores;
 use super::dimension::parallel_count;
-use super::tendency::{Continuum, Tendency, TendencyParams, tendency};
+use super::tendency::{Modes, ModesParams, modes};
 use super::{Chance, Resampling, StructureError};
 use crate::explained::ridge::{Design, NoEigenvectors};
 use crate::explained::{ExplainParams, Folds};
@@ -18,24 +18,21 @@ use crate::explained::{ExplainParams, Folds};
 /// |---|---|---|
 /// | `alpha` | 0.05 | level of the tests of relation and of clusters |
 /// | `folds` | 10 | of the prediction of the space from ratings |
-/// | `nulls` | smooth, copula | a cluster must show against both |
-/// | `draws` | 199 | of each null |
-/// | `probes` | 0.1 | share of stimuli whose neighbours are measured |
+/// | `neighbours` | 20 | that measure density |
+/// | `draws` | 199 | of spaces without clusters |
 /// | `rare` | 0.05 | with so few mixed stimuli there is nothing in between |
 /// | `blends` | those of [`BlendParams`] | |
 /// | `resampling` | 1000 bootstraps, 1000 permutations, 95 % | |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct VerdictParams {
     /// Level of the tests of relation and of clusters.
     pub alpha: f64,
     /// Folds of the prediction of the space from ratings.
     pub folds: usize,
-    /// Spaces without clusters.
-    pub nulls: Vec<Continuum>,
-    /// Draws of each.
+    /// The neighbours that measure density.
+    pub neighbours: usize,
+    /// Draws of spaces without clusters.
     pub draws: usize,
-    /// Share of stimuli whose neighbours are measured.
-    pub probes: f64,
     /// The share of mixed stimuli, of those pure or mixed, up to which they are too rare to matter.
     pub rare: f64,
     /// How mixed stimuli are placed; its resampling is replaced by the one below.
@@ -46,13 +43,12 @@ pub struct VerdictParams {
 
 impl Default for VerdictParams {
     fn default() -> Self {
-        let tendency = TendencyParams::default();
+        let modes = ModesParams::default();
         Self {
             alpha: 0.05,
             folds: Folds::USUAL,
-            nulls: tendency.nulls,
-            draws: tendency.draws,
-            probes: tendency.probes,
+            neighbours: modes.neighbours,
+            draws: modes.draws,
             rare: 0.05,
             blends: BlendParams::default(),
             resampling: Resampling::default(),
@@ -87,10 +83,10 @@ pub struct Verdict {
     pub relation_chance: Chance,
     /// The components of the space that are compared: those beyond chance, at least one.
     pub components: usize,
-    /// Whether Hopkins' statistic exceeds chance against every null.
+    /// Whether there is more than one peak of density: p ≤ `alpha`.
     pub clustered: bool,
     /// The test of clusters.
-    pub tendency: Tendency,
+    pub modes: Modes,
     /// The test of blends.
     pub blends: Blends,
 }
@@ -102,7 +98,7 @@ pub struct Verdict {
 /// 1. *Related?* Ridge regression of the components on the ratings, held out. If p > `alpha` under permutation
 ///    of the stimuli: **unrelated**. So a space that has nothing to do with the ratings gets another answer with
 ///    probability `alpha`.
-/// 2. *Clustered?* Hopkins' statistic with p ≤ `alpha` against each null.
+/// 2. *Clustered?* [More than one peak](modes) of density, p ≤ `alpha`.
 /// 3. *In between?* The [advantage](Blends::advantage) of the gradient over the jump.
 ///
 /// | clustered | advantage | answer |
@@ -137,6 +133,10 @@ pub fn verdict(
         1,
         "check both",
     )?;
+    let varies =
+        |column: &ndarray::ArrayView1<'_, f64>| column.iter().any(|x| Some(x) != column.first());
+    let varying = points.columns().into_iter().filter(varies).count();
+    StructureError::unless_enough("columns that vary", varying, 1, "check the embedding")?;
     let components = parallel_count(points, draws, run)?.max(1);
     let space = scores(points, components)?;
 
@@ -162,24 +162,18 @@ pub fn verdict(
     let null: Vec<f64> = null.iter().map(|sums| r2(sums)).collect();
     let relation_chance = draws.chance(relation, &null);
 
-    let tendency = tendency(
+    let modes = modes(
         space.view(),
-        &TendencyParams {
-            standardise: false,
-            probes: params.probes,
-            clusters: Vec::new(),
-            nulls: params.nulls.clone(),
+        false,
+        &ModesParams {
+            neighbours: params.neighbours,
             draws: params.draws,
             level: draws.level,
             seed: draws.seed,
-            ..TendencyParams::default()
         },
         run,
     )?;
-    let clustered = tendency
-        .against
-        .iter()
-        .all(|x| x.hopkins_chance.p <= params.alpha);
+    let clustered = modes.chance.p <= params.alpha;
     let blends = blends(
         space.view(),
         ratings,
@@ -211,7 +205,7 @@ pub fn verdict(
         relation_chance,
         components,
         clustered,
-        tendency,
+        modes,
         blends,
     })
 }

@@ -8,7 +8,9 @@ use emotome_interpret::structure::cross::{CrossParams, cross};
 use emotome_interpret::structure::dimension::{DimensionParams, dimensionality};
 use emotome_interpret::structure::labels::{LabelParams, Labels, Ties};
 use emotome_interpret::structure::raters::{Features, RaterParams, Votes, split_classify};
-use emotome_interpret::structure::tendency::{Continuum, TendencyParams, tendency};
+use emotome_interpret::structure::tendency::{
+    Continuum, ModesParams, TendencyParams, modes, tendency,
+};
 use emotome_interpret::structure::verdict::{VerdictParams, verdict};
 use emotome_stats::random::{CounterRng, Seed};
 use ndarray::{Array2, array};
@@ -87,8 +89,8 @@ fn unrelated_spaces_predict_each_other_no_more_often_than_the_level_says() {
 }
 
 #[test]
-fn a_continuum_has_clusters_no_more_often_than_the_level_says() {
-    let (studies, mut hopkins, mut gap) = (60, [0; 2], [0; 2]);
+fn hopkins_holds_its_level_in_its_own_continuum() {
+    let (studies, mut rejected) = (60, [0; 2]);
     for seed in 0..studies {
         // Correlated; the second one skewed, as loadings are, which is a continuum by the copula only.
         let mut rng = CounterRng::new(Seed(seed), 0);
@@ -101,46 +103,71 @@ fn a_continuum_has_clusters_no_more_often_than_the_level_says() {
         {
             let params = TendencyParams {
                 nulls: vec![null],
-                clusters: vec![2, 4, 8],
-                starts: 1,
-                draws: 39,
-                seed,
+                modes: ModesParams {
+                    draws: 39,
+                    seed,
+                    ..ModesParams::default()
+                },
                 ..TendencyParams::default()
             };
             let found = silently(|run| tendency(space.view(), &params, run)).unwrap();
-            hopkins[which] += usize::from(found.against[0].hopkins_chance.p <= 0.05);
-            gap[which] += usize::from(found.against[0].gap_p <= 0.05);
+            rejected[which] += usize::from(found.hopkins[0].chance.p <= 0.05);
         }
     }
-    // Estimating the continuum makes the tests conservative, so never is allowed.
-    for (rejected, what) in [(hopkins, "Hopkins"), (gap, "gap")] {
-        assert!(
-            rejected.iter().all(|r| *r <= 9),
-            "{what}: {rejected:?} of {studies}"
-        );
+    // Four binomial deviations. Fitting the continuum makes the test conservative, so never is allowed.
+    assert!(
+        rejected.iter().all(|r| *r <= 9),
+        "{rejected:?} of {studies}"
+    );
+}
+
+#[test]
+fn shapes_with_one_peak_have_clusters_no_more_often_than_the_level_says() {
+    let studies = 60;
+    for shape in ["uniform", "normal", "skewed", "long"] {
+        let rejected = (0..studies).filter(|&seed| {
+            let mut rng = CounterRng::new(Seed(seed), 0);
+            let space = Array2::from_shape_fn((200, 3), |(_, c)| match shape {
+                "uniform" => rng.uniform(),
+                "normal" => rng.normal(),
+                "skewed" => -(1.0 - rng.uniform()).ln(),
+                _ => rng.uniform() * [20.0, 1.0, 1.0][c],
+            });
+            let params = ModesParams {
+                draws: 39,
+                seed,
+                ..ModesParams::default()
+            };
+            let found = silently(|run| modes(space.view(), false, &params, run)).unwrap();
+            found.chance.p <= 0.05
+        });
+        // Four binomial deviations; the null is the least favourable shape, so never is allowed.
+        let rejected = rejected.count();
+        assert!(rejected <= 9, "{shape}: {rejected} of {studies}");
     }
 }
 
 #[test]
-fn clusters_are_found_against_every_continuum_where_there_are_some() {
+fn clusters_are_found_and_counted_where_there_are_some() {
     let world = categorical(300, 5);
     let params = TendencyParams {
         nulls: vec![Continuum::Normal, Continuum::Copula, Continuum::Columns],
-        draws: 39,
+        modes: ModesParams {
+            draws: 39,
+            ..ModesParams::default()
+        },
         ..TendencyParams::default()
     };
     let found = silently(|run| tendency(world.points.view(), &params, run)).unwrap();
-    for against in &found.against {
-        assert!(
-            against.hopkins_chance.p <= 0.025 && against.gap_p <= 0.025,
-            "{against:?}"
-        );
-        assert!(against.hopkins > 0.6 && (against.hopkins_chance.mean - 0.5).abs() < 0.1);
-        let best = (0..found.clusters.len())
-            .max_by(|a, b| against.gap_z[*a].total_cmp(&against.gap_z[*b]))
-            .unwrap();
-        assert_eq!(found.clusters[best], 8, "six prototypes: {against:?}");
+    for against in &found.hopkins {
+        assert!(against.chance.p <= 0.025, "{against:?}");
+        assert!(against.value > 0.55 && (against.chance.mean - 0.5).abs() < 0.1);
     }
+    assert!(
+        found.modes.chance.p <= 0.025 && found.modes.peaks == 6,
+        "{:?}",
+        found.modes
+    );
 }
 
 #[test]
@@ -158,8 +185,8 @@ fn mixtures_in_clusters_of_their_own_are_no_gradient() {
         "{found:?}"
     );
     assert!(found.advantage.interval.low > 0.0 && found.gradient.interval.low > 0.0);
-    assert!(found.between.estimate.value > 0.9 && found.between.chance.p <= 0.01);
-    assert!(found.nearness.chance.p <= 0.01);
+    // Stimuli of neither category project between the ends just as often: only nearness tells.
+    assert!(found.between.estimate.value > 0.9 && found.nearness.chance.p <= 0.01);
     let found = place(&categorical(600, 3));
     assert!(
         found.advantage.interval.high < 0.0 && found.gradient.interval.high < 0.0,
@@ -207,7 +234,8 @@ fn dimensions_of_known_spaces_are_counted() {
     let latent = Array2::from_shape_simple_fn((1000, 2), || rng.normal());
     let mixing = Array2::from_shape_simple_fn((2, 8), || rng.normal());
     let mut plane = latent.dot(&mixing);
-    plane.row_mut(3).assign(&latent.row(0).dot(&mixing));
+    let first = plane.row(0).to_owned();
+    plane.row_mut(3).assign(&first);
     let params = DimensionParams {
         resampling: few(1),
         ..DimensionParams::default()
@@ -260,7 +288,11 @@ fn impossible_input_is_refused_with_what_was_found() {
         draws: 3,
         ..VerdictParams::default()
     };
-    assert!(silently(|run| verdict(flat.view(), ratings, &params, run)).is_err());
+    let refused = silently(|run| verdict(flat.view(), ratings, &params, run));
+    assert!(matches!(
+        refused,
+        Err(StructureError::TooFew { found: 0, .. })
+    ));
     assert!(silently(|run| verdict(few_points, ratings, &params, run)).is_err());
     let negative = world.ratings.mapv(|x| x - 0.5);
     let refused = silently(|run| verdict(points, negative.view(), &params, run));

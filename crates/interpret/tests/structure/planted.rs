@@ -9,7 +9,6 @@ use emotome_interpret::structure::cross::{
 };
 use emotome_interpret::structure::labels::{LabelParams, Labels};
 use emotome_interpret::structure::raters::{Features, RaterParams, Votes, split_classify};
-use emotome_interpret::structure::tendency::Continuum;
 use emotome_interpret::structure::verdict::{Structure, VerdictParams, verdict};
 use emotome_stats::correlation::pearson;
 use emotome_stats::random::{CounterRng, Seed};
@@ -21,28 +20,19 @@ use crate::{few, silently};
 fn judge(world: &World, seed: u64) -> Structure {
     let params = VerdictParams {
         draws: 99,
-        nulls: vec![Continuum::Normal, Continuum::Copula, Continuum::Smooth],
         resampling: few(seed),
         ..VerdictParams::default()
     };
     let found = silently(|run| verdict(world.points.view(), world.ratings.view(), &params, run));
     let found = found.unwrap();
-    if std::env::var_os("STRUCTURE_SHOW").is_some() {
-        let p: Vec<f64> = found
-            .tendency
-            .against
-            .iter()
-            .map(|x| x.hopkins_chance.p)
-            .collect();
-        println!(
-            "{:?} components {} p {p:?} pairs {} advantage {:.2?} gradient {:.3?}",
-            found.structure,
-            found.components,
-            found.blends.pairs.len(),
-            found.blends.advantage,
-            found.blends.gradient
-        );
-    }
+    println!(
+        "{:?} components {} modes {:.2?} pairs {} advantage {:.2?}",
+        found.structure,
+        found.components,
+        found.modes,
+        found.blends.pairs.len(),
+        found.blends.advantage
+    );
     found.structure
 }
 

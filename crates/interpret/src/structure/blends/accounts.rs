@@ -8,7 +8,9 @@ use super::pair::PairData;
 /// Fills in the held-out log likelihood of the gradient less that of the jump, for the mixed stimuli of all pairs.
 pub(super) fn compare(pairs: &mut [PairData], folds: usize) {
     for held_out in 0..folds {
-        let training: Vec<Place> = places(pairs, |fold| fold != held_out).map(|x| x.1).collect();
+        let training: Vec<Place> = places(pairs, |fold| fold != held_out)
+            .map(|x| x.1)
+            .collect();
         if training.is_empty() {
             continue;
         }
@@ -42,20 +44,22 @@ fn places(
     pairs.iter().enumerate().flat_map(move |(p, pair)| {
         let [a, b] = pair.ends;
         let slope = (b[1] - a[1]) / (b[0] - a[0]);
-        (0..pair.mixed()).filter(move |&i| chosen(pair.fold[i])).map(move |i| {
-            let (t, s) = (pair.mixture[i], pair.position[i]);
-            let from = |place: f64| (s - place) * pair.length;
-            let mut from_ends = [from(a[1]), from(b[1])];
-            if t > 0.5 {
-                from_ends.reverse();
-            }
-            let place = Place {
-                from_line: from(a[1] + slope * (t - a[0])),
-                from_ends,
-                equal: (t - 0.5).abs() < 1e-9,
-            };
-            ((p, i), place)
-        })
+        (0..pair.mixed())
+            .filter(move |&i| chosen(pair.fold[i]))
+            .map(move |i| {
+                let (t, s) = (pair.mixture[i], pair.position[i]);
+                let from = |place: f64| (s - place) * pair.length;
+                let mut from_ends = [from(a[1]), from(b[1])];
+                if t > 0.5 {
+                    from_ends.reverse();
+                }
+                let place = Place {
+                    from_line: from(a[1] + slope * (t - a[0])),
+                    from_ends,
+                    equal: (t - 0.5).abs() < 1e-9,
+                };
+                ((p, i), place)
+            })
     })
 }
 
