@@ -188,10 +188,7 @@ fn mixtures_in_clusters_of_their_own_are_no_gradient() {
     // Stimuli of neither category project between the ends just as often: only nearness tells.
     assert!(found.between.estimate.value > 0.9 && found.nearness.chance.p <= 0.01);
     let found = place(&categorical(600, 3));
-    assert!(
-        found.advantage.interval.high < 0.0 && found.gradient.interval.high < 0.0,
-        "{found:?}"
-    );
+    assert!(found.advantage.interval.high < 0.0, "{found:?}");
     let found = place(&unrelated(&blended(600, 3), 1));
     assert!(found.r.chance.p > 0.01 && found.r.estimate.interval.contains(0.0));
     let none = place(&dimensional(40, false, 1));

@@ -3,10 +3,10 @@
 use emotome_stats::random::{CounterRng, Seed};
 use emotome_stats::summary::quantile;
 use emotome_stimuli::run::Run;
+use faer::{Mat, Side};
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use super::root;
 use crate::maps::Space;
 use crate::maps::neighbours::Neighbours;
 use crate::maps::space::Distances;
@@ -61,9 +61,9 @@ pub struct Modes {
 /// to their k neighbours; descending from peak to peak, a peak ends where the way to a higher one begins, and its
 /// prominence is the fall of ln density until there, or to the least dense stimulus if there is no way.
 ///
-/// The null is an even density in an ellipsoid of the same covariance. It is to peaks what it is to Hartigan's
-/// dip: where density is flat, sampling makes the most prominent false peaks, and any one-peaked shape (normal,
-/// skewed, uniform) has smaller ones. So the level is kept without a model of the shape. O(draws n² d).
+/// The null is an even density in a box with the same principal deviations. It is to peaks what it is to
+/// Hartigan's dip: where density is flat, sampling makes the most prominent false peaks, and one-peaked shapes
+/// (normal, skewed) have smaller ones. So the level is kept without a model of the shape. O(draws n² d).
 ///
 /// # Errors
 /// [`StructureError`]: values that are no numbers, a parameter out of range, fewer than 2 k + 2 stimuli, stimuli
@@ -87,7 +87,7 @@ pub fn modes(
     };
     let second = |prominences: &[f64]| prominences.first().copied().unwrap_or(0.0);
     let observed = prominences(&points)?;
-    let root = root(&points)?;
+    let deviations = deviations(&points)?;
     let seed = Seed(params.seed).derive("modes");
     let null = replicate(
         run,
@@ -96,7 +96,7 @@ pub fn modes(
         |draw| {
             let mut rng = CounterRng::new(seed, draw as u64);
             Ok(second(&prominences(&even(
-                &root,
+                &deviations,
                 points.nrows(),
                 &mut rng,
             ))?))
@@ -137,16 +137,25 @@ impl ModesParams {
     }
 }
 
-/// n points of even density in an ellipsoid: a direction, a radius U^(1/d) √(d + 2), and the covariance's root.
-fn even(root: &Array2<f64>, n: usize, rng: &mut CounterRng) -> Array2<f64> {
-    let d = root.nrows();
-    let mut points = Array2::from_shape_simple_fn((n, d), || rng.normal());
-    for mut row in points.rows_mut() {
-        let radius = rng.uniform().powf(1.0 / d as f64) * ((d + 2) as f64).sqrt();
-        let length = row.dot(&row).sqrt().max(f64::MIN_POSITIVE);
-        row *= radius / length;
-    }
-    points.dot(root)
+/// n points of even density in a box of the same principal deviations σ: from −√3 σ to √3 σ along each axis.
+fn even(deviations: &[f64], n: usize, rng: &mut CounterRng) -> Array2<f64> {
+    let side = 2.0 * 3.0_f64.sqrt();
+    Array2::from_shape_fn((n, deviations.len()), |(_, axis)| {
+        side * (rng.uniform() - 0.5) * deviations[axis]
+    })
+}
+
+/// The roots of the eigenvalues of the covariance of centred columns.
+fn deviations(x: &Array2<f64>) -> Result<Vec<f64>, StructureError> {
+    let d = x.ncols();
+    let covariance = x.t().dot(x) / x.nrows() as f64;
+    let failed = StructureError::Decomposition {
+        what: "the covariance of the space",
+    };
+    let values = Mat::from_fn(d, d, |i, j| covariance[[i, j]])
+        .self_adjoint_eigenvalues(Side::Lower)
+        .map_err(|_| failed)?;
+    Ok(values.into_iter().map(|x| x.max(0.0).sqrt()).collect())
 }
 
 /// The prominences of all peaks but the highest, descending.
