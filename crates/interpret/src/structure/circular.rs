@@ -123,7 +123,7 @@ pub fn circularity(
     StructureError::unless(allowed, "the penalty", params.penalty, "from 1e-9 to 1e9")?;
     let n = features.nrows();
     StructureError::unless_same("ratings", ratings.nrows(), n)?;
-    StructureError::unless_same("labels", labels.of.len(), n)?;
+    labels.check(n)?;
     StructureError::unless_finite("features", features)?;
     StructureError::unless_finite("ratings", ratings)?;
     if let Some(reliability) = reliability {

@@ -117,8 +117,8 @@ pub fn classify(
     params: &ClassifyParams,
     run: Run<'_>,
 ) -> Result<Classification, StructureError> {
+    labels.check(points.nrows())?;
     let (stimuli, classes) = labels.labelled();
-    StructureError::unless_same("labels", labels.of.len(), points.nrows())?;
     let draws = &params.resampling;
     draws.check()?;
     let points = points.select(Axis(0), &stimuli);

@@ -204,10 +204,12 @@ impl Way {
     }
 
     fn r2(&self, sums: &[f64]) -> R2 {
+        // Components beyond the rank of a space are rounding.
+        let least = 1e-12 * self.variance.iter().copied().fold(0.0, f64::max);
         let columns: Vec<f64> = (0..self.variance.len())
             .map(|c| {
                 let baseline = sums[c];
-                if self.variance[c] > 0.0 && baseline > 0.0 {
+                if self.variance[c] > least && baseline > 0.0 {
                     1.0 - sums[self.variance.len() + 1 + c] / baseline
                 } else {
                     f64::NAN

@@ -155,6 +155,19 @@ impl Labels {
         })
     }
 
+    /// Whether these can be labels of so many stimuli.
+    pub(super) fn check(&self, stimuli: usize) -> Result<(), StructureError> {
+        StructureError::unless_same("labels", self.of.len(), stimuli)?;
+        if let Some(&class) = self.of.iter().flatten().max() {
+            let count = self.classes.len();
+            let expected = "below the number of classes";
+            StructureError::unless(class < count, "a class", class as f64, expected)?;
+        }
+        let labelled = self.labelled().0.len();
+        let remedy = "label more stimuli";
+        StructureError::unless_enough("labelled stimuli", labelled, 2, remedy)
+    }
+
     /// The labelled stimuli, and the class of each.
     #[must_use]
     pub fn labelled(&self) -> (Vec<usize>, Vec<usize>) {
