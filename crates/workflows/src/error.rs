@@ -12,6 +12,8 @@ pub enum WorkflowError {
     #[error(transparent)]
     Ask(#[from] crate::ask::AskError),
     #[error(transparent)]
+    Name(#[from] crate::name::NameError),
+    #[error(transparent)]
     Array(#[from] emotome_stimuli::array::ArrayError),
     #[error(transparent)]
     Digest(#[from] emotome_stimuli::digest::DigestError),

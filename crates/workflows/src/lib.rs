@@ -21,6 +21,7 @@ pub mod import;
 pub mod interpret;
 pub mod journal;
 pub mod memory;
+pub mod name;
 pub mod plan;
 pub mod publish;
 pub mod qc;

@@ -16,6 +16,7 @@ mod import;
 mod init;
 mod interpret;
 mod journal;
+mod name;
 mod plan;
 mod qc;
 mod report;
@@ -62,6 +63,8 @@ pub(crate) enum Command {
     Interpret(interpret::Interpret),
     /// Draw one figure from embeddings and ratings.
     Figure(Box<figure::FigureCommand>),
+    /// Ask a model to name the dimensions of an embedding.
+    Name(Box<name::Name>),
     /// Compare two agents, or two embeddings.
     Compare(compare::Compare),
     /// Make choices from a table of features.
@@ -92,6 +95,7 @@ impl Command {
             Self::Evaluate(command) => command.run(session),
             Self::Interpret(command) => command.run(session),
             Self::Figure(command) => command.run(session),
+            Self::Name(command) => command.run(session),
             Self::Compare(command) => command.run(session),
             Self::Tripletize(command) => command.run(session),
             Self::Simulate(command) => command.run(session),

@@ -11,6 +11,7 @@ mod importing;
 mod interpret;
 mod loopback;
 mod models;
+mod naming;
 mod published;
 mod scratch;
 mod study;

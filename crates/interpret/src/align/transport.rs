@@ -4,7 +4,7 @@
 //! sets are the same stimuli seen by two agents, how often T sends a stimulus to itself says whether the agents
 //! arrange stimuli alike *in detail*, which no correlation of similarities does.
 
-use super::sinkhorn;
+use super::sinkhorn::Scaling;
 use super::{AGENTS, AlignError, MOST_REPLICATES, p_of, proceed};
 use emotome_stats::matching::best_matching;
 use emotome_stats::random::{CounterRng, Seed};
@@ -142,6 +142,16 @@ impl<'a> Sides<'a> {
         self.cost(plan, [&self.mass[0], &self.mass[1]])
     }
 
+    fn scaling(&self, epsilon: f64, steps: usize, tolerance: f64) -> Scaling<'_> {
+        Scaling {
+            a: &self.mass[0],
+            b: &self.mass[1],
+            epsilon,
+            steps,
+            tolerance,
+        }
+    }
+
     fn even(&self) -> Array2<f64> {
         let (n, m) = (self.mass[0].len(), self.mass[1].len());
         Array2::from_elem((n, m), 1.0 / (n * m) as f64)
@@ -182,8 +192,8 @@ fn positive(name: &'static str, value: f64) -> Result<(), AlignError> {
 
 /// Entropic Gromov–Wasserstein: a local minimum of Σ(c¹ᵢₖ − c²ⱼₗ)² TᵢⱼTₖₗ + ε KL(T | a⊗b) over plans with even marginals.
 ///
-/// T ← Sinkhorn(2 Σₖₗ (c¹ᵢₖ − c²ⱼₗ)² Tₖₗ, ε) from `start` (even if none), as `ot.gromov.entropic_gromov_wasserstein`.
-/// O(n m (n + m)) and O(n m · scalings) a step; five matrices of n × m are held.
+/// T ← Sinkhorn(2 Σₖₗ (c¹ᵢₖ − c²ⱼₗ)² Tₖₗ, ε) from `start` (even if none), as `ot.gromov.entropic_gromov_wasserstein`; what the
+/// last scaling leaves wrong in the marginals is mended (Altschuler, Weed & Rigollet 2017, arXiv:1705.09634). O(n m (n + m)) and O(n m · scalings) a step; five matrices of n × m are held.
 ///
 /// Peyré, Cuturi & Solomon (2016), ICML.
 ///
@@ -218,22 +228,21 @@ fn start_of(
 }
 
 fn descend(sides: &Sides<'_>, mut plan: Array2<f64>, epsilon: f64, descent: &Descent) -> Plan {
+    let scaling = sides.scaling(epsilon, descent.scalings, descent.tolerance);
+    let mut potential = Array1::zeros(sides.mass[1].len());
     let (mut steps, mut settled) = (0, false);
     while steps < descent.steps && !settled {
         let mut cost = sides.balanced_cost(&plan);
         cost *= 2.0;
-        let next = sinkhorn::balanced(
-            &cost,
-            &sides.mass[0],
-            &sides.mass[1],
-            epsilon,
-            descent.scalings,
-            descent.tolerance,
-        );
+        if steps == 0 {
+            scaling.anneal(&cost, &mut potential);
+        }
+        let next = scaling.balanced(&cost, &mut potential);
         settled = change(&next, &plan) <= descent.tolerance;
         plan = next;
         steps += 1;
     }
+    scaling.mend(&mut plan);
     Plan {
         distance: product(&sides.balanced_cost(&plan), &plan),
         plan,
@@ -380,21 +389,17 @@ fn loosen(
     };
     while steps < descent.steps && !settled {
         let mass = plan.sum();
-        if !(mass > 0.0 && mass.is_finite()) {
+        let cost = local(&plan);
+        let scaling = sides.scaling(mass * epsilon, descent.scalings, descent.tolerance);
+        let mut next = scaling.unbalanced(&cost, mass * rho, &mut potential);
+        let sent = next.sum();
+        if !(sent > 0.0 && sent.is_finite()) {
+            // Nothing is worth its cost.
+            plan.fill(0.0);
+            settled = true;
             break;
         }
-        let cost = local(&plan);
-        let mut next = sinkhorn::unbalanced(
-            &cost,
-            a,
-            b,
-            mass * epsilon,
-            mass * rho,
-            descent.scalings,
-            descent.tolerance,
-            &mut potential,
-        );
-        next *= (mass / next.sum()).sqrt();
+        next *= (mass / sent).sqrt();
         settled = change(&next, &plan) <= descent.tolerance;
         plan = next;
         steps += 1;
@@ -638,9 +643,11 @@ fn search(
 /// Masses that vary by some factors of e, scaled to even marginals.
 fn random_plan(sides: &Sides<'_>, seed: Seed) -> Array2<f64> {
     let mut rng = CounterRng::new(seed, 0);
-    let [a, b] = &sides.mass;
-    let cost = Array2::from_shape_simple_fn((a.len(), b.len()), || 2.0 * rng.normal());
-    sinkhorn::balanced(&cost, a, b, 1.0, 1000, 1e-6)
+    let [n, m] = sides.mass.each_ref().map(Array1::len);
+    let cost = Array2::from_shape_simple_fn((n, m), || 2.0 * rng.normal());
+    sides
+        .scaling(1.0, 1000, 1e-6)
+        .balanced(&cost, &mut Array1::zeros(m))
 }
 
 /// Distances shuffled among pairs.

@@ -255,7 +255,7 @@ pub fn overlap(
     let scores = Scores::new(agents)?;
     let observed = scores.correlations(None);
     let which: Vec<[usize; 2]> = pairs_of(agents.len());
-    let matched: Vec<Vec<(usize, usize)>> = observed.iter().map(|r| matching(r)).collect();
+    let matched: Vec<Vec<(usize, usize)>> = observed.iter().map(matching).collect();
     let nearest: Vec<[Vec<Option<usize>>; 2]> = observed
         .iter()
         .map(|r| [largest(r.view()), largest(r.t())])
