@@ -96,14 +96,14 @@ impl Explorer {
         };
         // Strings and finite numbers always serialise; others become null.
         let json = serde_json::to_string(&data).unwrap_or_default();
-        let _ = write!(
+        let _ = writeln!(
             out,
             "<section aria-labelledby=\"stimuli\"><h2 id=\"stimuli\">The stimuli themselves</h2>\
              <p>Choose a dimension: the list puts the stimuli that weigh most on it first, and in the map their dots \
              are large. Point at a dot, or choose a stimulus in the list, to read about it.</p>\
              <div id=\"explorer\"><p class=\"caution\">Scripts do not run here, so the stimuli cannot be searched; \
              all numbers stand in the tables beside this page.</p></div>\
-             <script type=\"application/json\" id=\"explorer-data\">{}</script></section>\n",
+             <script type=\"application/json\" id=\"explorer-data\">{}</script></section>",
             // Nothing in a name may end the element.
             json.replace('<', "\\u003c")
         );
