@@ -6,9 +6,9 @@ use super::material::Material;
 use super::page;
 use super::{Interpretation, Part};
 use emotome_figures::Figure;
-use emotome_figures::agreement::{AgreementCell, AgreementMatrix};
 use emotome_figures::chord::{Chord, ChordGroup, ChordLink};
 use emotome_figures::communities::{Communities, GraphEdge, GraphNode};
+use emotome_figures::estimates::{Estimate, Estimates};
 use emotome_figures::exemplars::{Exemplar, ExemplarRow, Exemplars};
 use emotome_figures::map::{DimensionMaps, StimulusMap};
 use emotome_figures::petals::{Petals, Rose};
@@ -690,7 +690,7 @@ impl Scene<'_> {
                 ] {
                     bars.push(Score {
                         ceiling: Some(other.estimate.interval),
-                        ..bar(format!("half the raters, {top}"), test, items, None)
+                        ..bar(format!("half raters, {top}"), test, items, circular.clone())
                     });
                 }
             }
@@ -792,33 +792,34 @@ impl Scene<'_> {
         }))
     }
 
-    fn agent_agreement(&self) -> Option<AgreementMatrix> {
+    fn agent_agreement(&self) -> Option<Estimates> {
         let between = self.found.between.as_ref()?;
-        Some(AgreementMatrix {
+        let rows = between.pairs.iter().map(|pair| {
+            let [a, b] = pair.agents.map(|agent| &self.found.agents[agent].agent);
+            Estimate {
+                label: format!("{a} and {b}"),
+                value: pair.rsm.r,
+                ci95: Some(pair.rsm.interval),
+                expected: None,
+                n: pair.rsm.pairs as u64,
+            }
+        });
+        Some(Estimates {
             title: "How alike agents find pairs of stimuli".into(),
             quantity: "Pearson’s r of similarities over pairs of stimuli".into(),
+            reading: "Each point is the correlation of two agents’ similarities (dot products of weights) over all pairs of stimuli, with its 95 % confidence interval over stimuli; n counts pairs. Guessing gives 0.".into(),
             unit: Unit::Plain,
-            lowest: 0.0,
-            labels: self.found.agents.iter().map(|a| a.agent.clone()).collect(),
-            cells: between
-                .pairs
-                .iter()
-                .map(|pair| AgreementCell {
-                    between: (pair.agents[0], pair.agents[1]),
-                    value: pair.rsm.r,
-                    ci95: Some(pair.rsm.interval),
-                    n: pair.rsm.pairs as u64,
-                })
-                .collect(),
+            rows: rows.collect(),
+            reference: Some(("unrelated".into(), 0.0)),
         })
     }
 }
 
 const fn classifier(classifier: Classifier) -> &'static str {
     match classifier {
-        Classifier::Centroid => "nearest centroid",
+        Classifier::Centroid => "centroid",
         Classifier::Discriminant { .. } => "discriminant",
-        Classifier::Neighbours { .. } => "15 neighbours",
+        Classifier::Neighbours { .. } => "neighbours",
     }
 }
 

@@ -78,7 +78,7 @@ fn circular(structure: &SpaceStructure) -> Option<String> {
         .as_ref()
         .filter(|found| found.circular)?;
     Some(format!(
-        "labels and space come from the same numbers ({}), so that telling the labels from the space shows nothing; only labels from half of the raters, with a space that they have no part in, would.",
+        "labels and space come from the same numbers ({}), so that telling the labels from the space shows nothing. Labels from half of the raters do not help either: all raters are behind the space. Fit the space to the ratings of one half, and take labels from the other.",
         source(found.source)
     ))
 }
