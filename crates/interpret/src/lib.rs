@@ -1,5 +1,6 @@
 //! What the dimensions of an embedding mean: the ratings that follow them, their names, how much of them
-//! ratings explain, maps of the stimuli, graphs of the dimensions, and how agents compare.
+//! ratings explain, whether they form categories, maps of the stimuli, graphs of the dimensions, and how agents
+//! compare.
 
 pub mod align;
 pub mod chance;
@@ -11,3 +12,4 @@ pub mod naming;
 pub mod pairs;
 pub mod rating;
 mod rows;
+pub mod structure;

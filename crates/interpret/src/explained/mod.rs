@@ -6,10 +6,11 @@
 
 mod folds;
 mod moments;
-mod ridge;
+pub(crate) mod ridge;
 mod shares;
 
 use emotome_stats::interval::Interval;
+use emotome_stats::random::Seed;
 use emotome_stimuli::run::Run;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,9 @@ use crate::pairs::Pairs;
 use crate::rating::RatingKind;
 
 pub use folds::{Folds, FoldsError};
+
+/// Categories, affective dimensions, both.
+const SETS: usize = 3;
 
 /// How much is explained is computed so.
 ///
@@ -263,7 +267,7 @@ pub fn explain(
             .filter(|&k| kinds[k] == kind)
             .collect::<Vec<_>>()
     };
-    let sets = [
+    let sets: [Vec<usize>; SETS] = [
         of(RatingKind::Category),
         of(RatingKind::Dimension),
         (0..ratings).collect(),
@@ -273,9 +277,14 @@ pub fn explain(
             return Err(ExplainError::NoneOfKind { kind });
         }
     }
-    let design = ridge::Design::new(pairs, &sets, folds, &params.penalties)?;
+    let (x, y) = (pairs.ratings(), pairs.dimensions());
+    let design = ridge::Design::new(x, y, &sets, ratings, folds, &params.penalties)
+        .map_err(|ridge::NoEigenvectors(fold)| ExplainError::Eigen { fold: fold + 1 })?;
     let errors = design.errors();
-    let null = design.null(params, run)?;
+    let seed = Seed(params.seed).derive("explain permutation");
+    let null = design
+        .null(params.permutations, seed, run)
+        .ok_or(ExplainError::Interrupted)?;
     let resampled = shares::resample(&errors, params, run)?;
     let (dimensions, overall) = shares::partitions(&errors, &resampled, &null, params);
     Ok(Explained {

@@ -7,30 +7,30 @@ use faer::{Mat, Side};
 use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, concatenate, s};
 use rayon::prelude::*;
 
+use super::Folds;
 use super::moments::{Inner, Outer};
-use super::{ExplainError, ExplainParams, Folds};
-use crate::pairs::Pairs;
 
-/// Categories, affective dimensions, both.
-pub(super) const SETS: usize = 3;
-
-/// Ratings and dimensions of all stimuli, fold after fold, and what every fit shares.
-pub(super) struct Design {
+/// Predictors and targets of all stimuli, fold after fold, and what every fit shares.
+pub(crate) struct Design {
     x: Array2<f64>,
     y: Array2<f64>,
+    order: Vec<usize>,
     /// Where each fold begins, and the end.
     starts: Vec<usize>,
     held_out: Vec<Inner>,
-    splits: Vec<[Split; SETS]>,
+    splits: Vec<Vec<Split>>,
     constant: Vec<usize>,
 }
 
-/// A set of ratings with one fold held out.
+/// The fold, from 0, whose training predictors have no eigenvectors.
+pub(crate) struct NoEigenvectors(pub(crate) usize);
+
+/// A set of predictors with one fold held out.
 struct Split {
     columns: Vec<usize>,
     n: f64,
     mean: Array1<f64>,
-    /// Eigenvectors of the ratings' correlations, divided by their deviations: K × K.
+    /// Leading eigenvectors of the predictors' correlations, divided by their deviations: K × components.
     basis: Array2<f64>,
     /// For each penalty and eigenvector: by how much a squared projection lowers the error.
     gain: Array2<f64>,
@@ -38,17 +38,20 @@ struct Split {
     shrink: Array2<f64>,
     /// For each penalty: n / (n − 1 − tr H)²; infinite where nothing is left.
     scale: Vec<f64>,
-    /// Products of the ratings of the fold held out, about the training mean.
+    /// Products of the predictors of the fold held out, about the training mean.
     test: Array2<f64>,
 }
 
 impl Design {
-    pub(super) fn new(
-        pairs: &Pairs,
-        sets: &[Vec<usize>; SETS],
+    /// Sets of columns of `x` (n × K) that predict `y` (n × D), each through its leading principal components.
+    pub(crate) fn new(
+        x: ArrayView2<'_, f64>,
+        y: ArrayView2<'_, f64>,
+        sets: &[Vec<usize>],
+        components: usize,
         folds: &Folds,
         penalties: &[f64],
-    ) -> Result<Self, ExplainError> {
+    ) -> Result<Self, NoEigenvectors> {
         let mut order: Vec<usize> = (0..folds.items()).collect();
         order.sort_by_key(|&i| folds.of()[i]);
         // Affine changes alter nothing but rounding: sums of products of centred columns lose no digits.
@@ -57,7 +60,7 @@ impl Design {
             let scaled = standardised(values).mapv(|x| if x.is_nan() { 0.0 } else { x * unit });
             scaled.select(Axis(0), &order)
         };
-        let (x, y) = (prepare(pairs.ratings()), prepare(pairs.dimensions()));
+        let (x, y) = (prepare(x), prepare(y));
         let starts: Vec<usize> = (0..=folds.len())
             .map(|fold| order.partition_point(|&i| folds.of()[i] < fold))
             .collect();
@@ -83,16 +86,17 @@ impl Design {
             constant.extend((0..flat.len()).filter(|&k| flat[k]));
             let inner = all.without(&held_out[fold]);
             let split = |set: &Vec<usize>| {
-                Split::new(set, &flat, &inner, &held_out[fold], penalties)
-                    .ok_or(ExplainError::Eigen { fold: fold + 1 })
+                Split::new(set, components, &flat, &inner, &held_out[fold], penalties)
+                    .ok_or(NoEigenvectors(fold))
             };
-            splits.push([split(&sets[0])?, split(&sets[1])?, split(&sets[2])?]);
+            splits.push(sets.iter().map(split).collect::<Result<_, _>>()?);
         }
         constant.sort_unstable();
         constant.dedup();
         Ok(Self {
             x,
             y,
+            order,
             starts,
             held_out,
             splits,
@@ -100,7 +104,7 @@ impl Design {
         })
     }
 
-    pub(super) fn constant_in_training(&self) -> Vec<usize> {
+    pub(crate) fn constant_in_training(&self) -> Vec<usize> {
         self.constant.clone()
     }
 
@@ -120,41 +124,63 @@ impl Design {
         held_out.into_iter().map(rest).collect()
     }
 
-    /// Squared errors on held-out stimuli: a row per stimulus; for the training mean and each set in turn, a
-    /// column per dimension and one of their sum.
-    pub(super) fn errors(&self) -> Array2<f64> {
-        let (n, dimensions) = self.y.dim();
-        let mut errors = Array2::zeros((n, (1 + SETS) * (dimensions + 1)));
+    /// Targets less what is predicted for stimuli held out, by the training mean or by a set; rows fold after fold.
+    fn residuals(&self, set: Option<usize>) -> Array2<f64> {
+        let mut residuals = self.y.clone();
         for (fold, (training, _)) in self.outer(&self.y).iter().enumerate() {
             let rows = self.starts[fold]..self.starts[fold + 1];
-            let (x, y) = (self.fold(fold, &self.x), self.fold(fold, &self.y));
-            let centre = &training.y / self.splits[fold][0].n;
-            let centred = &y - &centre;
-            let mut put = |which: usize, residuals: Array2<f64>| {
-                let squares = residuals.mapv(|r| r * r);
-                let first = which * (dimensions + 1);
-                let mut out = errors.slice_mut(s![rows.clone(), first..=first + dimensions]);
-                out.column_mut(dimensions)
-                    .assign(&squares.sum_axis(Axis(1)));
-                out.slice_mut(s![.., ..dimensions]).assign(&squares);
-            };
-            for (set, split) in self.splits[fold].iter().enumerate() {
-                let ratings = x.select(Axis(1), &split.columns) - &split.mean;
-                put(1 + set, &centred - &ratings.dot(&split.fit(training)));
+            let mut out = residuals.slice_mut(s![rows, ..]);
+            out -= &(&training.y / self.held_in(fold));
+            if let Some(set) = set {
+                let split = &self.splits[fold][set];
+                let x = self.fold(fold, &self.x).select(Axis(1), &split.columns) - &split.mean;
+                out -= &x.dot(&split.fit(training));
             }
-            put(0, centred);
+        }
+        residuals
+    }
+
+    /// What a set predicts of the targets, standardised, for stimuli held out.
+    pub(crate) fn predictions(&self, set: usize) -> Array2<f64> {
+        let sorted = &self.y - &self.residuals(Some(set));
+        let mut predictions = Array2::zeros(sorted.dim());
+        for (row, &item) in sorted.rows().into_iter().zip(&self.order) {
+            predictions.row_mut(item).assign(&row);
+        }
+        predictions
+    }
+
+    /// Squared errors on held-out stimuli: a row per stimulus, fold after fold; for the training mean and each
+    /// set in turn, a column per dimension and one of their sum.
+    pub(crate) fn errors(&self) -> Array2<f64> {
+        let (n, dimensions) = self.y.dim();
+        let sets = self.splits[0].len();
+        let mut errors = Array2::zeros((n, (1 + sets) * (dimensions + 1)));
+        for which in 0..=sets {
+            let squares = self.residuals(which.checked_sub(1)).mapv(|r| r * r);
+            let first = which * (dimensions + 1);
+            let mut out = errors.slice_mut(s![.., first..=first + dimensions]);
+            out.column_mut(dimensions)
+                .assign(&squares.sum_axis(Axis(1)));
+            out.slice_mut(s![.., ..dimensions]).assign(&squares);
         }
         errors
+    }
+
+    /// The number of stimuli outside a fold.
+    fn held_in(&self, fold: usize) -> f64 {
+        (self.order.len() + self.starts[fold] - self.starts[fold + 1]) as f64
     }
 
     /// Squared errors summed over stimuli held out, from sums of products alone; laid out as the columns of
     /// [`errors`](Self::errors).
     fn summed_errors(&self, y: &Array2<f64>) -> Vec<f64> {
         let dimensions = y.ncols();
-        let mut sums = Array2::<f64>::zeros((1 + SETS, dimensions + 1));
+        let sets = self.splits[0].len();
+        let mut sums = Array2::<f64>::zeros((1 + sets, dimensions + 1));
         for (fold, (training, held_out)) in self.outer(y).iter().enumerate() {
             let inner = &self.held_out[fold];
-            let centre = &training.y / self.splits[fold][0].n;
+            let centre = &training.y / self.held_in(fold);
             let baseline =
                 &held_out.yy - &(&centre * &held_out.y * 2.0) + &(&centre * &centre * inner.n);
             for (set, split) in self.splits[fold].iter().enumerate() {
@@ -183,15 +209,15 @@ impl Design {
     }
 
     /// [Summed errors](Self::summed_errors) with the stimuli of the dimensions permuted.
-    pub(super) fn null(
+    pub(crate) fn null(
         &self,
-        params: &ExplainParams,
+        permutations: usize,
+        seed: Seed,
         run: Run<'_>,
-    ) -> Result<Vec<Vec<f64>>, ExplainError> {
-        let seed = Seed(params.seed).derive("explain permutation");
+    ) -> Option<Vec<Vec<f64>>> {
         run.progress
-            .begin("Permuting stimuli", Some(params.permutations as u64));
-        let null: Option<Vec<Vec<f64>>> = (0..params.permutations)
+            .begin("Permuting stimuli", Some(permutations as u64));
+        let null = (0..permutations)
             .into_par_iter()
             .map(|permutation| {
                 if run.interrupt.requested() {
@@ -204,7 +230,7 @@ impl Design {
             })
             .collect();
         run.progress.end();
-        null.ok_or(ExplainError::Interrupted)
+        null
     }
 }
 
@@ -212,6 +238,7 @@ impl Split {
     /// None if the ratings have no eigenvectors.
     fn new(
         columns: &[usize],
+        components: usize,
         flat: &[bool],
         training: &Inner,
         held_out: &Inner,
@@ -236,9 +263,11 @@ impl Split {
         let scaled = Mat::from_fn(p, p, |i, j| inverse[i] * products[[i, j]] * inverse[j]);
         let eigen = scaled.self_adjoint_eigen(Side::Lower).ok()?;
         let vectors = eigen.U();
-        let values: Vec<f64> = (0..p).map(|j| eigen.S()[j].max(0.0)).collect();
+        // Ascending: the leading components come last.
+        let kept = components.min(p);
+        let values: Vec<f64> = (p - kept..p).map(|j| eigen.S()[j].max(0.0)).collect();
         let table = |of: &dyn Fn(f64, f64) -> f64| {
-            Array2::from_shape_fn((penalties.len(), p), |(l, j)| {
+            Array2::from_shape_fn((penalties.len(), kept), |(l, j)| {
                 of(values[j], penalties[l] * n)
             })
         };
@@ -257,7 +286,9 @@ impl Split {
         });
         Some(Self {
             n,
-            basis: Array2::from_shape_fn((p, p), |(i, j)| inverse[i] * vectors[(i, j)]),
+            basis: Array2::from_shape_fn((p, kept), |(i, j)| {
+                inverse[i] * vectors[(i, p - kept + j)]
+            }),
             gain: table(&|value, penalty| {
                 (value + 2.0 * penalty) / ((value + penalty) * (value + penalty))
             }),
@@ -305,13 +336,16 @@ mod tests {
         let ratings = Array2::from_shape_simple_fn((57, 5), || 3.0 + rng.normal());
         let noise = Array2::from_shape_simple_fn((57, 2), || 0.5 * rng.normal());
         let dimensions = &ratings.slice(s![.., 1..3]) + &noise + 7.0;
-        let pairs = Pairs::new(dimensions.view(), ratings.view()).unwrap();
         let folds = Folds::random(57, 7, Seed(1)).unwrap();
         let sets = [vec![0, 1], vec![2, 3, 4], vec![0, 1, 2, 3, 4]];
-        let design = Design::new(&pairs, &sets, &folds, &[1e-3, 1e-1, 10.0]).unwrap();
-        let direct = design.errors().sum_axis(Axis(0));
-        for (sum, direct) in design.summed_errors(&design.y).iter().zip(&direct) {
-            assert!((sum - direct).abs() < 1e-9 * direct, "{sum} {direct}");
+        let (x, y) = (ratings.view(), dimensions.view());
+        for components in [5, 2] {
+            let design = Design::new(x, y, &sets, components, &folds, &[1e-3, 1e-1, 10.0])
+                .unwrap_or_else(|_| panic!("eigenvectors exist"));
+            let direct = design.errors().sum_axis(Axis(0));
+            for (sum, direct) in design.summed_errors(&design.y).iter().zip(&direct) {
+                assert!((sum - direct).abs() < 1e-9 * direct, "{sum} {direct}");
+            }
         }
     }
 }

@@ -8,8 +8,7 @@ use emotome_stimuli::run::Run;
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 
-use super::ridge::SETS;
-use super::{DimensionShare, ExplainError, ExplainParams, Partition, SetShare, Share};
+use super::{DimensionShare, ExplainError, ExplainParams, Partition, SETS, SetShare, Share};
 use crate::naming::Class;
 
 /// Squared errors summed over resampled stimuli, a list per resample.

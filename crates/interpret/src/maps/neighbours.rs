@@ -9,17 +9,17 @@ const TASK_ITEMS: usize = 16;
 /// The `k` nearest other items of each item, nearest first; of equally near ones the earlier item.
 ///
 /// A duplicate of an item is a neighbour at distance 0; only the item itself is none.
-pub(super) struct Neighbours {
-    pub(super) k: usize,
+pub(crate) struct Neighbours {
+    pub(crate) k: usize,
     /// n × k.
-    pub(super) items: Vec<u32>,
+    pub(crate) items: Vec<u32>,
     /// n × k.
-    pub(super) distances: Vec<f64>,
+    pub(crate) distances: Vec<f64>,
 }
 
 impl Neighbours {
     /// Compares every pair: O(n² d) time, O(n k) memory. Demands 1 ≤ k < n.
-    pub(super) fn exact(distances: &Distances<'_>, k: usize) -> Self {
+    pub(crate) fn exact(distances: &Distances<'_>, k: usize) -> Self {
         let n = distances.items();
         let mut found = Self {
             k,
@@ -47,11 +47,11 @@ impl Neighbours {
         found
     }
 
-    pub(super) fn of(&self, item: usize) -> &[u32] {
+    pub(crate) fn of(&self, item: usize) -> &[u32] {
         &self.items[item * self.k..(item + 1) * self.k]
     }
 
-    pub(super) fn lengths(&self, item: usize) -> &[f64] {
+    pub(crate) fn lengths(&self, item: usize) -> &[f64] {
         &self.distances[item * self.k..(item + 1) * self.k]
     }
 }

@@ -50,7 +50,7 @@ impl Space<'_> {
 
 /// A checked [`Space`]. Its unit is a power of two of the caller's, so that neither squares nor `f32`
 /// overflow; no bit of a mantissa changes.
-pub(super) struct Distances<'a> {
+pub(crate) struct Distances<'a> {
     n: usize,
     source: Source<'a>,
 }
@@ -66,7 +66,7 @@ enum Source<'a> {
 
 impl<'a> Distances<'a> {
     /// Checks a space: O(n d) for points, O(n²) for distances.
-    pub(super) fn new(space: Space<'a>) -> Result<Self, MapError> {
+    pub(crate) fn new(space: Space<'a>) -> Result<Self, MapError> {
         let n = space.items();
         MapError::unless(n >= 3, "the number of items", n as f64, "at least 3")?;
         let values = match space {

@@ -7,10 +7,10 @@ use crate::WorkflowError;
 use emotome_interpret::chance::{ClassNull, Permuted, class_null};
 use emotome_interpret::correlate::{Coefficient, Correlations, correlate};
 use emotome_interpret::explained::{Explained, Folds, explain};
-use emotome_interpret::maps::Space;
 use emotome_interpret::maps::quality::{Quality, quality};
 use emotome_interpret::maps::tsne::{TsneParams, tsne};
 use emotome_interpret::maps::umap::{UmapParams, umap};
+use emotome_interpret::maps::{MapError, Space};
 use emotome_interpret::naming::{ClassCounts, Name, NamingParams, name_dimensions};
 use emotome_interpret::pairs::{Pairs, PairsReport};
 use emotome_interpret::rating::RatingKind;
@@ -135,7 +135,11 @@ impl AgentMeaning {
             _ => None,
         };
         let maps = match wants(Part::Maps) {
-            true => Some(Maps::draw(&embedding.values, seed, run)?),
+            true => match Maps::draw(&embedding.values, seed, run) {
+                // Stimuli that nothing tells apart have no map; all else is found as ever.
+                Err(WorkflowError::Map(MapError::AllEqual { .. })) => None,
+                drawn => Some(drawn?),
+            },
             false => None,
         };
         let graph = match wants(Part::Graph) {

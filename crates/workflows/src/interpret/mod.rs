@@ -17,6 +17,7 @@ mod agent;
 mod between;
 mod graph;
 mod material;
+mod meaning;
 mod page;
 mod picture;
 
@@ -24,6 +25,7 @@ pub use agent::{AgentMeaning, DimensionName, MapOf, Maps, Naming, RatingsMeaning
 pub use between::{Between, PairComparison, Unsupervised};
 pub use graph::{Community, DimensionGraph, SweepSummary};
 pub use material::{EmbeddingOf, Joined, Scales, StimuliReport};
+pub use meaning::Meaning;
 pub use picture::{Picture, Selection};
 
 use crate::WorkflowError;

@@ -44,8 +44,7 @@ pub(super) fn tell(
     }));
     let mut sections = vec![overview::section(found, cautions)];
     sections.extend(self::sections(found, material));
-    sections.push(checklist::section(found));
-    sections.push(methods::section(found));
+    sections.extend(closing(found));
     Report {
         title: "What the dimensions mean".into(),
         subtitle: format!(
@@ -63,7 +62,7 @@ pub(super) fn tell(
 }
 
 /// The sections about an interpretation, for a page that holds others as well.
-pub(crate) fn sections(found: &Interpretation, material: &Material) -> Vec<Section> {
+pub(super) fn sections(found: &Interpretation, material: &Material) -> Vec<Section> {
     let draw = |picture: Picture| picture.draw(found, material, &Selection::default());
     let mut sections = Vec::new();
     sections.extend(ratings::section(found, draw));
@@ -73,6 +72,11 @@ pub(crate) fn sections(found: &Interpretation, material: &Material) -> Vec<Secti
     sections.extend(graph::section(found, draw));
     sections.extend(between::section(found, draw));
     sections
+}
+
+/// What closes a page: the questions of reviewers, and text for the methods.
+pub(super) fn closing(found: &Interpretation) -> [Section; 2] {
+    [checklist::section(found), methods::section(found)]
 }
 
 /// The figures of several kinds, one after the other.
@@ -89,7 +93,7 @@ fn of(found: &Interpretation, agent: &AgentMeaning, what: &str) -> String {
 }
 
 /// The stimuli, to look up.
-fn explorer(found: &Interpretation, material: &Material) -> Explorer {
+pub(super) fn explorer(found: &Interpretation, material: &Material) -> Explorer {
     let agents = found.agents.iter().zip(&material.agents);
     let agents = agents.map(|(agent, embedding)| ExplorerAgent {
         name: agent.agent.clone(),
@@ -150,7 +154,7 @@ fn p(value: f64) -> String {
     }
 }
 
-fn glossary() -> Vec<(String, String)> {
+pub(super) fn glossary() -> Vec<(String, String)> {
     [
         ("Dimension", "A column of the embedding: a property that stimuli have to a degree."),
         ("Rating", "What people said about a stimulus: how many chose an emotion category, or where it lies on an affective dimension such as valence."),
