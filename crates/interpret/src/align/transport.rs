@@ -425,7 +425,7 @@ fn loosen(
 /// | `starts` | 10 | random plans at each ε, beside the even one; more for weak structures |
 /// | `rho` | none | balanced; else the weight of marginals in unbalanced transport |
 /// | `sharpen` | yes | the best plan goes on without entropy where sides are of equal size and balanced |
-/// | `descent` | see [`Descent`], tolerance 10⁻⁷ | |
+/// | `descent` | 100 steps, tolerance 10⁻⁶, see [`Descent`] | differences between minima are larger |
 /// | `shuffles` | 19 | null structures, each sought as the data are: p down to .05 |
 /// | `seed` | 0 | of starts and shuffles |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -456,7 +456,8 @@ impl Default for TransportParams {
             rho: None,
             sharpen: true,
             descent: Descent {
-                tolerance: 1e-7,
+                steps: 100,
+                tolerance: 1e-6,
                 ..Descent::default()
             },
             shuffles: 19,
