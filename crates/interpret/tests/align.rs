@@ -687,6 +687,11 @@ fn bad_input_is_refused_by_name() {
             ..ProcrustesParams::default()
         };
         assert!(procrustes(x.view(), y.view(), &folds, run).is_err());
+        let huge = &x * 1e200;
+        assert_eq!(
+            procrustes(huge.view(), huge.view(), &ProcrustesParams::default(), run).unwrap_err(),
+            AlignError::Decomposition
+        );
         let c = distances(&x);
         for params in [
             TransportParams {
