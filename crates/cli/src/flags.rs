@@ -11,7 +11,7 @@ use emotome_triplets::design::{Balance, CeilingParams};
 use emotome_triplets::formats::Format;
 use emotome_workflows::choices::ChoiceFile;
 use emotome_workflows::design::DesignSpec;
-use emotome_workflows::interpret::{EmbeddingOf, Inputs, Scales};
+use emotome_workflows::interpret::{EmbeddingOf, Inputs, NamesOf, Scales};
 use emotome_workflows::rule::Rule;
 use std::path::{Path, PathBuf};
 
@@ -101,6 +101,13 @@ pub(crate) struct MeaningFlags {
     /// several times, once for each agent. [default NAME: the file's]
     #[arg(long = "embedding", value_name = "[NAME=]FILE", required = true)]
     embeddings: Vec<String>,
+    /// What the rows of embeddings without keys stand for, in order: text with a key a line, or a study folder.
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
+    /// Names of the dimensions: names.json of `emotome name`, or text with a name a line; NAME= says whose, where
+    /// there are several embeddings. [default: by the ratings]
+    #[arg(long, value_name = "[NAME=]FILE")]
+    names: Vec<String>,
     /// Ratings of the stimuli, a scale per column: .csv or .tsv with keys in the first column, or any matrix with
     /// --categories and --dimensions.
     #[arg(long, value_name = "FILE")]
@@ -128,6 +135,18 @@ impl MeaningFlags {
     pub(crate) fn inputs(self) -> Result<Inputs, Failure> {
         Ok(Inputs {
             embeddings: agents(&self.embeddings)?,
+            keys: self.keys,
+            names: self
+                .names
+                .iter()
+                .map(|text| {
+                    let (name, path) = named(text);
+                    NamesOf {
+                        agent: name.map(str::to_owned),
+                        path: path.into(),
+                    }
+                })
+                .collect(),
             ratings: self.ratings,
             scales: match (self.categories, self.dimensions) {
                 (Some(categories), Some(dimensions)) => Scales::Counted {
@@ -143,18 +162,22 @@ impl MeaningFlags {
     }
 }
 
+/// `NAME=FILE`, or `FILE`; a file whose own name holds the sign is meant as it is.
+fn named(text: &str) -> (Option<&str>, &str) {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !Path::new(text).exists() => (Some(name), path),
+        _ => (None, text),
+    }
+}
+
 /// The agents of `NAME=FILE`, or `FILE`, each named once.
 fn agents(given: &[String]) -> Result<Vec<EmbeddingOf>, Failure> {
     let mut agents: Vec<EmbeddingOf> = Vec::with_capacity(given.len());
     for text in given {
-        let (name, path) = match text.split_once('=') {
-            // A file whose own name holds the sign is meant as it is.
-            Some((name, path)) if !name.is_empty() && !Path::new(text).exists() => (name, path),
-            _ => ("", text.as_str()),
-        };
+        let (name, path) = named(text);
         let path = PathBuf::from(path);
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let agent = if name.is_empty() { &stem } else { name };
+        let agent = name.unwrap_or(&stem);
         if agents.iter().any(|other| other.agent == agent) {
             return Err(Failure::Error(format!(
                 "two embeddings are called {agent:?}; name them: --embedding NAME=FILE"

@@ -129,6 +129,32 @@ pub enum WorkflowError {
         /// The figure.
         figure: &'static str,
     },
+    /// A list of names cannot be read.
+    #[error("{path}: the names cannot be read: {what}", path = path.display())]
+    NamesFile {
+        /// The list.
+        path: PathBuf,
+        /// Why.
+        what: String,
+    },
+    /// A list of names has another length than there are dimensions.
+    #[error("{path}: names {found} dimensions, the embedding has {expected}; give a name a line, in the order of the embedding", path = path.display())]
+    NamesCount {
+        /// The list.
+        path: PathBuf,
+        /// Its length.
+        found: usize,
+        /// The number of dimensions.
+        expected: usize,
+    },
+    /// Names of which nothing says whose dimensions they name.
+    #[error("{path}: nothing says whose dimensions these names are of; give --names AGENT=FILE once for each of {}", known.join(", "), path = path.display())]
+    WhoseNames {
+        /// The file.
+        path: PathBuf,
+        /// The agents there are.
+        known: Vec<String>,
+    },
     /// Ratings have not the columns stated.
     #[error("{path}: has {found} columns of ratings, but {categories} categories and {dimensions} dimensions are stated, {} together; correct --categories and --dimensions (a first column of keys that are numbers must be called key)", categories + dimensions, path = path.display())]
     ScalesCount {

@@ -6,8 +6,8 @@ use emotome_embedding::{
     evaluate::{
         EvaluationError,
         rsm::{
-            Coefficient, RsmResampling, SplitHalf, agent_agreement, correlate, explained, matched,
-            measured, predicted, split_half,
+            Coefficient, RsmResampling, SplitHalf, correlate, explained, matched, measured,
+            predicted, split_half,
         },
         score::{Scoring, Similarity},
     },
@@ -349,45 +349,6 @@ fn a_noise_measurement_has_no_ceiling_to_divide_by() {
 }
 
 /// Two agents whose true similarities correlate less than perfectly, each measured with noise.
-#[test]
-fn correcting_for_noise_gives_the_correlation_of_the_true_similarities() {
-    let (first, own) = (planted(30, 6, 2.0, 20), planted(30, 6, 2.0, 21));
-    let mut values = first.values().clone();
-    values
-        .slice_mut(ndarray::s![.., 3..])
-        .assign(&own.values().slice(ndarray::s![.., 3..]));
-    let second = Embedding::new(values).unwrap();
-    let all: Vec<usize> = (0..30).collect();
-    let correlation = |x: &Array2<f64>, y: &Array2<f64>| {
-        let resampling = RsmResampling::default();
-        correlate(x.view(), y.view(), Coefficient::Pearson, resampling).unwrap()
-    };
-    let [a, b] = [&first, &second]
-        .map(|x| with_run(|run| predicted(x, &all, &all, &Scoring::default(), run)).unwrap());
-    let truth = correlation(&a, &b).r;
-    let agents = [(&first, 22), (&second, 23)].map(|(x, seed)| every_triplet(x, 2, seed));
-    let [a, b] = agents
-        .each_ref()
-        .map(|choices| measured(choices, &all, &all).unwrap().similarity);
-    let [first, second] = agents
-        .each_ref()
-        .map(|choices| split_half(choices, &all, &all, Coefficient::Pearson, 40, 1).unwrap());
-    let found = agent_agreement(correlation(&a, &b), &first, &second).unwrap();
-    assert!(
-        found.measured.r < truth - 0.02,
-        "no noise to correct: {found:?}"
-    );
-    assert!((found.corrected - truth).abs() < 0.02, "{truth} {found:?}");
-    assert!(found.corrected_ci95.contains(truth) && found.published > truth + 0.02);
-    let width = |ci: emotome_stats::interval::Interval| ci.high - ci.low;
-    assert!(width(found.published_ci95) < width(found.corrected_ci95));
-    let noise = SplitHalf {
-        reliability: -0.1,
-        ..first
-    };
-    assert!(agent_agreement(found.measured, &noise, &second).is_err());
-}
-
 #[test]
 fn a_handful_of_items_has_no_interval() {
     let mut rng = CounterRng::new(Seed(13), 0);

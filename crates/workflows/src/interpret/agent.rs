@@ -27,6 +27,8 @@ pub struct AgentMeaning {
     pub agent: String,
     /// The number of dimensions.
     pub dims: usize,
+    /// Names that the dimensions were given; `null` without any.
+    pub given_names: Option<Vec<Option<String>>>,
     /// Share of the summed variance that each dimension has, the largest first in the embedding's order.
     pub variance_shares: Vec<f64>,
     /// Gaps and constant columns; `null` without ratings.
@@ -99,9 +101,16 @@ pub struct MapOf {
 }
 
 impl AgentMeaning {
-    /// The name of a dimension, from 0: by the signed rule where ratings were looked at, else its number.
+    /// The name of a dimension, from 0: the one given, else that of the signed rule, else its number.
     #[must_use]
     pub fn name_of(&self, dimension: usize) -> String {
+        let given = self
+            .given_names
+            .as_ref()
+            .and_then(|names| names.get(dimension)?.as_ref());
+        if let Some(name) = given {
+            return format!("{} {name}", dimension + 1);
+        }
         let named = self
             .ratings
             .as_ref()
@@ -111,6 +120,19 @@ impl AgentMeaning {
                 format!("{} {}", dimension + 1, name.name)
             }
             _ => (dimension + 1).to_string(),
+        }
+    }
+
+    /// The same with the first label alone.
+    pub(super) fn short_name(&self, dimension: usize) -> String {
+        let first = self
+            .ratings
+            .as_ref()
+            .and_then(|ratings| ratings.signed.dimensions.get(dimension))
+            .and_then(|name| name.parts.labels.first());
+        match first {
+            Some(label) if self.given_names.is_none() => format!("{} {label}", dimension + 1),
+            _ => self.name_of(dimension),
         }
     }
 
@@ -164,6 +186,7 @@ impl AgentMeaning {
         Ok(Self {
             agent: embedding.name.clone(),
             dims: embedding.values.ncols(),
+            given_names: embedding.names.clone(),
             variance_shares: variance_shares(&embedding.values),
             pairs: pairs.map(|pairs| pairs.report().clone()),
             ratings,

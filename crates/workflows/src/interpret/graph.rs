@@ -1,7 +1,6 @@
 //! Which dimensions go together, and whether the groups are more than chance.
 
 use super::InterpretParams;
-use super::agent::Naming;
 use super::material::Material;
 use crate::WorkflowError;
 use emotome_interpret::graph::consensus::{Consensus, ConsensusParams, consensus};
@@ -162,15 +161,4 @@ fn named(
     Ok(communities
         .map(|(name, members)| Community { name, members })
         .collect())
-}
-
-/// The name of a dimension by a rule, or its number.
-pub(super) fn short_name(naming: Option<&Naming>, dimension: usize) -> String {
-    let first = naming
-        .and_then(|naming| naming.dimensions.get(dimension))
-        .and_then(|name| name.parts.labels.first());
-    match first {
-        Some(label) => format!("{} {label}", dimension + 1),
-        None => (dimension + 1).to_string(),
-    }
 }

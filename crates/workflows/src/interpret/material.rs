@@ -1,6 +1,6 @@
 //! The embeddings and ratings that are interpreted, brought to the same stimuli.
 
-use super::Inputs;
+use super::{Inputs, given};
 use crate::WorkflowError;
 use crate::choices::is_numbered;
 use emotome_embedding::files::{EmbeddingFile, read_embedding};
@@ -10,7 +10,7 @@ use emotome_stimuli::captions::Captions;
 use emotome_stimuli::ratings::RatingsTable;
 use emotome_stimuli::run::Run;
 use emotome_stimuli::study::Study;
-use emotome_stimuli::{StimulusKey, StimulusSet};
+use emotome_stimuli::{StimulusKey, StimulusSet, keys};
 use ndarray::{Array2, Axis};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -85,6 +85,8 @@ pub(crate) struct LeftOut {
 #[derive(Debug, Clone)]
 pub(crate) struct AgentEmbedding {
     pub(crate) name: String,
+    /// Names that its dimensions were given.
+    pub(crate) names: Option<Vec<Option<String>>>,
     pub(crate) values: Array2<f64>,
 }
 
@@ -117,8 +119,26 @@ impl Material {
     pub(crate) fn of(inputs: &Inputs, run: Run<'_>) -> Result<Self, WorkflowError> {
         let embeddings = &inputs.embeddings;
         let mut files = Vec::with_capacity(embeddings.len());
-        for embedding in embeddings {
-            files.push(read_embedding(&embedding.path)?);
+        given::check(&inputs.names, embeddings)?;
+        let keys = inputs.keys.as_ref().map(keys::read).transpose()?;
+        let mut names = Vec::with_capacity(embeddings.len());
+        for of in embeddings {
+            let mut file = read_embedding(&of.path)?;
+            let unnamed = file.stimuli.as_ref().is_none_or(is_numbered);
+            if let (true, Some(keys), Some(list)) = (unnamed, &keys, &inputs.keys) {
+                let (found, expected) = (file.embedding.n_stimuli(), keys.len());
+                if found != expected {
+                    return Err(WorkflowError::RowsDiffer {
+                        file: of.path.clone(),
+                        found,
+                        other: list.clone(),
+                        expected,
+                    });
+                }
+                file.stimuli = Some(keys.clone());
+            }
+            names.push(given::names(&inputs.names, of, &file.embedding)?);
+            files.push(file);
         }
         let rated = match &inputs.ratings {
             Some(path) => Some(Rated::read(path, inputs.scales)?),
@@ -186,7 +206,7 @@ impl Material {
             raters: inputs
                 .raters
                 .or(rated.as_ref().and_then(|rated| rated.raters)),
-            agents: selected(&files, embeddings, &rows, &used),
+            agents: selected(&files, embeddings, names, &rows, &used),
             ratings: rated.map(|rated| rated.kinds).unwrap_or_default(),
             values,
             stimuli,
@@ -202,14 +222,16 @@ impl Material {
 fn selected(
     files: &[EmbeddingFile],
     embeddings: &[EmbeddingOf],
+    names: Vec<Option<Vec<Option<String>>>>,
     rows: &[Rows],
     used: &[usize],
 ) -> Vec<AgentEmbedding> {
-    let agents = files.iter().zip(embeddings).zip(rows);
-    let agents = agents.map(|((file, of), (_, rows))| {
+    let agents = files.iter().zip(embeddings).zip(rows).zip(names);
+    let agents = agents.map(|(((file, of), (_, rows)), names)| {
         let rows: Vec<usize> = used.iter().filter_map(|&i| rows[i]).collect();
         AgentEmbedding {
             name: of.agent.clone(),
+            names,
             values: file
                 .embedding
                 .values()

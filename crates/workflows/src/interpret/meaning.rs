@@ -36,10 +36,12 @@ impl Meaning {
             .map(|analysis| match analysis.imposed.first() {
                 Some(imposed) => AgentEmbedding {
                     name: format!("{}, {} dimensions", analysis.agent, imposed.dims),
+                    names: None,
                     values: imposed.embedding.values().mapv(f64::from),
                 },
                 None => AgentEmbedding {
                     name: analysis.agent.clone(),
+                    names: None,
                     values: analysis.embedding.values().mapv(f64::from),
                 },
             })

@@ -16,6 +16,7 @@
 
 mod agent;
 mod between;
+mod given;
 mod graph;
 mod material;
 mod meaning;
@@ -25,6 +26,7 @@ mod structure;
 
 pub use agent::{AgentMeaning, DimensionName, MapOf, Maps, Naming, RatingsMeaning};
 pub use between::{Between, PairComparison, Unsupervised};
+pub use given::NamesOf;
 pub use graph::{Community, DimensionGraph, SweepSummary};
 pub use material::{EmbeddingOf, Joined, Scales, StimuliReport};
 pub use meaning::Meaning;
@@ -135,6 +137,10 @@ impl Part {
 pub struct Inputs {
     /// The embeddings, one for each agent; at least one.
     pub embeddings: Vec<EmbeddingOf>,
+    /// What the rows of embeddings without keys stand for, in order: text with a key a line, or a study.
+    pub keys: Option<PathBuf>,
+    /// Names that dimensions were given.
+    pub names: Vec<NamesOf>,
     /// The ratings; without them only what embeddings alone can tell is found.
     pub ratings: Option<PathBuf>,
     /// What their columns measure.
@@ -285,8 +291,12 @@ pub fn interpret(request: &InterpretRequest, run: Run<'_>) -> Result<Interpreted
 impl Inputs {
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
         let embeddings = self.embeddings.iter().map(|of| of.path.as_path());
-        let captions = self.captions.as_deref();
-        embeddings.chain(self.ratings.as_deref()).chain(captions)
+        let names = self.names.iter().map(|of| of.path.as_path());
+        let others = [&self.ratings, &self.captions, &self.keys];
+        let others = others.into_iter().filter_map(|path| path.as_deref());
+        embeddings
+            .chain(names)
+            .chain(others.filter(|path| path.is_file()))
     }
 }
 

@@ -1,7 +1,6 @@
 //! Figures of what was found: for the page, and one by one.
 
 use super::agent::{AgentMeaning, MapOf};
-use super::graph::short_name;
 use super::material::Material;
 use super::page;
 use super::{Interpretation, Part};
@@ -711,7 +710,6 @@ impl Scene<'_> {
     fn communities(&self, a: usize) -> Option<Communities> {
         let agent = self.agent(a);
         let graph = agent.graph.as_ref()?;
-        let naming = agent.ratings.as_ref().map(|ratings| &ratings.signed);
         let network = &graph.network;
         let node = |d: usize| network.nodes.iter().position(|&node| node == d);
         let of = |d: usize| {
@@ -727,7 +725,7 @@ impl Scene<'_> {
             nodes: shown
                 .iter()
                 .map(|&d| GraphNode {
-                    label: short_name(naming, d),
+                    label: agent.short_name(d),
                     community: of(d).unwrap_or(graph.communities.len()),
                     rank: node(d).map_or(0.0, |v| graph.ranks[v]),
                     kind: 0,

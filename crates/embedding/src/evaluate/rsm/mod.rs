@@ -13,9 +13,7 @@ pub(super) use correlation::Pairs;
 pub use correlation::{Coefficient, RsmCorrelation, RsmResampling, correlate};
 pub use measurement::{Measured, matched, measured};
 pub use prediction::predicted;
-pub use reliability::{
-    AgentAgreement, Explained, SplitHalf, agent_agreement, explained, split_half,
-};
+pub use reliability::{Explained, SplitHalf, explained, split_half};
 
 use super::EvaluationError;
 

@@ -1,10 +1,9 @@
 //! How well a measured matrix repeats, and what that leaves for a prediction or another agent.
 
-use super::{Coefficient, Pairs, RsmCorrelation, measurement::Tally};
+use super::{Coefficient, Pairs, measurement::Tally};
 use crate::evaluate::{EvaluationError, at_least, within};
 use emotome_stats::{
     correlation::fisher_mean,
-    interval::Interval,
     random::{CounterRng, Seed},
 };
 use emotome_triplets::ChoiceSet;
@@ -124,47 +123,6 @@ pub fn explained(r: f64, ceiling: &SplitHalf) -> Result<Explained, EvaluationErr
     Ok(Explained {
         explained: r * r / rho,
         published_explained: r * r / (rho * rho),
-    })
-}
-
-/// How alike the measured matrices of two agents are, and would be without noise.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct AgentAgreement {
-    /// The correlation of the two matrices as measured.
-    pub measured: RsmCorrelation,
-    /// r / √(ρ₁ ρ₂): the correlation of what repeats in either; above 1 by sampling error alone.
-    pub corrected: f64,
-    /// The interval of r divided likewise: it takes the reliabilities as known.
-    pub corrected_ci95: Interval,
-    /// Published: r / √(r₁₁ r₂₂) with the correlations of halves as they are: too high.
-    pub published: f64,
-    /// Published: the interval of r moved by the correction instead of divided.
-    pub published_ci95: Interval,
-}
-
-/// Corrects the correlation of two agents' matrices for the noise of either measurement.
-///
-/// Spearman (1904), doi:10.2307/1412159. Both matrices must be of the same items and thirds.
-///
-/// # Errors
-/// [`EvaluationError::Parameter`] where the halves of either agent do not correlate.
-pub fn agent_agreement(
-    measured: RsmCorrelation,
-    first: &SplitHalf,
-    second: &SplitHalf,
-) -> Result<AgentAgreement, EvaluationError> {
-    let attenuation = (repeatable(first)? * repeatable(second)?).sqrt();
-    let published = measured.r / (first.half_r * second.half_r).sqrt();
-    let ends = |end: fn(f64, f64) -> f64, by: f64| Interval {
-        low: end(measured.ci95.low, by),
-        high: end(measured.ci95.high, by),
-    };
-    Ok(AgentAgreement {
-        measured,
-        corrected: measured.r / attenuation,
-        corrected_ci95: ends(|r, by| r / by, attenuation),
-        published,
-        published_ci95: ends(|r, by| r + by, published - measured.r),
     })
 }
 
