@@ -11,8 +11,9 @@ use emotome_triplets::design::{Balance, CeilingParams};
 use emotome_triplets::formats::Format;
 use emotome_workflows::choices::ChoiceFile;
 use emotome_workflows::design::DesignSpec;
+use emotome_workflows::interpret::{EmbeddingOf, Inputs, Scales};
 use emotome_workflows::rule::Rule;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The heading of flags that every command has.
 const EVERYWHERE: &str = "Every command";
@@ -91,6 +92,75 @@ impl TripletsFlags {
             stimuli: self.stimuli.clone(),
         }
     }
+}
+
+/// Embeddings and ratings of the same stimuli.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct MeaningFlags {
+    /// Embedding: .npz, .npy, .txt, .csv or .tsv, a row per stimulus; NAME=FILE says whose it is. May be given
+    /// several times, once for each agent. [default NAME: the file's]
+    #[arg(long = "embedding", value_name = "[NAME=]FILE", required = true)]
+    embeddings: Vec<String>,
+    /// Ratings of the stimuli, a scale per column: .csv or .tsv with keys in the first column, or any matrix with
+    /// --categories and --dimensions.
+    #[arg(long, value_name = "FILE")]
+    ratings: Option<PathBuf>,
+    /// How many columns of the ratings are emotion categories; they come first. [default: as the sidecar of the
+    /// ratings says, or known by their names]
+    #[arg(long, value_name = "N", requires = "dimensions")]
+    categories: Option<usize>,
+    /// How many columns of the ratings, after the categories, are affective dimensions.
+    #[arg(long, value_name = "M", requires = "categories")]
+    dimensions: Option<usize>,
+    /// Captions of the stimuli, shown beside keys. [default: those of the study]
+    #[arg(long, value_name = "FILE")]
+    captions: Option<PathBuf>,
+    /// The study of the stimuli, for captions and for flags: what is flagged as sensitive is not shown.
+    #[arg(long, value_name = "DIR")]
+    study: Option<PathBuf>,
+}
+
+impl MeaningFlags {
+    pub(crate) fn inputs(self) -> Result<Inputs, Failure> {
+        Ok(Inputs {
+            embeddings: agents(&self.embeddings)?,
+            ratings: self.ratings,
+            scales: match (self.categories, self.dimensions) {
+                (Some(categories), Some(dimensions)) => Scales::Counted {
+                    categories,
+                    dimensions,
+                },
+                _ => Scales::Known,
+            },
+            captions: self.captions,
+            study: self.study,
+        })
+    }
+}
+
+/// The agents of `NAME=FILE`, or `FILE`, each named once.
+fn agents(given: &[String]) -> Result<Vec<EmbeddingOf>, Failure> {
+    let mut agents: Vec<EmbeddingOf> = Vec::with_capacity(given.len());
+    for text in given {
+        let (name, path) = match text.split_once('=') {
+            // A file whose own name holds the sign is meant as it is.
+            Some((name, path)) if !name.is_empty() && !Path::new(text).exists() => (name, path),
+            _ => ("", text.as_str()),
+        };
+        let path = PathBuf::from(path);
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let agent = if name.is_empty() { &stem } else { name };
+        if agents.iter().any(|other| other.agent == agent) {
+            return Err(Failure::Error(format!(
+                "two embeddings are called {agent:?}; name them: --embedding NAME=FILE"
+            )));
+        }
+        agents.push(EmbeddingOf {
+            agent: agent.to_owned(),
+            path,
+        });
+    }
+    Ok(agents)
 }
 
 /// As many numbers as a flag has, between commas.

@@ -1,6 +1,11 @@
 //! Scalable vector pictures: a small writer of SVG elements whose output is a pure function of its input.
 
-use crate::style;
+use crate::{
+    colour::{Rgb, hex},
+    font::{self, Weight},
+    render::Theme,
+    style,
+};
 use std::fmt::Write as _;
 
 /// A finished picture; colours are classes, so that a page can turn it dark.
@@ -24,13 +29,13 @@ impl Svg {
         self.height
     }
 
-    /// The picture as a file of its own, in the light colours, for a paper or a slide.
+    /// The picture as a file of its own, for a paper or a slide.
     ///
     /// `title` and `alt` become the elements that screen readers speak.
     #[must_use]
-    pub fn file(&self, title: &str, alt: &str) -> String {
+    pub fn file(&self, title: &str, alt: &str, theme: Theme) -> String {
         let mut css = String::new();
-        style::light_rules(&mut css);
+        style::file_rules(&mut css, theme);
         let head =
             format!("<style>{css}</style><rect class=\"page\" width=\"100%\" height=\"100%\"/>");
         format!(
@@ -45,6 +50,14 @@ impl Svg {
         )
     }
 
+    /// The letters in the picture that its font has no shape for; see [`font::lacking`].
+    #[must_use]
+    pub fn lacking(&self) -> std::collections::BTreeSet<char> {
+        let texts = self.body.split("<text").skip(1);
+        let shown = texts.filter_map(|t| Some(t.split_once('>')?.1.split_once('<')?.0));
+        shown.flat_map(font::lacking).collect()
+    }
+
     /// The picture as an element of an HTML page that holds [`style::page_rules`]; `id` must be unique in it.
     pub(crate) fn inline(&self, id: &str, title: &str, alt: &str) -> String {
         self.element(id, title, alt, "", "")
@@ -57,10 +70,13 @@ impl Svg {
             "<svg{attributes} class=\"figure\" viewBox=\"0 0 {w} {h}\" width=\"{w}\" height=\"{h}\" role=\"img\" \
              aria-labelledby=\"{id}-title {id}-alt\"><title id=\"{id}-title\">{title}</title>\
              <desc id=\"{id}-alt\">{alt}</desc>{head}{}</svg>",
-            self.body
+            self.body.replace(ID, id)
         )
     }
 }
+
+/// Stands in a body for the id of its picture, so that parts can be named; no text can hold it.
+pub(crate) const ID: char = '\u{1}';
 
 /// Where a text stands relative to its point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +114,12 @@ impl Canvas {
         }
     }
 
+    /// The picture with a height that was not known before everything stood.
+    pub(crate) fn finish_at(mut self, height: f64) -> Svg {
+        self.height = height;
+        self.finish()
+    }
+
     pub(crate) fn finish(self) -> Svg {
         Svg {
             width: self.width,
@@ -122,6 +144,17 @@ impl Canvas {
             let [w, h] = [(a.0 - b.0).abs(), (a.1 - b.1).abs()].map(number);
             self.push(format_args!(
                 "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\"/>"
+            ));
+        }
+    }
+
+    /// A rectangle with a text that appears under the pointer.
+    pub(crate) fn cell(&mut self, class: &str, a: (f64, f64), b: (f64, f64), hint: &str) {
+        if finite(&[a, b]) {
+            let [x, y, w, h] = [a.0, a.1, b.0 - a.0, b.1 - a.1].map(number);
+            let hint = escape(hint);
+            self.push(format_args!(
+                "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\"><title>{hint}</title></rect>"
             ));
         }
     }
@@ -248,12 +281,79 @@ impl Canvas {
         }
     }
 
+    /// A text centred on a path; `number` tells such paths of a picture apart.
+    pub(crate) fn text_along(&mut self, class: &str, number: usize, path: &Path, text: &str) {
+        if path.finite {
+            let (d, text) = (&path.d, escape(text));
+            self.push(format_args!(
+                "<path id=\"{ID}-along-{number}\" fill=\"none\" d=\"{d}\"/><text class=\"{class}\" text-anchor=\"middle\">\
+                 <textPath href=\"#{ID}-along-{number}\" startOffset=\"50%\">{text}</textPath></text>"
+            ));
+        }
+    }
+
     /// A bitmap stretched over a rectangle without smoothing.
     pub(crate) fn bitmap(&mut self, at: (f64, f64), size: (f64, f64), data_uri: &str) {
         let [x, y, w, h] = [at.0, at.1, size.0, size.1].map(number);
         self.push(format_args!(
             "<image class=\"bitmap\" x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" preserveAspectRatio=\"none\" href=\"{data_uri}\"/>"
         ));
+    }
+
+    /// Any path, of coordinates that [`Path`] wrote.
+    pub(crate) fn path(&mut self, class: &str, path: &Path) {
+        if path.finite && !path.d.is_empty() {
+            let d = &path.d;
+            self.push(format_args!("<path class=\"{class}\" d=\"{d}\"/>"));
+        }
+    }
+
+    /// A path filled with a colour that is the same on light and dark pages.
+    pub(crate) fn painted_path(&mut self, colour: Rgb, class: &str, path: &Path) {
+        if path.finite && !path.d.is_empty() {
+            let (d, colour) = (&path.d, hex(colour));
+            self.push(format_args!(
+                "<path class=\"{class}\" fill=\"{colour}\" d=\"{d}\"/>"
+            ));
+        }
+    }
+
+    /// A text of a size of its own.
+    pub(crate) fn sized_text(
+        &mut self,
+        class: &str,
+        at: (f64, f64),
+        anchor: Anchor,
+        size: f64,
+        text: &str,
+    ) {
+        if finite(&[at]) {
+            let ([x, y, size], anchor) = ([at.0, at.1, size].map(number), anchor.name());
+            let text = escape(text);
+            self.push(format_args!(
+                "<text class=\"{class}\" style=\"font-size:{size}px\" x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{text}</text>"
+            ));
+        }
+    }
+
+    /// A picture that fills a rectangle; what hangs over is cut.
+    pub(crate) fn picture(&mut self, at: (f64, f64), size: (f64, f64), data_uri: &str) {
+        let [x, y, w, h] = [at.0, at.1, size.0, size.1].map(number);
+        self.push(format_args!(
+            "<image x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" preserveAspectRatio=\"xMidYMid slice\" href=\"{data_uri}\"/>"
+        ));
+    }
+
+    /// What `draw` draws, with attributes that it inherits.
+    pub(crate) fn group(&mut self, attributes: &str, draw: impl FnOnce(&mut Self)) {
+        self.push(format_args!("<g {attributes}>"));
+        draw(self);
+        self.body.push_str("</g>");
+    }
+
+    /// Markup that the caller has made safe.
+    pub(crate) fn raw(&mut self, markup: &str) {
+        self.body.push_str(markup);
     }
 
     /// What `draw` draws, with a text that appears under the pointer.
@@ -311,23 +411,77 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
-/// Advance widths of the printable ASCII characters in hundredths of the size, in the widest of the usual
-/// faces (DejaVu Sans): faces differ by machine, and a text must fit in each.
-#[rustfmt::skip]
-const WIDTHS: [u8; 95] = [
-    32, 40, 46, 84, 64, 95, 78, 27, 39, 39, 50, 84, 32, 36, 32, 34, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 34, 34, 84, 84, 84, 53,
-    100, 68, 69, 70, 77, 63, 58, 77, 75, 29, 29, 66, 56, 86, 75, 79, 60, 79, 69, 63, 61, 73, 68, 99, 69, 61, 69, 39, 34, 39, 84, 50,
-    50, 61, 63, 55, 63, 62, 35, 63, 63, 28, 28, 58, 28, 97, 63, 61, 63, 63, 41, 52, 39, 63, 59, 82, 59, 59, 52, 64, 34, 64, 84,
-];
+/// The coordinates of a path, written with one decimal.
+#[derive(Debug)]
+pub(crate) struct Path {
+    d: String,
+    finite: bool,
+}
 
-/// An upper estimate of the width of a text of the given size in pixels.
+impl Path {
+    pub(crate) fn from(at: (f64, f64)) -> Self {
+        let mut path = Self {
+            d: String::new(),
+            finite: true,
+        };
+        path.step('M', &[at.0, at.1]);
+        path
+    }
+
+    fn step(&mut self, command: char, values: &[f64]) {
+        self.finite &= values.iter().all(|v| v.is_finite());
+        self.d.push(command);
+        for (i, value) in values.iter().enumerate() {
+            let text = tenth(*value);
+            if i > 0 && !text.starts_with('-') {
+                self.d.push(' ');
+            }
+            self.d += &text;
+        }
+    }
+
+    pub(crate) fn moved(mut self, at: (f64, f64)) -> Self {
+        self.step('M', &[at.0, at.1]);
+        self
+    }
+
+    pub(crate) fn line(mut self, at: (f64, f64)) -> Self {
+        self.step('L', &[at.0, at.1]);
+        self
+    }
+
+    /// An arc of a circle to `at`; `large`: the longer way, `clockwise` as seen.
+    pub(crate) fn arc(mut self, r: f64, large: bool, clockwise: bool, at: (f64, f64)) -> Self {
+        let flag = |yes: bool| f64::from(u8::from(yes));
+        self.step('A', &[r, r, 0.0, flag(large), flag(clockwise), at.0, at.1]);
+        self
+    }
+
+    pub(crate) fn bend(mut self, by: (f64, f64), at: (f64, f64)) -> Self {
+        self.step('Q', &[by.0, by.1, at.0, at.1]);
+        self
+    }
+
+    pub(crate) fn closed(mut self) -> Self {
+        self.d.push('Z');
+        self
+    }
+}
+
+/// A coordinate with at most one decimal.
+pub(crate) fn tenth(x: f64) -> String {
+    let text = format!("{x:.1}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" {
+        "0".into()
+    } else {
+        text.into()
+    }
+}
+
+/// The width of a text of the given size in pixels.
 pub(crate) fn text_width(text: &str, size: f64) -> f64 {
-    let hundredths = |c: char| match c {
-        ' '..='~' => WIDTHS[c as usize - 32],
-        '\u{1100}'..='\u{ffff}' | '\u{10000}'.. => 100,
-        _ => 70,
-    };
-    text.chars().map(|c| f64::from(hundredths(c))).sum::<f64>() / 100.0 * size
+    font::width(text, size, Weight::Regular)
 }
 
 /// `text` without its middle, where it is wider than `width` pixels: names tend to differ at their ends.
@@ -354,6 +508,35 @@ pub(crate) fn shorten(text: &str, size: f64, width: f64) -> String {
         }
     }
     without(fits)
+}
+
+/// The beginning of `text` with an ellipsis, to the end of a word where there is one, where it is wider than
+/// `width` pixels.
+pub(crate) fn clip(text: &str, size: f64, width: f64) -> String {
+    if text_width(text, size) <= width {
+        return text.to_owned();
+    }
+    let mut used = text_width("…", size);
+    let fits = |c: &char| {
+        used += text_width(c.encode_utf8(&mut [0; 4]), size);
+        used <= width
+    };
+    let kept: String = text.chars().take_while(fits).collect();
+    let end = kept.rfind(' ').filter(|end| *end > kept.len() / 2);
+    format!(
+        "{}…",
+        kept[..end.unwrap_or(kept.len())].trim_end_matches([' ', ','])
+    )
+}
+
+/// Lines of a text, at most `most`; the last ends with an ellipsis where more would follow.
+pub(crate) fn clip_lines(text: &str, size: f64, width: f64, most: usize) -> Vec<String> {
+    let mut lines = wrap(text, size, width);
+    if lines.len() > most {
+        let rest = lines.split_off(most - 1).join(" ");
+        lines.push(clip(&rest, size, width));
+    }
+    lines
 }
 
 /// `text` broken into lines of at most `width` pixels, between words where it can be; no character is

@@ -1,6 +1,6 @@
 //! What every figure can do: be drawn, be described in words, and hand out its numbers.
 
-use crate::{canvas::Svg, table::Table};
+use crate::{canvas::Svg, render::Theme, table::Table};
 
 /// A figure: plain data that knows how to show itself.
 pub trait Figure {
@@ -24,8 +24,8 @@ pub trait Figure {
         self.table().tsv()
     }
 
-    /// The picture as an SVG file of its own.
+    /// The picture as an SVG file of its own, in the light colours.
     fn svg_file(&self) -> String {
-        self.svg().file(self.title(), &self.alt())
+        self.svg().file(self.title(), &self.alt(), Theme::Light)
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     canvas::{Anchor, Canvas, text_width, wrap},
     scale::{Scale, Spacing, Unit, tick_labels},
-    style::{LABEL, TICK},
+    style::{LABEL, NAME, TICK},
 };
 
 /// One axis before it is drawn.
@@ -82,7 +82,7 @@ impl Frame {
 /// Draws an axis with ticks below it at height `bottom`.
 pub(crate) fn horizontal_axis(canvas: &mut Canvas, scale: &Scale, bottom: f64, axis: &Axis<'_>) {
     let (left, right) = scale.pixels();
-    let ticks = scale.ticks(((right - left) / 80.0) as usize);
+    let ticks = scale.ticks((((right - left) / 80.0) as usize).max(3));
     canvas.line("axis", (left, bottom), (right, bottom));
     for (&tick, label) in ticks.iter().zip(tick_labels(&ticks, axis.unit)) {
         let at = scale.at(tick);
@@ -143,6 +143,57 @@ impl RowLabels {
                 Some((lines.as_slice(), middle))
             })
     }
+}
+
+/// How an entry of a key looks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Sign<'a> {
+    /// A filled box of a class.
+    Area(&'a str),
+    /// The marker of a series in a class.
+    Dot(&'a str, usize),
+}
+
+/// Draws a key from left to right, in as many rows as it needs; returns where it ends.
+pub(crate) fn key(
+    canvas: &mut Canvas,
+    (left, right): (f64, f64),
+    top: f64,
+    entries: &[(Sign<'_>, &str)],
+) -> f64 {
+    const PITCH: f64 = 17.0;
+    let (mut x, mut y) = (left, top + 0.5 * PITCH);
+    for &(sign, words) in entries {
+        for (k, line) in wrap(words, TICK, right - left - 24.0).iter().enumerate() {
+            let wide = 24.0 + text_width(line, TICK);
+            if (k > 0 || x + wide > right) && x > left {
+                (x, y) = (left, y + PITCH);
+            }
+            if k == 0 {
+                match sign {
+                    Sign::Area(class) => canvas.rect(class, (x, y - 5.0), (x + 14.0, y + 5.0)),
+                    Sign::Dot(class, series) => canvas.marker(class, series, (x + 7.0, y), 4.0),
+                }
+            }
+            canvas.text("note", (x + 22.0, y + 4.0), Anchor::Start, line);
+            x += wide + 14.0;
+        }
+    }
+    if entries.is_empty() {
+        top
+    } else {
+        y + 0.5 * PITCH
+    }
+}
+
+/// Writes a paragraph of small letters from `top` down; returns where it ends.
+pub(crate) fn notes(canvas: &mut Canvas, (left, right): (f64, f64), top: f64, text: &str) -> f64 {
+    let mut y = top;
+    for line in wrap(text, NAME, right - left) {
+        y += 1.3 * NAME;
+        canvas.text("name", (left, y), Anchor::Start, &line);
+    }
+    y
 }
 
 /// Room that a [`Frame`] needs below its bottom for ticks and label.

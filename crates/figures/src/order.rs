@@ -96,6 +96,84 @@ pub fn by_strongest_dimension(weights: ArrayView2<'_, f32>) -> Vec<usize> {
     order
 }
 
+/// Orders of rows and columns that lead the strong cells of a table down its diagonal.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Diagonal {
+    /// Rows from top to bottom.
+    pub rows: Vec<usize>,
+    /// Columns from left to right; groups stay together.
+    pub columns: Vec<usize>,
+}
+
+/// Orders rows and columns so that strong cells stand on the diagonal.
+///
+/// The strongest cell (largest |value|) pairs its row with its column; both leave, and so on, until rows or
+/// columns are used up. Rows stand by the group of their column, then by the strength of their pair; rows
+/// without a pair come last. Within a group, paired columns stand in the order of their rows and the others
+/// follow by their strongest cell. Missing values count as 0; ties go to the first row, then the first column.
+/// O(cells · log cells).
+///
+/// `groups` holds the widths of the groups of columns; columns beyond them form one more.
+///
+/// ```
+/// use emotome_figures::order::diagonal;
+/// let r = ndarray::array![[0.1, -0.9, 0.2], [0.7, 0.8, 0.0]];
+/// let order = diagonal(r.view(), &[2, 1]);
+/// assert_eq!((order.rows, order.columns), (vec![0, 1], vec![1, 0, 2]));
+/// ```
+#[must_use]
+pub fn diagonal(values: ArrayView2<'_, f64>, groups: &[usize]) -> Diagonal {
+    let (n, k) = values.dim();
+    let strength = |i: usize, j: usize| match values[[i, j]].abs() {
+        r if r.is_finite() => r,
+        _ => 0.0,
+    };
+    let ends: Vec<usize> = groups
+        .iter()
+        .scan(0, |end, width| {
+            *end += width;
+            Some(*end)
+        })
+        .collect();
+    let group = |j: usize| ends.iter().take_while(|&&end| end <= j).count();
+    let mut cells: Vec<(usize, usize)> = (0..n).flat_map(|i| (0..k).map(move |j| (i, j))).collect();
+    cells.sort_by(|&a, &b| {
+        strength(b.0, b.1)
+            .total_cmp(&strength(a.0, a.1))
+            .then(a.cmp(&b))
+    });
+    let (mut partner, mut taken) = (vec![None; n], vec![None; k]);
+    let mut paired: Vec<usize> = Vec::new();
+    for (i, j) in cells {
+        if partner[i].is_none() && taken[j].is_none() {
+            (partner[i], taken[j]) = (Some(j), Some(i));
+            paired.push(i);
+        }
+    }
+    // Pairs were made by falling strength, so a stable sort by group keeps it.
+    let mut rows = paired;
+    rows.sort_by_key(|&i| partner[i].map_or(usize::MAX, group));
+    rows.extend((0..n).filter(|&i| partner[i].is_none()));
+    let place = |j: usize| {
+        let row = taken[j].and_then(|i| rows.iter().position(|&r| r == i));
+        row.unwrap_or(usize::MAX)
+    };
+    let highest = |j: usize| (0..n).map(|i| strength(i, j)).fold(0.0, f64::max);
+    let mut columns: Vec<(usize, usize, f64, usize)> = (0..k)
+        .map(|j| (group(j), place(j), highest(j), j))
+        .collect();
+    columns.sort_by(|a, b| {
+        (a.0, a.1)
+            .cmp(&(b.0, b.1))
+            .then(b.2.total_cmp(&a.2))
+            .then(a.3.cmp(&b.3))
+    });
+    Diagonal {
+        rows,
+        columns: columns.into_iter().map(|c| c.3).collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,7 +193,37 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_hidden_diagonal_is_found() {
+        // Row i answers to column 7·i mod 12, with falling strength.
+        let hidden = Array2::from_shape_fn((12, 12), |(i, j)| {
+            if j == 7 * i % 12 {
+                -0.9 + 0.03 * i as f64
+            } else {
+                0.1
+            }
+        });
+        let order = diagonal(hidden.view(), &[12]);
+        for (&i, &j) in order.rows.iter().zip(&order.columns) {
+            assert_eq!(j, 7 * i % 12);
+        }
+        assert_eq!(order.rows, (0..12).collect::<Vec<_>>());
+    }
+
     proptest! {
+        #[test]
+        fn a_diagonal_order_has_each_row_and_column_once_and_keeps_groups(
+            values in proptest::collection::vec(prop_oneof![Just(f64::NAN), Just(0.5), -1.0..1.0], 0..120),
+            width in 1_usize..9,
+        ) {
+            let table = Array2::from_shape_fn((values.len() / width, width), |(i, j)| values[i * width + j]);
+            let order = diagonal(table.view(), &[width / 2]);
+            let sorted = |order: &[usize]| { let mut o = order.to_vec(); o.sort_unstable(); o };
+            prop_assert_eq!(sorted(&order.rows), (0..table.nrows()).collect::<Vec<_>>());
+            prop_assert_eq!(sorted(&order.columns), (0..width).collect::<Vec<_>>());
+            prop_assert!(order.columns[..width / 2].iter().all(|&j| j < width / 2));
+        }
+
         #[test]
         fn any_matrix_gives_each_stimulus_once(values in proptest::collection::vec(prop_oneof![Just(f64::NAN), Just(0.5), -1.0..1.0], 0..150)) {
             let n = (values.len() as f64).sqrt() as usize;

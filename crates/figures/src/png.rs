@@ -45,7 +45,7 @@ fn compressed(width: usize, pixels: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap_or_default()
 }
 
-fn chunk(file: &mut Vec<u8>, kind: [u8; 4], data: &[u8]) {
+pub(crate) fn chunk(file: &mut Vec<u8>, kind: [u8; 4], data: &[u8]) {
     file.extend_from_slice(&(data.len() as u32).to_be_bytes());
     let mut crc = Crc::new();
     crc.update(&kind);

@@ -1,7 +1,10 @@
-//! The report: one HTML file that needs no network, no script and no help to read.
+//! The report: one HTML file that needs no network and no help to read, and no script but for sorting and searching.
+
+mod explorer;
 
 use crate::{
     canvas::escape,
+    export::{self, Asset},
     figure::Figure,
     png::base64,
     scale::{Unit, count},
@@ -9,7 +12,10 @@ use crate::{
     table::Table,
 };
 use emotome_stats::interval::Interval;
+use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
+
+pub use explorer::{Explorer, ExplorerAgent};
 
 /// A report, from title to provenance. All text is plain; markup in it is shown, not obeyed.
 #[derive(Default)]
@@ -22,6 +28,8 @@ pub struct Report {
     pub summary: Vec<String>,
     /// The body.
     pub sections: Vec<Section>,
+    /// The stimuli, to look up.
+    pub explorer: Option<Explorer>,
     /// Terms and what they mean; see [`glossary`].
     pub glossary: Vec<(String, String)>,
     /// Inputs, checksums, versions and commands, as name and value.
@@ -85,21 +93,15 @@ pub fn glossary() -> Vec<(String, String)> {
     .to_vec()
 }
 
-/// A file that belongs beside the report.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Asset {
-    /// Its name, e.g. `01-held-out-accuracy.svg`; made of letters, digits, `-` and `.` only.
-    pub name: String,
-    /// Its content.
-    pub content: String,
-}
-
 /// Rows of a table that the page shows; all stand in the download.
 const ROWS_SHOWN: usize = 40;
+/// Rows above which a table scrolls in a window of its own.
+const TALL: usize = 16;
 /// Columns above which a table is only offered for download.
 const COLUMNS_SHOWN: usize = 12;
-/// Bytes of a table that the page carries; a larger one stands only among the [`Report::assets`].
-const CARRIED: usize = 512 * 1024;
+/// Bytes of a picture or table that the page carries a second time, as a file to download; larger ones stand only
+/// among the [`Report::assets`].
+const CARRIED: usize = 64 * 1024;
 
 impl Report {
     /// The page. Equal reports give equal bytes.
@@ -107,13 +109,15 @@ impl Report {
     pub fn html(&self) -> String {
         let mut out =
             String::from("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
-        out.push_str(
-            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n",
+        let _ = writeln!(
+            out,
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{}'\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
+            base64(&Sha256::digest(SCRIPT))
         );
         let _ = write!(out, "<title>{}</title>\n<style>\n", escape(&self.title));
         style::page_rules(&mut out);
-        out.push_str(PAGE);
+        out.push_str(RULES);
         out.push_str(
             "</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">Skip to the text</a>\n",
         );
@@ -134,6 +138,9 @@ impl Report {
         for (i, section) in self.sections.iter().enumerate() {
             section.html(&mut out, i + 1, &mut number);
         }
+        if let Some(explorer) = &self.explorer {
+            explorer.html(&mut out);
+        }
         pairs(&mut out, "words", "What the words mean", &self.glossary);
         pairs(
             &mut out,
@@ -141,7 +148,10 @@ impl Report {
             "Where the numbers come from",
             &self.provenance,
         );
-        out.push_str("</main>\n</body>\n</html>\n");
+        let _ = write!(
+            out,
+            "</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
+        );
         out
     }
 
@@ -155,11 +165,11 @@ impl Report {
                 [
                     Asset {
                         name: format!("{stem}.svg"),
-                        content: figure.svg_file(),
+                        bytes: figure.svg_file().into_bytes(),
                     },
                     Asset {
                         name: format!("{stem}.tsv"),
-                        content: figure.tsv(),
+                        bytes: figure.tsv().into_bytes(),
                     },
                 ]
             })
@@ -173,6 +183,7 @@ impl Report {
             .enumerate()
             .map(|(i, s)| (format!("section-{}", i + 1), s.heading.as_str()));
         let tail = [
+            ("stimuli", "The stimuli themselves", self.explorer.is_none()),
             ("words", "What the words mean", self.glossary.is_empty()),
             (
                 "provenance",
@@ -215,7 +226,8 @@ impl Section {
             plate(out, *figures, figure.as_ref());
         }
         for (caption, table) in &self.tables {
-            scrolling(out, caption, &table.html(caption, usize::MAX));
+            let tall = if table.len() > TALL { " tall" } else { "" };
+            scrolling(out, caption, tall, &table.html(caption, usize::MAX));
         }
         out.push_str("</section>\n");
     }
@@ -228,10 +240,10 @@ fn paragraphs(out: &mut String, text: &[String]) {
 }
 
 /// A wide table that keyboards can scroll without moving the page.
-fn scrolling(out: &mut String, label: &str, table: &str) {
+fn scrolling(out: &mut String, label: &str, tall: &str, table: &str) {
     let _ = write!(
         out,
-        "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{}\">{table}</div>",
+        "<div class=\"scroll{tall}\" role=\"region\" tabindex=\"0\" aria-label=\"{}\">{table}</div>",
         escape(label)
     );
 }
@@ -266,7 +278,7 @@ fn measures(out: &mut String, measures: &[Measure], heading: &str) {
         table.push_str("</tr>");
     }
     table.push_str("</tbody></table>");
-    scrolling(out, &format!("Key numbers: {heading}"), &table);
+    scrolling(out, &format!("Key numbers: {heading}"), "", &table);
 }
 
 fn plate(out: &mut String, number: usize, figure: &dyn Figure) {
@@ -299,25 +311,28 @@ fn plate(out: &mut String, number: usize, figure: &dyn Figure) {
             }
             _ => format!("Numbers of figure {number}"),
         };
-        scrolling(out, &caption, &table.html(&caption, ROWS_SHOWN));
+        scrolling(out, &caption, "", &table.html(&caption, ROWS_SHOWN));
     }
-    let svg = base64(figure.svg_file().as_bytes());
-    let _ = write!(
-        out,
-        "<p class=\"files\"><a download=\"{stem}.svg\" href=\"data:image/svg+xml;base64,{svg}\">Picture for a paper (SVG)</a>"
+    let file = |what: &str, ending: &str, media: &str, content: &str| match content.len() {
+        length if length <= CARRIED => format!(
+            "<a download=\"{stem}.{ending}\" href=\"data:{media};base64,{}\">{what}</a>",
+            base64(content.as_bytes())
+        ),
+        _ => format!("{what}: <code>figures/{stem}.{ending}</code> beside this page"),
+    };
+    let svg = file(
+        "Picture for a paper (SVG)",
+        "svg",
+        "image/svg+xml",
+        &figure.svg_file(),
     );
-    if tsv.len() <= CARRIED {
-        let tsv = base64(tsv.as_bytes());
-        let _ = write!(
-            out,
-            " · <a download=\"{stem}.tsv\" href=\"data:text/tab-separated-values;base64,{tsv}\">All numbers (TSV)</a>"
-        );
-    } else {
-        let _ = write!(
-            out,
-            " · All numbers: <code>figures/{stem}.tsv</code> beside this page"
-        );
-    }
+    let tsv = file(
+        "All numbers (TSV)",
+        "tsv",
+        "text/tab-separated-values",
+        &tsv,
+    );
+    let _ = write!(out, "<p class=\"files\">{svg} · {tsv}");
     out.push_str("</p></details></figure>");
 }
 
@@ -338,52 +353,12 @@ fn pairs(out: &mut String, id: &str, heading: &str, pairs: &[(String, String)]) 
 
 /// `3, "Held-out accuracy"` becomes `03-held-out-accuracy`.
 fn stem(number: usize, title: &str) -> String {
-    let words: Vec<String> = title
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .take(8)
-        .map(str::to_ascii_lowercase)
-        .collect();
-    format!("{number:02}-{}", words.join("-"))
+    format!("{number:02}-{}", export::stem(title))
         .trim_end_matches('-')
         .to_owned()
 }
 
-const PAGE: &str = "\
-*{box-sizing:border-box}\n\
-body{margin:0 auto;max-width:54rem;padding:1.5rem 1.25rem 4rem;background:var(--page);color:var(--ink);\
-font:16px/1.6 system-ui,-apple-system,'Segoe UI','Helvetica Neue',Arial,'Liberation Sans',sans-serif}\n\
-h1{font-size:1.9rem;line-height:1.2;margin:.5rem 0 .25rem}\n\
-h2{font-size:1.35rem;line-height:1.3;margin:3rem 0 .5rem;padding-top:.75rem;border-top:1px solid var(--grid)}\n\
-p{margin:.6rem 0;max-width:44rem}\n\
-a{color:var(--accent)}\n\
-a:focus-visible,summary:focus-visible,.scroll:focus-visible{outline:3px solid var(--accent);outline-offset:2px;border-radius:2px}\n\
-.skip{position:absolute;left:-999rem}\n\
-.skip:focus{position:static}\n\
-.subtitle{color:var(--muted);margin-top:0}\n\
-nav ol{margin:1rem 0;padding-left:1.4rem;columns:2;column-gap:2rem}\n\
-nav li{break-inside:avoid}\n\
-.summary{background:var(--panel);border-left:4px solid var(--accent);padding:.4rem 1.1rem .7rem;border-radius:4px}\n\
-.summary h2{border:0;margin:.3rem 0;padding:0}\n\
-.caution{border-left:4px solid var(--s1);padding:.1rem .9rem}\n\
-figure{margin:1.75rem 0}\n\
-figcaption{margin-top:.5rem;font-size:.95rem;max-width:44rem}\n\
-svg.figure{display:block;max-width:none}\n\
-.scroll{overflow-x:auto}\n\
-details{margin-top:.5rem;font-size:.95rem}\n\
-summary{cursor:pointer;color:var(--accent)}\n\
-table{border-collapse:collapse;font-size:.92rem;margin:.9rem 0}\n\
-caption{text-align:left;font-weight:600;padding-bottom:.3rem}\n\
-th,td{text-align:left;vertical-align:top;padding:.35rem .9rem .35rem 0;border-bottom:1px solid var(--grid)}\n\
-thead th{border-bottom:1.5px solid var(--line)}\n\
-.measures{width:100%}\n\
-.measures tbody th{font-weight:600;min-width:15rem;max-width:22rem}\n\
-.measures td:nth-child(4){white-space:normal}\n\
-.meaning{display:block;font-weight:400;color:var(--muted);font-size:.88rem;line-height:1.45}\n\
-td.number{font-variant-numeric:tabular-nums;white-space:nowrap}\n\
-td.strong{font-weight:700}\n\
-dt{font-weight:600;margin-top:.7rem}\n\
-dd{margin:0;max-width:44rem;overflow-wrap:anywhere}\n\
-code{overflow-wrap:anywhere}\n\
-@media (max-width:40rem){nav ol{columns:1}}\n\
-@media print{details,nav,.skip{display:none}svg.figure{max-width:100%;height:auto}figure,tr{break-inside:avoid}}\n";
+/// The rules of the page.
+const RULES: &str = include_str!("report/page.css");
+/// What makes tables sort and stimuli searchable; the page is whole without it.
+const SCRIPT: &str = include_str!("report/page.js");

@@ -1,8 +1,12 @@
 //! What the dimensions of an embedding mean: the ratings that follow them, their names, how much of them
-//! ratings explain, whether they form categories, and maps of the stimuli.
+//! ratings explain, whether they form categories, maps of the stimuli, graphs of the dimensions, and how agents
+//! compare.
 
+pub mod align;
+pub mod chance;
 pub mod correlate;
 pub mod explained;
+pub mod graph;
 pub mod maps;
 pub mod naming;
 pub mod pairs;

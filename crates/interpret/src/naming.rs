@@ -113,6 +113,19 @@ pub struct ClassCounts {
     pub unexplained: usize,
 }
 
+impl ClassCounts {
+    /// The number of dimensions of a class.
+    #[must_use]
+    pub const fn of(&self, class: Class) -> usize {
+        match class {
+            Class::Category => self.category,
+            Class::Hybrid => self.hybrid,
+            Class::Dimension => self.dimension,
+            Class::Unexplained => self.unexplained,
+        }
+    }
+}
+
 impl FromIterator<Class> for ClassCounts {
     fn from_iter<I: IntoIterator<Item = Class>>(classes: I) -> Self {
         let mut counts = Self::default();

@@ -21,6 +21,7 @@ pub mod journal_sink;
 pub mod judge;
 pub mod local;
 mod lottery;
+pub mod naming;
 pub mod printable;
 pub mod prompt;
 pub mod ratings;

@@ -140,9 +140,16 @@ pub fn demo(to: &Destination, run: Run<'_>) -> Result<Published, WorkflowError> 
     let checkpoints = to.checkpoints(AGENT);
     let analysis = analyse(AGENT, choices, &params, Some(&checkpoints), run)
         .map_err(|error| to.paused(error))?;
+    let kinds = bundle
+        .ratings()
+        .scales
+        .iter()
+        .map(|(_, scale)| scale.kind)
+        .collect();
     let material = Material {
         showable: vec![true; bundle.stimuli.len()],
         captions: bundle.captions,
+        kinds,
         scales: bundle.scales,
         ratings: bundle.intended,
         raters: "the emotions that the author of the scenes intended".into(),
@@ -167,6 +174,7 @@ pub fn demo(to: &Destination, run: Run<'_>) -> Result<Published, WorkflowError> 
         vec![analysis],
         &[recorded],
         (start, overwrite),
+        run,
     )
 }
 

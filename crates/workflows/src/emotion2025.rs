@@ -153,7 +153,7 @@ pub fn emotion2025(request: &Emotion2025Request, run: Run<'_>) -> Result<Publish
         ..Frame::default()
     };
     let material = material(&study, ratings);
-    to.publish(frame, &material, analyses, &inputs, (start, overwrite))
+    to.publish(frame, &material, analyses, &inputs, (start, overwrite), run)
 }
 
 /// The ratings and, where there are any, the captions.
@@ -375,6 +375,7 @@ fn material(study: &Study, ratings: &RatingsTable) -> Material {
             .iter()
             .map(|key| caption(key.as_str()))
             .collect(),
+        kinds: ratings.scales.iter().map(|(_, scale)| scale.kind).collect(),
         scales: ratings
             .scales
             .iter()

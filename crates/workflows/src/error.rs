@@ -12,6 +12,8 @@ pub enum WorkflowError {
     #[error(transparent)]
     Ask(#[from] crate::ask::AskError),
     #[error(transparent)]
+    Name(#[from] crate::name::NameError),
+    #[error(transparent)]
     Array(#[from] emotome_stimuli::array::ArrayError),
     #[error(transparent)]
     Digest(#[from] emotome_stimuli::digest::DigestError),
@@ -77,6 +79,102 @@ pub enum WorkflowError {
     Diagnose(#[from] emotome_judges::diagnose::DiagnoseError),
     #[error(transparent)]
     Matching(#[from] emotome_stats::matching::MatchingError),
+    #[error(transparent)]
+    Pairs(#[from] emotome_interpret::pairs::PairsError),
+    #[error(transparent)]
+    Correlate(#[from] emotome_interpret::correlate::CorrelateError),
+    #[error(transparent)]
+    Naming(#[from] emotome_interpret::naming::NamingError),
+    #[error(transparent)]
+    Explain(#[from] emotome_interpret::explained::ExplainError),
+    #[error(transparent)]
+    Folds(#[from] emotome_interpret::explained::FoldsError),
+    #[error(transparent)]
+    Map(#[from] emotome_interpret::maps::MapError),
+    #[error(transparent)]
+    Graph(#[from] emotome_interpret::graph::GraphError),
+    #[error(transparent)]
+    Align(#[from] emotome_interpret::align::AlignError),
+    #[error(transparent)]
+    Chance(#[from] emotome_interpret::chance::ChanceError),
+    #[error(transparent)]
+    Render(#[from] emotome_figures::render::RenderError),
+    /// A figure of ratings without ratings.
+    #[error("the figure {figure} shows ratings; name them (--ratings FILE)")]
+    FigureNeedsRatings {
+        /// The figure.
+        figure: &'static str,
+    },
+    /// A figure that compares agents with one of them.
+    #[error("the figure {figure} compares agents; give --embedding NAME=FILE at least twice")]
+    FigureNeedsAgents {
+        /// The figure.
+        figure: &'static str,
+    },
+    /// A dimension that no embedding has.
+    #[error("dimension {found} is asked for; they are counted from 1, and there are {most}")]
+    NoSuchDimension {
+        /// The number asked for.
+        found: usize,
+        /// The most that an embedding has.
+        most: usize,
+    },
+    /// There is nothing of what a figure shows.
+    #[error(
+        "there is nothing to draw in {figure}: what it shows needs ratings of both kinds, categories and affective dimensions (--categories N --dimensions M)"
+    )]
+    NothingToDraw {
+        /// The figure.
+        figure: &'static str,
+    },
+    /// Ratings have not the columns stated.
+    #[error("{path}: has {found} columns of ratings, but {categories} categories and {dimensions} dimensions are stated, {} together; correct --categories and --dimensions (a first column of keys that are numbers must be called key)", categories + dimensions, path = path.display())]
+    ScalesCount {
+        /// The ratings.
+        path: PathBuf,
+        /// Columns found.
+        found: usize,
+        /// Categories stated.
+        categories: usize,
+        /// Affective dimensions stated.
+        dimensions: usize,
+    },
+    /// Nothing says what a column of ratings measures.
+    #[error("{path}: {source} (--categories N --dimensions M, the categories first)", path = path.display())]
+    Kind {
+        /// The ratings.
+        path: PathBuf,
+        /// Which column.
+        source: emotome_interpret::rating::UnknownKind,
+    },
+    /// A file without keys has another number of rows than there are stimuli.
+    #[error("{file}: has {found} rows and names no stimuli, {other} has {expected}: nothing says which belong together; give a file with keys (.npz with stimuli; .tsv or .csv with keys in a first column called key), or one with a row for every stimulus, in the same order", file = file.display(), other = other.display())]
+    RowsDiffer {
+        /// The file.
+        file: PathBuf,
+        /// Its rows.
+        found: usize,
+        /// The file that names the stimuli.
+        other: PathBuf,
+        /// Its rows.
+        expected: usize,
+    },
+    /// Embeddings and ratings are of different stimuli.
+    #[error("{embedding} and {other} share {shared} stimuli, at least {fewest} are needed; they are matched by key, and the first keys are {embedding_key:?} and {other_key:?}", embedding = embedding.display(), other = other.display())]
+    FewShared {
+        /// The embedding that shares least.
+        embedding: PathBuf,
+        /// Its first key.
+        embedding_key: String,
+        /// The ratings, or the embedding that names the stimuli.
+        other: PathBuf,
+        /// Its first key.
+        other_key: String,
+        /// Stimuli that all share.
+        shared: usize,
+        /// Fewest needed.
+        fewest: usize,
+    },
     /// A column is named where columns have no names.
     #[error(
         "--odd {column:?} names a column, but the columns of {format} files have no names to choose from; say first, second or third, or read a table with --format table"
@@ -269,6 +367,12 @@ impl WorkflowError {
     pub const fn is_interruption(&self) -> bool {
         use emotome_embedding::evaluate::EvaluationError;
         use emotome_embedding::train::FitError;
+        use emotome_interpret::align::AlignError;
+        use emotome_interpret::chance::ChanceError;
+        use emotome_interpret::correlate::CorrelateError;
+        use emotome_interpret::explained::ExplainError;
+        use emotome_interpret::graph::GraphError;
+        use emotome_interpret::maps::MapError;
         use emotome_stimuli::fetch::FetchError;
         use emotome_stimuli::init::InitError;
         use emotome_triplets::formats::FormatError;
@@ -281,6 +385,12 @@ impl WorkflowError {
                 | Self::Init(InitError::Interrupted { .. })
                 | Self::Fetch(FetchError::Interrupted { .. })
                 | Self::Journal(JournalError::Interrupted)
+                | Self::Correlate(CorrelateError::Interrupted)
+                | Self::Explain(ExplainError::Interrupted)
+                | Self::Chance(ChanceError::Correlate(CorrelateError::Interrupted))
+                | Self::Graph(GraphError::Interrupted)
+                | Self::Align(AlignError::Interrupted)
+                | Self::Map(MapError::Interrupted)
                 | Self::Paused { .. }
                 | Self::Stopped
         )

@@ -3,6 +3,7 @@
 use crate::WorkflowError;
 use crate::analysis::Analysis;
 use crate::fit::write_seeds;
+use crate::interpret::Meaning;
 use crate::story::{Frame, Material, tell};
 use emotome_embedding::Embedding;
 use emotome_embedding::files::write_embedding;
@@ -12,6 +13,7 @@ use emotome_stats::random::Seed;
 use emotome_stimuli::StimulusSet;
 use emotome_stimuli::output::{self, OutputError, Overwrite};
 use emotome_stimuli::provenance::Provenance;
+use emotome_stimuli::run::Run;
 use serde::Serialize;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -98,6 +100,7 @@ impl Destination {
         analyses: Vec<Analysis>,
         inputs: &[PathBuf],
         (start, overwrite): (Instant, Overwrite),
+        run: Run<'_>,
     ) -> Result<Published, WorkflowError> {
         let mut provenance = Provenance::new(self.command.clone(), Some(self.seed.0), json!(null));
         for input in inputs {
@@ -108,7 +111,11 @@ impl Destination {
         }
         output::write_json(self.out.join("analysis.json"), overwrite, &analyses)?;
         frame.provenance.extend(self.account(&provenance));
-        let report = tell(frame, material, &analyses);
+        let meaning = Meaning::of(material, &analyses, self.seed, run)?;
+        if let Some(meaning) = &meaning {
+            meaning.write(&self.out, overwrite)?;
+        }
+        let report = tell(frame, material, &analyses, meaning.as_ref());
         let page = self.out.join("report.html");
         output::write(&page, overwrite, report.html().as_bytes())?;
         write_figures(&self.out.join("figures"), &report, overwrite)?;
@@ -200,11 +207,7 @@ pub(crate) fn write_figures(
         }
     }
     for asset in assets {
-        output::write(
-            folder.join(&asset.name),
-            overwrite,
-            asset.content.as_bytes(),
-        )?;
+        output::write(folder.join(&asset.name), overwrite, &asset.bytes)?;
     }
     Ok(())
 }

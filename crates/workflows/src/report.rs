@@ -168,6 +168,7 @@ pub fn report(request: &ReportRequest, run: Run<'_>) -> Result<Published, Workfl
         vec![analysis],
         &inputs,
         (start, overwrite),
+        run,
     )
 }
 
@@ -227,6 +228,7 @@ fn material(
     let mut material = Material {
         captions,
         scales: Vec::new(),
+        kinds: Vec::new(),
         ratings: Array2::zeros((n, 0)),
         raters: String::new(),
         showable: vec![true; n],
@@ -244,6 +246,7 @@ fn material(
         }
         models = RatingsModel::of_table(&aligned.table)?;
         material.raters = format!("the ratings {}", table.name);
+        material.kinds = table.scales.iter().map(|(_, scale)| scale.kind).collect();
         material.scales = table.scales.into_iter().map(|(name, _)| name).collect();
         material.ratings = aligned.table.values;
     }

@@ -32,31 +32,16 @@ enum ModeName {
     Readout,
 }
 
-/// Flags for judges that are models; they stand above what the judge's file says.
+/// How a model is reached, at what price and within what bounds; these stand above what the judge's file says.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = MODELS)]
-pub(crate) struct ModelFlags {
-    /// Study folder whose stimuli are shown.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) study: Option<PathBuf>,
+pub(crate) struct ServingFlags {
     /// The model, as its server calls it.
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
     /// Kind of server: vllm, vllm-guided (before 0.12), llama-cpp, ollama, openai or hosted.
     #[arg(long, value_name = "KIND", value_parser = parse_kind)]
     kind: Option<Dialect>,
-    /// How it answers: different experiments.
-    #[arg(long, value_enum)]
-    answer: Option<ModeName>,
-    /// Prompt: prompts/NAME.toml of the study, or a preset (see --list-templates).
-    #[arg(long, value_name = "NAME")]
-    template: Option<String>,
-    /// Caption to show: a number from 1, all, or drawn.
-    #[arg(long, value_name = "WHICH", value_parser = parse_caption)]
-    captions: Option<WhichCaption>,
-    /// Readout: table with a column `word`. [default: 94 words for 34 emotion categories]
-    #[arg(long, value_name = "FILE")]
-    words: Option<PathBuf>,
     /// Environment variable that holds the key of the server.
     #[arg(long, value_name = "NAME", conflicts_with = "key_file")]
     key_env: Option<String>,
@@ -75,9 +60,6 @@ pub(crate) struct ModelFlags {
     /// Stop before the agent has cost more than this, earlier runs included.
     #[arg(long, value_name = "X")]
     max_cost: Option<f64>,
-    /// Stop after so many trials.
-    #[arg(long, value_name = "N")]
-    max_trials: Option<u64>,
     /// Time limit of a request, in seconds. [default: 300]
     #[arg(long, value_name = "SECONDS")]
     time_limit: Option<f64>,
@@ -87,6 +69,32 @@ pub(crate) struct ModelFlags {
     /// How long to wait for a server that is gone, in seconds. [default: 300]
     #[arg(long, value_name = "SECONDS")]
     patience: Option<f64>,
+}
+
+/// Flags for judges that are models; they stand above what the judge's file says.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = MODELS)]
+pub(crate) struct ModelFlags {
+    /// Study folder whose stimuli are shown.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) study: Option<PathBuf>,
+    #[command(flatten)]
+    serving: ServingFlags,
+    /// How it answers: different experiments.
+    #[arg(long, value_enum)]
+    answer: Option<ModeName>,
+    /// Prompt: prompts/NAME.toml of the study, or a preset (see --list-templates).
+    #[arg(long, value_name = "NAME")]
+    template: Option<String>,
+    /// Caption to show: a number from 1, all, or drawn.
+    #[arg(long, value_name = "WHICH", value_parser = parse_caption)]
+    captions: Option<WhichCaption>,
+    /// Readout: table with a column `word`. [default: 94 words for 34 emotion categories]
+    #[arg(long, value_name = "FILE")]
+    words: Option<PathBuf>,
+    /// Stop after so many trials.
+    #[arg(long, value_name = "N")]
+    max_trials: Option<u64>,
     /// Ask again for trials that failed for good.
     #[arg(long)]
     retry_failed: bool,
@@ -101,6 +109,81 @@ pub(crate) struct ModelFlags {
     list_templates: bool,
 }
 
+impl ServingFlags {
+    /// Flags that were given, for judges to which they mean nothing.
+    fn given(&self) -> [(&'static str, bool); 9] {
+        [
+            ("--model", self.model.is_some()),
+            ("--kind", self.kind.is_some()),
+            (
+                "--key-env, --key-file",
+                self.key_env.is_some() || self.key_file.is_some(),
+            ),
+            ("--price-in, --price-out", self.price_in.is_some()),
+            ("--allow-upload", !self.allow_upload.is_empty()),
+            ("--max-cost", self.max_cost.is_some()),
+            ("--time-limit", self.time_limit.is_some()),
+            ("--tries", self.tries.is_some()),
+            ("--patience", self.patience.is_some()),
+        ]
+    }
+
+    /// Prices of a million tokens: of prompts and of answers.
+    fn price(&self) -> Option<[f64; 2]> {
+        self.price_in
+            .zip(self.price_out)
+            .map(|(prompt, completion)| [prompt, completion])
+    }
+
+    /// The judge: its file, if it is one, and the flags above it.
+    pub(super) fn judge(&self, judge: &str) -> Result<JudgeFile, Failure> {
+        let mut file = judge_of(judge)?;
+        if let Some(model) = &self.model {
+            file.model.clone_from(model);
+        }
+        file.kind = self.kind.or(file.kind);
+        for server in &mut file.servers {
+            if self.key_env.is_some() || self.key_file.is_some() {
+                server.key_env.clone_from(&self.key_env);
+                server.key_file.clone_from(&self.key_file);
+            }
+        }
+        if let Some([prompt, completion]) = self.price() {
+            let currency = file
+                .price
+                .map_or_else(|| "USD".to_owned(), |price| price.currency);
+            file.price = Some(Price {
+                currency,
+                of: Prices {
+                    prompt,
+                    cached: None,
+                    completion,
+                },
+                batch: None,
+            });
+        }
+        file.allow_upload.extend(self.allow_upload.iter().cloned());
+        Ok(file)
+    }
+
+    /// When a run stops, and how long it waits.
+    pub(super) fn bounds(&self, max_trials: Option<u64>) -> Result<Bounds, Failure> {
+        let seconds =
+            |flag: &str, seconds: Option<f64>| match seconds.map(Duration::try_from_secs_f64) {
+                None => Ok(None),
+                Some(Ok(time)) => Ok(Some(time)),
+                Some(Err(error)) => Err(Failure::Error(format!("{flag}: {error}"))),
+            };
+        Ok(Bounds {
+            max_cost: self.max_cost,
+            max_trials,
+            time_limit: seconds("--time-limit", self.time_limit)?,
+            tries: self.tries,
+            patience: seconds("--patience", self.patience)?,
+        })
+    }
+}
+
 fn parse_kind(name: &str) -> Result<Dialect, String> {
     let known = Dialect::ALL
         .into_iter()
@@ -113,7 +196,7 @@ fn parse_kind(name: &str) -> Result<Dialect, String> {
     })
 }
 
-fn parse_caption(text: &str) -> Result<WhichCaption, String> {
+pub(super) fn parse_caption(text: &str) -> Result<WhichCaption, String> {
     match text {
         "all" => Ok(WhichCaption::Named(CaptionRule::All)),
         "drawn" => Ok(WhichCaption::Named(CaptionRule::Drawn)),
@@ -160,37 +243,24 @@ pub(crate) struct Asked {
 impl ModelFlags {
     /// Flags that were given, for judges to which they mean nothing.
     pub(crate) fn given(&self) -> Vec<(&'static str, bool)> {
-        vec![
+        let own = [
             ("--study", self.study.is_some()),
-            ("--model", self.model.is_some()),
-            ("--kind", self.kind.is_some()),
             ("--answer", self.answer.is_some()),
             ("--template", self.template.is_some()),
             ("--captions", self.captions.is_some()),
             ("--words", self.words.is_some()),
-            (
-                "--key-env, --key-file",
-                self.key_env.is_some() || self.key_file.is_some(),
-            ),
-            ("--price-in, --price-out", self.price_in.is_some()),
-            ("--allow-upload", !self.allow_upload.is_empty()),
-            ("--max-cost", self.max_cost.is_some()),
             ("--max-trials", self.max_trials.is_some()),
-            ("--time-limit", self.time_limit.is_some()),
-            ("--tries", self.tries.is_some()),
-            ("--patience", self.patience.is_some()),
             (
                 "--retry-failed, --retry-refused, --retry-invalid",
                 self.retry_failed || self.retry_refused || self.retry_invalid,
             ),
-        ]
+        ];
+        own.into_iter().chain(self.serving.given()).collect()
     }
 
     /// Prices of a million tokens: of prompts and of answers.
     pub(crate) fn price(&self) -> Option<[f64; 2]> {
-        self.price_in
-            .zip(self.price_out)
-            .map(|(prompt, completion)| [prompt, completion])
+        self.serving.price()
     }
 
     /// Prints presets, if that is what was asked for.
@@ -209,11 +279,8 @@ impl ModelFlags {
 
     /// The judge: its file, if it is one, and the flags above it.
     pub(crate) fn judge(&self, judge: &str, agent: Option<&str>) -> Result<JudgeFile, Failure> {
-        let mut file = judge_of(judge)?;
+        let mut file = self.serving.judge(judge)?;
         file.name = agent.map(str::to_owned).or(file.name);
-        if let Some(model) = &self.model {
-            file.model.clone_from(model);
-        }
         if let Some(answer) = self.answer {
             (file.answer, file.readout) = match answer {
                 ModeName::Free => (Some(Mode::FREE), None),
@@ -234,28 +301,6 @@ impl ModelFlags {
         if self.captions.is_some() {
             file.show.captions.clone_from(&self.captions);
         }
-        file.kind = self.kind.or(file.kind);
-        for server in &mut file.servers {
-            if self.key_env.is_some() || self.key_file.is_some() {
-                server.key_env.clone_from(&self.key_env);
-                server.key_file.clone_from(&self.key_file);
-            }
-        }
-        if let Some((prompt, completion)) = self.price_in.zip(self.price_out) {
-            let currency = file
-                .price
-                .map_or_else(|| "USD".to_owned(), |price| price.currency);
-            file.price = Some(Price {
-                currency,
-                of: Prices {
-                    prompt,
-                    cached: None,
-                    completion,
-                },
-                batch: None,
-            });
-        }
-        file.allow_upload.extend(self.allow_upload.iter().cloned());
         Ok(file)
     }
 
@@ -269,12 +314,6 @@ impl ModelFlags {
         let study = self.study.clone().ok_or_else(|| {
             Failure::Error("a model is shown the stimuli of a study; add --study DIR".to_owned())
         })?;
-        let seconds =
-            |flag: &str, seconds: Option<f64>| match seconds.map(Duration::try_from_secs_f64) {
-                None => Ok(None),
-                Some(Ok(time)) => Ok(Some(time)),
-                Some(Err(error)) => Err(Failure::Error(format!("{flag}: {error}"))),
-            };
         Ok(AskRequest {
             judge,
             study,
@@ -285,13 +324,7 @@ impl ModelFlags {
                 refused: self.retry_refused,
                 invalid: self.retry_invalid,
             },
-            bounds: Bounds {
-                max_cost: self.max_cost,
-                max_trials: self.max_trials,
-                time_limit: seconds("--time-limit", self.time_limit)?,
-                tries: self.tries,
-                patience: seconds("--patience", self.patience)?,
-            },
+            bounds: self.serving.bounds(self.max_trials)?,
         })
     }
 

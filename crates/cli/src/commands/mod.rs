@@ -10,10 +10,13 @@ mod demo;
 mod evaluate;
 mod export;
 mod fetch;
+mod figure;
 mod fit;
 mod import;
 mod init;
+mod interpret;
 mod journal;
+mod name;
 mod plan;
 mod qc;
 mod report;
@@ -56,6 +59,12 @@ pub(crate) enum Command {
     Report(Box<report::Report>),
     /// Score an embedding on held-out choices.
     Evaluate(evaluate::Evaluate),
+    /// Find out what the dimensions of embeddings mean.
+    Interpret(interpret::Interpret),
+    /// Draw one figure from embeddings and ratings.
+    Figure(Box<figure::FigureCommand>),
+    /// Ask a model to name the dimensions of an embedding.
+    Name(Box<name::Name>),
     /// Compare two agents, or two embeddings.
     Compare(compare::Compare),
     /// Make choices from a table of features.
@@ -84,6 +93,9 @@ impl Command {
             Self::Fit(command) => command.run(session),
             Self::Report(command) => command.run(session),
             Self::Evaluate(command) => command.run(session),
+            Self::Interpret(command) => command.run(session),
+            Self::Figure(command) => command.run(session),
+            Self::Name(command) => command.run(session),
             Self::Compare(command) => command.run(session),
             Self::Tripletize(command) => command.run(session),
             Self::Simulate(command) => command.run(session),

@@ -176,6 +176,7 @@ fn every_command_explains_itself_and_completes() {
         "evaluate",
         "compare",
         "journal",
+        "name",
         "completions",
     ] {
         assert!(

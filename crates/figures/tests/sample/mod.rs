@@ -8,7 +8,7 @@ use emotome_figures::{
     heatmap::SimilarityMap,
     order,
     positions::{AgentPositions, PositionShares},
-    report::{Measure, Section, glossary},
+    report::{Explorer, ExplorerAgent, Measure, Section, glossary},
     reproducibility::{DimensionReproducibility, Reproducibility},
     scale::{Spacing, Unit},
     scatter::Scatter,
@@ -87,6 +87,7 @@ pub(crate) fn dimension_curve() -> Curves {
         }],
         references: vec![("guessing".into(), 3f64.ln())],
         chosen: Some((16.0, "chosen: lowest loss".into())),
+        ..Curves::default()
     }
 }
 
@@ -233,6 +234,7 @@ pub(crate) fn all() -> Vec<Box<dyn Figure>> {
     ]
 }
 
+#[allow(dead_code, reason = "the gallery shows figures alone")]
 pub(crate) fn report() -> Report {
     let mut table = Table::new(["agent", "trials", "accuracy"]);
     table.push([
@@ -251,6 +253,7 @@ pub(crate) fn report() -> Report {
     Report {
         title: "What SmolLM2 finds alike: 240 short scenes & their dimensions".into(),
         subtitle: "Sample report".into(),
+        explorer: Some(explorer()),
         summary: vec!["Twelve dimensions predict 68 % of choices that played no part in fitting; guessing would reach 33 %.".into()],
         sections: vec![
             Section {
@@ -278,5 +281,28 @@ pub(crate) fn report() -> Report {
         ],
         glossary: glossary(),
         provenance: vec![("Command".into(), "emotome demo --seed 7".into()), ("scenes.tsv, SHA-256".into(), "9f".repeat(32))],
+    }
+}
+
+fn explorer() -> Explorer {
+    let agent = |name: &str, factor: f64| ExplorerAgent {
+        name: name.into(),
+        dimensions: (1..=3).map(|d| format!("{d} <joy> & awe")).collect(),
+        weights: Array2::from_shape_fn((60, 3), |(i, d)| {
+            factor * ((i * 7 + d * 13) % 20) as f64 / 10.0
+        }),
+        maps: vec![(
+            "t-SNE".into(),
+            (0..60)
+                .map(|i| [f64::from(i % 9), f64::from(i * 5 % 11)])
+                .collect(),
+        )],
+    };
+    Explorer {
+        keys: (0..60).map(|i| format!("scene-{i:02}")).collect(),
+        captions: (0..60)
+            .map(|i| (i % 4 > 0).then(|| format!("A caption with <b>markup</b>, number {i}")))
+            .collect(),
+        agents: vec![agent("LLM", 1.0), agent("people", 0.5)],
     }
 }

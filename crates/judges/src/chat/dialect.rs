@@ -86,7 +86,7 @@ pub struct Tail<'a> {
 const MOST_LISTED: u32 = 20;
 
 /// Fields that a request sets itself.
-const OWN: [&str; 18] = [
+const OWN: [&str; 19] = [
     "model",
     "messages",
     "max_tokens",
@@ -98,6 +98,7 @@ const OWN: [&str; 18] = [
     "top_logprobs",
     "structured_outputs",
     "guided_choice",
+    "guided_json",
     "grammar",
     "response_format",
     "add_generation_prompt",
@@ -282,6 +283,18 @@ impl Dialect {
         }
         Ok(fields)
     }
+
+    /// The field, and its value, by which this kind of server makes sure that a reply is JSON of a schema.
+    #[must_use]
+    pub fn in_schema(self, name: &str, schema: &Value) -> (&'static str, Value) {
+        match self {
+            Self::Vllm => ("structured_outputs", json!({ "json": schema })),
+            Self::VllmGuided => ("guided_json", schema.clone()),
+            Self::LlamaCpp | Self::Ollama | Self::Openai | Self::Hosted => {
+                ("response_format", response_format(name, schema))
+            }
+        }
+    }
 }
 
 /// A grammar of exactly these answers, in the notation of llama.cpp.
@@ -297,19 +310,18 @@ fn grammar(labels: &[String; 3]) -> String {
 
 /// A schema of an object whose only field is one of these answers.
 fn schema(labels: &[String; 3]) -> Value {
-    json!({
-        "type": "json_schema",
-        "json_schema": {
-            "name": "answer",
-            "strict": true,
-            "schema": {
-                "type": "object",
-                "properties": { "answer": { "type": "string", "enum": labels } },
-                "required": ["answer"],
-                "additionalProperties": false,
-            },
-        },
-    })
+    let schema = json!({
+        "type": "object",
+        "properties": { "answer": { "type": "string", "enum": labels } },
+        "required": ["answer"],
+        "additionalProperties": false,
+    });
+    response_format("answer", &schema)
+}
+
+/// The form of a reply as OpenAI has it.
+fn response_format(name: &str, schema: &Value) -> Value {
+    json!({ "type": "json_schema", "json_schema": { "name": name, "strict": true, "schema": schema } })
 }
 
 impl fmt::Display for Dialect {

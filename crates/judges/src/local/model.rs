@@ -10,8 +10,8 @@ use std::path::Path;
 /// A model with its tokenizer and its way to write conversations.
 #[derive(Debug)]
 pub struct LocalModel {
-    pub(super) model: Model,
-    pub(super) tokenizer: Tokenizer,
+    pub(crate) model: Model,
+    pub(crate) tokenizer: Tokenizer,
     chat: ChatTemplate,
     options: ChatOptions,
     sha256: Sha256Sum,
@@ -75,9 +75,19 @@ impl LocalModel {
             .into_iter()
             .chain([Message::new(Role::User, user)])
             .collect();
-        let mut prompt = self
-            .chat
-            .render(&self.tokenizer, &messages, &self.options)?;
+        self.conversation(&messages, begun)
+    }
+
+    /// The same of any conversation.
+    ///
+    /// # Errors
+    /// As of [`prompt`](Self::prompt).
+    pub(crate) fn conversation(
+        &self,
+        messages: &[Message],
+        begun: Option<&str>,
+    ) -> Result<Vec<TokenId>, LocalModelError> {
+        let mut prompt = self.chat.render(&self.tokenizer, messages, &self.options)?;
         if let Some(begun) = begun {
             prompt.push_text(begun);
         }

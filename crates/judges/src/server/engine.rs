@@ -197,7 +197,7 @@ impl Engine {
     }
 
     /// Finds money and a place for the first request of a trial.
-    async fn admit(&self, step: Step) -> Option<Begun> {
+    pub(super) async fn admit(&self, step: Step) -> Option<Begun> {
         let estimate = match &step {
             Step::Ask(requests) => self.estimate(requests),
             Step::Done(_) => Nanos(0),
@@ -305,8 +305,7 @@ impl Engine {
             Some(answer) => answer.usage.cost,
             None => None,
         };
-        lock(&self.budget).settle(aside, cost);
-        self.paid.notify_one();
+        self.settle(aside, cost);
         let said = match exchanges.last().map(|exchange| &exchange.result) {
             Some(Ok(reply)) if reply.status >= 300 => {
                 format!("HTTP {}: {}", reply.status, super::verdict::message(reply))
@@ -323,6 +322,12 @@ impl Engine {
                 .map_or(0, |since| since.as_millis() as u64),
             said,
         })
+    }
+
+    /// What was set aside is free again, and what was paid is spent.
+    pub(super) fn settle(&self, aside: Nanos, cost: Option<Nanos>) {
+        lock(&self.budget).settle(aside, cost);
+        self.paid.notify_one();
     }
 
     /// Adds the price, and keeps the reply within what a journal holds.
@@ -466,11 +471,11 @@ pub(super) struct Prepared {
     pub(super) room: OwnedSemaphorePermit,
 }
 
-/// A trial that may begin.
-struct Begun {
-    step: Step,
-    aside: Nanos,
-    place: Option<Place>,
+/// A trial, or a single request, that may begin.
+pub(super) struct Begun {
+    pub(super) step: Step,
+    pub(super) aside: Nanos,
+    pub(super) place: Option<Place>,
 }
 
 /// A place that is given back whatever happens.

@@ -3,12 +3,12 @@
 use super::record::AgentId;
 use crate::usage::{Nanos, Usage};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What all answers of an agent took together.
 ///
 /// Sums are of what is known; the two counts at the end say of how many answers it is not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Spent {
     /// Requests sent, retries included, for everything that is recorded.
     pub requests: u64,

@@ -3,7 +3,7 @@
 use super::file::{JudgeFile, Server as ServerAsked};
 use super::here;
 use super::prepare::{Prepared, prepare, unclear};
-use super::{AskError, AskRequest};
+use super::{AskError, AskRequest, Bounds};
 use crate::WorkflowError;
 use crate::journal::Outcomes;
 use emotome_judges::answer::AskParams;
@@ -15,6 +15,7 @@ use emotome_judges::server::{
     Asked, Endpoint, EndpointLimits, PaceParams, Secret, Server, ServerParams, Snapshot,
     UploadPolicy, Work, ask as ask_server,
 };
+use emotome_stats::random::Seed;
 use emotome_stimuli::run::Run;
 use emotome_triplets::Nanos;
 use emotome_triplets::journal::{Agent, JournalWriter};
@@ -79,7 +80,7 @@ pub fn ask(
         });
     }
     let dialogue = dialogue(judge, &prepared)?;
-    let server = Arc::new(server(request)?);
+    let server = Arc::new(server(judge, &request.bounds, request.design.seed)?);
     let agent = Agent {
         name: judge.name().to_owned(),
         model: judge.model.clone(),
@@ -91,7 +92,7 @@ pub fn ask(
     })
 }
 
-pub(super) fn settings(description: &JudgeDescription) -> String {
+pub(crate) fn settings(description: &JudgeDescription) -> String {
     serde_json::to_string(description).expect("a description is plain JSON")
 }
 
@@ -206,7 +207,7 @@ pub(super) fn tell(prepared: &Prepared, run: Run<'_>) {
 }
 
 /// The kind of its servers.
-pub(super) fn kind(judge: &JudgeFile) -> Result<Dialect, AskError> {
+pub(crate) fn kind(judge: &JudgeFile) -> Result<Dialect, AskError> {
     judge.kind.ok_or_else(|| {
         unclear(
             judge,
@@ -236,13 +237,13 @@ pub(super) fn dialogue(
     Ok(Arc::from(params.check(prepared.shown.clone())?))
 }
 
-pub(super) fn server(request: &AskRequest) -> Result<Server, AskError> {
-    let (judge, bounds) = (&request.judge, &request.bounds);
+/// Its servers, asked within bounds.
+pub(crate) fn server(judge: &JudgeFile, bounds: &Bounds, seed: Seed) -> Result<Server, AskError> {
     let mut params = ServerParams {
         uploads: UploadPolicy::new(&judge.allow_upload),
         prices: judge.price.as_ref().map(|price| price.of),
         max_trials: bounds.max_trials,
-        seed: request.design.seed,
+        seed,
         ..ServerParams::default()
     };
     params.max_cost = match bounds.max_cost {

@@ -14,7 +14,7 @@ use emotome_triplets::journal::JournalWriter;
 use std::path::Path;
 
 /// Opens the model of a judge.
-pub(super) fn open(judge: &JudgeFile) -> Result<LocalModel, AskError> {
+pub(crate) fn open(judge: &JudgeFile) -> Result<LocalModel, AskError> {
     let options = ChatOptions {
         variables: judge.pass.chat_template_kwargs.clone(),
         ..ChatOptions::default()

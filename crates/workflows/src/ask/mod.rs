@@ -1,13 +1,14 @@
 //! Asking a model for the trials of a design: from a study and the file of a judge to a journal.
 
-mod asking;
+pub(crate) mod asking;
 mod batch;
 mod check;
 mod error;
 mod file;
-mod here;
+pub(crate) mod here;
+pub(crate) mod part;
 mod plan;
-mod prepare;
+pub(crate) mod prepare;
 mod readout;
 mod submit;
 

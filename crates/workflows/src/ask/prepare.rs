@@ -58,7 +58,7 @@ pub(super) fn prepare(request: &AskRequest) -> Result<Prepared, WorkflowError> {
     })
 }
 
-pub(super) fn show(
+pub(crate) fn show(
     judge: &JudgeFile,
     study: &Study,
     root: &Path,
@@ -187,7 +187,7 @@ pub(super) fn template_of(name: &str, root: &Path) -> Result<Template, AskError>
     Ok(presets::get(name)?)
 }
 
-pub(super) fn unclear(judge: &JudgeFile, what: &str, advice: &str) -> AskError {
+pub(crate) fn unclear(judge: &JudgeFile, what: &str, advice: &str) -> AskError {
     AskError::Unclear {
         judge: judge.name().to_owned(),
         what: what.to_owned(),

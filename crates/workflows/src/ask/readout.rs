@@ -2,6 +2,7 @@
 
 use super::asking::{kind, server};
 use super::file::JudgeFile;
+use super::part::{Part, PartError};
 use super::prepare::{captions, show, template_of, unclear};
 use super::{AskError, AskRequest, here};
 use crate::WorkflowError;
@@ -20,14 +21,12 @@ use emotome_stats::random::Seed;
 use emotome_stimuli::output::{OutputError, Overwrite};
 use emotome_stimuli::run::Run;
 use emotome_stimuli::study::Study;
-use emotome_triplets::{Cause, Usage};
+use emotome_triplets::{Cause, Nanos, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::fs::{self, File, TryLockError};
-use std::io::{self, BufWriter, Read, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// The list that comes with the program: 94 words for 34 emotion categories.
 const WORDS: &str = include_str!("../../../../demo/record/words.tsv");
@@ -92,7 +91,7 @@ pub fn ask_by_readout(
         let media = matches!(shown, Shown::Media(_));
         let questions = params.check(shown).map_err(AskError::from)?;
         if !is_there(&path, judge, &questions.provenance(), &words, &study)? {
-            let server = Arc::new(server(request)?);
+            let server = Arc::new(server(judge, &request.bounds, request.design.seed)?);
             if media {
                 server.may_receive_media().map_err(AskError::from)?;
             }
@@ -192,8 +191,8 @@ fn read_served(
     run.progress
         .begin("reading the model out", Some(wanted.len() as u64));
     let (mut usage, mut answered, mut faults) = (Usage::default(), 0_u64, Faults::default());
-    let (mut problem, mut since) = (None, Instant::now());
-    let stop = gather(server, requests, run, |question, exchange| {
+    let mut problem = None;
+    let stop = gather(server, requests, Nanos(0), run, |question, exchange| {
         run.progress.advance(1);
         let row = match &exchange.result {
             Ok(reply) => questions.read(reply).map_err(|fault| fault.cause),
@@ -219,25 +218,14 @@ fn read_served(
         }
         fill.enter(question, &row);
         let values = row.values.into_iter().flatten().collect();
-        let kept = serde_json::to_writer(&mut part_file, &PartRow { question, values })
-            .map_err(io::Error::from)
-            .and_then(|()| part_file.write_all(b"\n"));
-        // What a crash of the machine may cost is bounded, as for answers in a journal.
-        let kept = kept.and_then(|()| match since.elapsed() >= COMMIT {
-            false => Ok(()),
-            true => {
-                since = Instant::now();
-                part_file.flush()?;
-                part_file.get_ref().sync_data()
-            }
-        });
+        let kept = part_file.append(&PartRow { question, values });
         if let Err(error) = kept {
             problem = Some(Ok(error));
         }
         problem.is_none()
     });
     run.progress.end();
-    part_file.flush().map_err(failed)?;
+    part_file.end().map_err(failed)?;
     match problem {
         Some(Ok(source)) => return Err(failed(source)),
         Some(Err(error)) => return Err(error.into()),
@@ -273,9 +261,6 @@ fn read_served(
     }
     Ok(fill.finish().map_err(AskError::from)?)
 }
-
-/// Rows are on the disk after this long.
-const COMMIT: Duration = Duration::from_millis(500);
 
 fn told(tokens: Option<u32>) -> String {
     tokens.map_or_else(|| "unknown".to_owned(), |n| n.to_string())
@@ -330,62 +315,34 @@ fn open_part(
     judge: &JudgeFile,
     questions: &ReadoutQuestions,
     study: &Study,
-) -> Result<(BufWriter<File>, Vec<PartRow>), WorkflowError> {
-    let failed = |source| {
-        WorkflowError::from(OutputError::Io {
-            path: part.to_owned(),
-            source,
-        })
-    };
+) -> Result<(Part, Vec<PartRow>), WorkflowError> {
     let made = serde_json::json!({
         "made": questions.provenance(),
         "words": questions.words(),
         "stimuli": study.stimuli.keys().iter().map(|key| key.as_str()).collect::<Vec<_>>(),
     })
     .to_string();
-    let mut file = File::options()
-        .read(true)
-        .append(true)
-        .create(true)
-        .open(part)
-        .map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::Error(source)) => return Err(failed(source)),
-        Err(TryLockError::WouldBlock) => {
+    let (file, rows) = match Part::open::<PartRow>(part, &made) {
+        Ok(opened) => opened,
+        Err(PartError::Output(error)) => return Err(error.into()),
+        Err(PartError::Busy) => {
             let what = "is being read out by another process";
             return Err(unclear(judge, what, "wait for its end").into());
         }
-    }
-    let mut text = Vec::new();
-    file.read_to_end(&mut text).map_err(failed)?;
-    // A torn last line is that of a process that was killed.
-    let whole = text
-        .iter()
-        .rposition(|&byte| byte == b'\n')
-        .map_or(0, |end| end + 1);
-    file.set_len(whole as u64).map_err(failed)?;
-    let mut lines = text[..whole].split(|&byte| byte == b'\n');
-    let mut writer = BufWriter::new(file);
-    if whole == 0 {
-        writer.write_all(made.as_bytes()).map_err(failed)?;
-        writer.write_all(b"\n").map_err(failed)?;
-        return Ok((writer, Vec::new()));
-    }
-    if lines.next() != Some(made.as_bytes()) {
-        let what = format!(
-            "was begun to be read out in another way: {}",
-            part.display()
-        );
-        return Err(unclear(judge, &what, "name another journal, or delete that file").into());
-    }
-    let rows = lines.filter_map(|line| serde_json::from_slice::<PartRow>(line).ok());
+        Err(PartError::Other) => {
+            let what = format!(
+                "was begun to be read out in another way: {}",
+                part.display()
+            );
+            return Err(unclear(judge, &what, "name another journal, or delete that file").into());
+        }
+    };
     let fits = |row: &PartRow| {
         row.question < questions.len()
             && row.values.len() == questions.words().len()
             && row.values.iter().all(|value| value.is_finite())
     };
-    Ok((writer, rows.filter(fits).collect()))
+    Ok((file, rows.into_iter().filter(fits).collect()))
 }
 
 /// The words of a table with a column `word`, and a column `category` if it has one.

@@ -36,6 +36,7 @@ pub(super) fn section(heading: String, a: &Analysis) -> Section {
                     "chosen: fewest within a standard error".to_owned(),
                 )
             }),
+            ..Curves::default()
         }));
     }
     if let Some(pruning) = &a.pruning {

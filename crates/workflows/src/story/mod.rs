@@ -8,12 +8,14 @@ mod similarity;
 mod trust;
 
 use crate::analysis::{Analysis, Scored};
+use crate::interpret::Meaning;
 use emotome_embedding::evaluate::score::CHANCE;
 use emotome_figures::Figure;
 use emotome_figures::positions::{AgentPositions, PositionShares};
 use emotome_figures::report::{Report, Section, glossary};
 use emotome_figures::scale::{count, percent};
 use emotome_stimuli::StimulusSet;
+use emotome_stimuli::ratings::Kind;
 use ndarray::Array2;
 
 /// What is known about the stimuli, for giving dimensions a meaning.
@@ -25,6 +27,8 @@ pub struct Material {
     pub captions: Vec<String>,
     /// Names of the ratings.
     pub scales: Vec<String>,
+    /// What each of them measures.
+    pub kinds: Vec<Kind>,
     /// Ratings, stimuli × scales.
     pub ratings: Array2<f64>,
     /// Whose ratings these are, e.g. `the author's intended emotions`; unused without ratings.
@@ -50,9 +54,15 @@ pub struct Frame {
     pub provenance: Vec<(String, String)>,
 }
 
-/// Tells the analyses of one or several agents on the same stimuli.
+/// Tells the analyses of one or several agents on the same stimuli, and what their dimensions mean where that
+/// was found.
 #[must_use]
-pub fn tell(frame: Frame, material: &Material, analyses: &[Analysis]) -> Report {
+pub fn tell(
+    frame: Frame,
+    material: &Material,
+    analyses: &[Analysis],
+    meaning: Option<&Meaning>,
+) -> Report {
     let mut sections = vec![Section {
         heading: "Who judged what".into(),
         text: frame.setting,
@@ -87,29 +97,38 @@ pub fn tell(frame: Frame, material: &Material, analyses: &[Analysis]) -> Report 
             let heading = format!("The same with {} dimensions", imposed.dims);
             sections.push(imposed::section(of(&heading), analysis, imposed));
         }
-        sections.extend(meaning::section(
-            of("What the dimensions hold"),
-            &analysis.agent,
-            &analysis.embedding,
-            material,
-        ));
-        for imposed in &analysis.imposed {
-            let heading = format!("What the {} imposed dimensions hold", imposed.dims);
-            let whose = format!("{}, {} dimensions", analysis.agent, imposed.dims);
-            let embedding = &imposed.embedding;
-            sections.extend(meaning::section(of(&heading), &whose, embedding, material));
+        if !meaning.is_some_and(Meaning::rated) {
+            sections.extend(meaning::section(
+                of("What the dimensions hold"),
+                &analysis.agent,
+                &analysis.embedding,
+                material,
+            ));
+            for imposed in &analysis.imposed {
+                let heading = format!("What the {} imposed dimensions hold", imposed.dims);
+                let whose = format!("{}, {} dimensions", analysis.agent, imposed.dims);
+                let embedding = &imposed.embedding;
+                sections.extend(meaning::section(of(&heading), &whose, embedding, material));
+            }
         }
         sections.push(choosing::section(
             of("How many dimensions, and how λ was chosen"),
             analysis,
         ));
     }
+    if let Some(meaning) = meaning {
+        sections.extend(meaning.sections());
+    }
     Report {
         title: frame.title,
         subtitle: frame.subtitle,
         summary: analyses.iter().map(in_short).collect(),
         sections,
-        glossary: glossary(),
+        glossary: glossary()
+            .into_iter()
+            .chain(meaning.into_iter().flat_map(|_| Meaning::glossary()))
+            .collect(),
+        explorer: meaning.map(Meaning::explorer),
         provenance: frame.provenance,
     }
 }

@@ -85,6 +85,7 @@ pub(super) fn tell(summary: &QcSummary, provenance: &Provenance) -> Report {
         ),
         summary: agents.iter().map(in_short).collect(),
         sections,
+        explorer: None,
         glossary: glossary(&summary.thresholds),
         provenance: account,
     }

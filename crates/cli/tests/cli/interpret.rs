@@ -1,0 +1,309 @@
+//! `emotome interpret` and `emotome figure`, on bare files.
+
+use crate::scratch::{Scratch, has, number, shared};
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::fs;
+
+const N: usize = 60;
+
+/// A number between 0 and 1 that looks random (splitmix64).
+fn noise(i: usize, k: usize) -> f64 {
+    let mut word = ((k * 1000 + i) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    for shift in [30, 27] {
+        word = (word ^ (word >> shift)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    }
+    (word >> 40) as f64 / (1_u64 << 24) as f64
+}
+
+/// Ratings of 60 clips: awe, fear and joy are categories, valence and safety affective dimensions; joy was never
+/// chosen.
+fn ratings() -> String {
+    let mut text = "clip,awe,fear,joy,valence,safety\n".to_owned();
+    for i in 0..N {
+        let rated = [
+            noise(i, 1),
+            noise(i, 2),
+            0.0,
+            1.0 + 8.0 * noise(i, 3),
+            5.0 + noise(i, 4),
+        ];
+        let rated = rated.map(|value| format!("{value:.4}"));
+        let _ = writeln!(text, "clip-{i:02},{}", rated.join(","));
+    }
+    text
+}
+
+/// An embedding whose dimensions are awe, little fear, much valence, noise, nothing.
+fn embedding(keys: impl Fn(usize) -> String) -> String {
+    let mut text = "key\ta\tb\tc\td\te\n".to_owned();
+    for i in 0..N {
+        let weights = [
+            noise(i, 1) + 0.1 * noise(i, 5),
+            1.0 - noise(i, 2),
+            noise(i, 3) + 0.3 * noise(i, 6),
+            noise(i, 9),
+            0.0,
+        ];
+        let weights = weights.map(|value| format!("{value:.4}"));
+        let _ = writeln!(text, "{}\t{}", keys(i), weights.join("\t"));
+    }
+    text
+}
+
+fn scratch() -> Scratch {
+    let scratch = Scratch::new();
+    scratch.write("ratings.csv", ratings());
+    scratch.write("embedding.tsv", embedding(|i| format!("clip-{i:02}")));
+    scratch
+}
+
+const KINDS: &str =
+    "--ratings ratings.csv --categories 3 --dimensions 2 --bootstraps 200 --permutations 200";
+
+fn names(agent: &Value, rule: &str) -> Vec<String> {
+    let names = agent["ratings"][rule]["dimensions"].as_array().unwrap();
+    names
+        .iter()
+        .map(|name| name["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn interpret_names_planted_dimensions_and_writes_what_it_says() {
+    let scratch = scratch();
+    let line = format!("interpret --embedding embedding.tsv {KINDS} --out found");
+    let found = scratch.json(&line);
+    has(
+        &found,
+        &[
+            "page", "cautions", "seconds", "stimuli", "ratings", "agents", "params",
+        ],
+    );
+    let agent = &found["agents"][0];
+    assert_eq!(agent["agent"], "embedding");
+    assert_eq!(
+        names(agent, "signed"),
+        [
+            "awe",
+            "fear-low",
+            "valence-high",
+            "unexplained",
+            "unexplained"
+        ]
+    );
+    // The published rule drops the signs of categories, and names what chance explains.
+    let published = names(agent, "published");
+    assert_eq!(published[..2], ["awe", "fear"]);
+    assert_ne!(published[3], "unexplained");
+    assert_eq!(agent["pairs"]["constant_ratings"], serde_json::json!([2]));
+    assert_eq!(agent["pairs"]["zero_dimensions"], serde_json::json!([4]));
+    let r2 = &agent["explained"]["dimensions"][0]["categories"]["r2"];
+    assert!(number(r2, "value") > 0.8, "{r2}");
+    let page = fs::read_to_string(scratch.path("found/interpret.html")).unwrap();
+    assert!(page.contains("joy") && page.contains("Ratings without any spread"));
+    // The file has what the command printed, and the page's figures have their numbers beside them.
+    let file: Value =
+        serde_json::from_slice(&fs::read(scratch.path("found/interpret.json")).unwrap()).unwrap();
+    assert_eq!(file["agents"], found["agents"]);
+    let figures: Vec<String> = fs::read_dir(scratch.path("found/figures"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let svg = figures.iter().filter(|name| name.ends_with(".svg"));
+    for name in svg.clone() {
+        assert!(
+            figures.contains(&name.replace(".svg", ".tsv")),
+            "{name} has no numbers"
+        );
+    }
+    assert!(svg.count() >= 9, "{figures:?}");
+    scratch.refuses(&line, &["exists", "--force"]);
+}
+
+#[test]
+fn results_do_not_depend_on_threads() {
+    let scratch = scratch();
+    for threads in [1, 3] {
+        scratch.json(&format!(
+            "interpret --embedding embedding.tsv {KINDS} --out on{threads} --threads {threads}"
+        ));
+    }
+    for file in ["interpret.json", "places.tsv"] {
+        let [one, three] =
+            [1, 3].map(|t| fs::read(scratch.path(&format!("on{t}/{file}"))).unwrap());
+        assert!(one == three, "{file} differs");
+    }
+}
+
+#[test]
+fn stimuli_that_a_file_lacks_are_counted_and_listed() {
+    let scratch = scratch();
+    // Five clips have other keys, and the rows stand in another order.
+    let shifted = embedding(|i| format!("clip-{:02}", i + 5));
+    scratch.write("shifted.tsv", shifted);
+    let found = scratch.json(&format!(
+        "interpret --embedding shifted.tsv {KINDS} --out found"
+    ));
+    let stimuli = &found["stimuli"];
+    assert_eq!(
+        (&stimuli["given"], &stimuli["used"]),
+        (&60.into(), &55.into())
+    );
+    assert_eq!(stimuli["without_embedding"], serde_json::json!([5]));
+    assert_eq!(stimuli["without_ratings"], serde_json::json!([5]));
+    let left_out = fs::read_to_string(scratch.path("found/left_out.tsv")).unwrap();
+    assert_eq!(left_out.lines().count(), 11, "{left_out}");
+    assert!(left_out.contains("clip-00\tnot in the embedding of shifted"));
+    assert!(left_out.contains("clip-64\tin the embedding of shifted alone"));
+}
+
+#[test]
+fn files_without_keys_are_joined_row_by_row_and_say_so() {
+    let scratch = scratch();
+    let bare = |text: String, separator: char| {
+        let rows = text.lines().skip(1);
+        let rows = rows.map(|row| row.split_once(separator).unwrap().1.replace(separator, " "));
+        rows.collect::<Vec<_>>().join("\n")
+    };
+    scratch.write("ratings.txt", bare(ratings(), ','));
+    scratch.write("embedding.txt", bare(embedding(|i| i.to_string()), '\t'));
+    let kinds = KINDS.replace("ratings.csv", "ratings.txt");
+    for embedding in ["embedding.txt", "embedding.tsv"] {
+        let found = scratch.json(&format!(
+            "interpret --embedding {embedding} {kinds} --out found --force"
+        ));
+        let agent = &found["agents"][0];
+        assert_eq!(
+            names(agent, "signed")[..2],
+            ["category 1", "category 2-low"]
+        );
+        assert_eq!(found["stimuli"]["ratings_joined"], "row");
+        let cautions = found["cautions"].as_array().unwrap();
+        assert!(
+            cautions
+                .iter()
+                .any(|c| c.as_str().unwrap().contains("names no stimuli"))
+        );
+    }
+}
+
+#[test]
+fn bad_files_are_refused_with_what_was_found_and_what_to_do() {
+    let scratch = scratch();
+    let interpret = |embedding: &str, rest: &str| {
+        format!("interpret --embedding {embedding} {rest} --out refused")
+    };
+    scratch.write("keyed.csv", ratings().replacen("clip,", "key,", 1));
+    scratch.write("others.tsv", embedding(|i| format!("film-{i:02}")));
+    scratch.refuses(
+        &interpret("others.tsv", KINDS),
+        &[
+            "others.tsv",
+            "share 0 stimuli",
+            "\"film-00\"",
+            "\"clip-00\"",
+        ],
+    );
+    scratch.refuses(
+        &interpret("embedding.tsv", "--ratings keyed.csv"),
+        &["\"awe\"", "--categories N --dimensions M"],
+    );
+    scratch.refuses(
+        &interpret(
+            "embedding.tsv",
+            "--ratings ratings.csv --categories 34 --dimensions 14",
+        ),
+        &[
+            "5 columns",
+            "34 categories and 14 dimensions",
+            "48 together",
+        ],
+    );
+    let short: String = embedding(|i| format!("clip-{i:02}"))
+        .lines()
+        .take(8)
+        .fold(String::new(), |text, line| text + line + "\n");
+    scratch.write("short.tsv", short);
+    scratch.refuses(
+        &interpret("short.tsv", KINDS),
+        &["share 7 stimuli", "at least 10"],
+    );
+    scratch.write("rows.txt", "1 2\n3 4\n5 6\n");
+    scratch.refuses(
+        &interpret("rows.txt", KINDS),
+        &["rows.txt", "3 rows", "60", "keys"],
+    );
+    let gap = embedding(|i| format!("clip-{i:02}")).replacen("\t0.0000\n", "\tnan\n", 1);
+    scratch.write("gap.tsv", gap);
+    scratch.refuses(&interpret("gap.tsv", KINDS), &["gap.tsv"]);
+    scratch.refuses(
+        &format!(
+            "interpret --embedding embedding.tsv --embedding embedding.tsv {KINDS} --out refused"
+        ),
+        &["two embeddings are called \"embedding\"", "NAME=FILE"],
+    );
+    let gaps = ratings()
+        .replace("clip-0", "other-")
+        .replace("clip-1", "another-");
+    scratch.write("gaps.csv", gaps);
+    let folds = format!("{KINDS} --folds 1");
+    scratch.refuses(&interpret("embedding.tsv", &folds), &["fold"]);
+    assert!(!scratch.path("refused/interpret.json").exists());
+}
+
+#[test]
+fn a_figure_comes_from_bare_files_in_every_format() {
+    let scratch = scratch();
+    let drawn = scratch.json(&format!(
+        "figure ratings-heatmap --embedding ours=embedding.tsv {KINDS} --out drawn"
+    ));
+    let figures = drawn["figures"].as_array().unwrap();
+    assert_eq!(figures.len(), 1);
+    let read =
+        |name: &str| fs::read(scratch.path(&format!("drawn/ratings-heatmap.{name}"))).unwrap();
+    assert!(read("pdf").starts_with(b"%PDF") && read("png").starts_with(b"\x89PNG"));
+    assert!(read("svg").starts_with(b"<?xml") && read("tsv").starts_with(b"dimension\t"));
+    // Without ratings there is still something to draw; with a wrong dimension there is not.
+    scratch.json("figure petals --embedding embedding.tsv --stimuli clip-03,clip-07 --as svg --dark --out drawn");
+    let petals = fs::read_to_string(scratch.path("drawn/petals-dark.svg")).unwrap();
+    assert!(petals.contains("clip-03") && petals.contains("clip-07"));
+    scratch.refuses(
+        "figure ratings-heatmap --embedding embedding.tsv --out refused",
+        &["ratings", "--ratings FILE"],
+    );
+    scratch.refuses(
+        "figure exemplars --embedding embedding.tsv --dims 9 --out refused",
+        &["dimension 9", "there are 5"],
+    );
+    scratch.refuses(
+        "figure petals --embedding embedding.tsv --stimuli clip-99 --out refused",
+        &["clip-99"],
+    );
+    scratch.refuses(
+        "figure petals --embedding embedding.tsv --width 5 --out refused",
+        &["5 mm wide"],
+    );
+}
+
+#[test]
+fn published_ratings_name_themselves() {
+    let Some(ratings) = shared("ratings/ck2017_ratings48.csv") else {
+        return;
+    };
+    let scratch = Scratch::new();
+    let found = scratch.json(&format!(
+        "interpret --embedding people={ratings} --ratings {ratings} --bootstraps 50 --permutations 99 --out found"
+    ));
+    assert_eq!(found["stimuli"]["taken_for"], "Cowen & Keltner (2017)");
+    let agent = &found["agents"][0];
+    let signed = &agent["ratings"]["signed"]["classes"];
+    // Every category goes with itself alone; affective dimensions go with each other.
+    assert!(
+        number(signed, "category") >= 30.0 && number(signed, "dimension") >= 12.0,
+        "{signed}"
+    );
+    assert!(number(signed, "unexplained") == 0.0);
+    let both = &agent["explained"]["overall"]["both"]["r2"];
+    assert!(number(both, "value") > 0.999, "{both}");
+}

@@ -1,0 +1,241 @@
+//! How agents compare: what they find similar, whether one space is the other turned, which dimensions they share.
+
+use super::InterpretParams;
+use super::agent::AgentMeaning;
+use super::material::Material;
+use crate::WorkflowError;
+use emotome_interpret::align::cka::{Cka, CkaParams, cka};
+use emotome_interpret::align::procrustes::{Procrustes, ProcrustesParams, procrustes};
+use emotome_interpret::align::rsm::{Kernel, Measured, Rsm, RsmComparison, RsmParams, compare};
+use emotome_interpret::align::transport::{Matching, TransportParams, align, matching};
+use emotome_interpret::correlate::Coefficient;
+use emotome_interpret::graph::overlap::{Agent, Overlap, OverlapParams, overlap};
+use emotome_interpret::rating::RatingKind;
+use emotome_stats::random::Seed;
+use emotome_stimuli::run::Run;
+use ndarray::{Array1, Array2, ArrayView2};
+use serde::Serialize;
+
+/// How agents compare. Field names are stable.
+#[derive(Debug, Clone, Serialize)]
+pub struct Between {
+    /// Every two agents.
+    pub pairs: Vec<PairComparison>,
+    /// Which dimensions correspond.
+    pub dimensions: Overlap,
+    /// Which communities of dimensions correspond; `null` where an agent has none.
+    pub communities: Option<Overlap>,
+}
+
+/// Two agents compared.
+#[derive(Debug, Clone, Serialize)]
+pub struct PairComparison {
+    /// The two, by place among the agents.
+    pub agents: [usize; 2],
+    /// Their similarity matrices, dot products of weights, by Pearson.
+    pub rsm: RsmComparison,
+    /// The same by Spearman.
+    pub rsm_spearman: RsmComparison,
+    /// Alignment of the two spaces.
+    pub cka: Cka,
+    /// The second turned onto the first, and the first onto the second.
+    pub procrustes: [Procrustes; 2],
+    /// Alignment of categories without knowing which is which; `null` without enough categories.
+    pub unsupervised: Option<Unsupervised>,
+}
+
+/// Alignment of two structures by distances alone, of the mean places of categories.
+#[derive(Debug, Clone, Serialize)]
+pub struct Unsupervised {
+    /// The categories, by place among the ratings.
+    pub categories: Vec<usize>,
+    /// The Gromov–Wasserstein distance found.
+    pub distance: f64,
+    /// p of that distance against shuffled structures.
+    pub p: Option<f64>,
+    /// How often a category is sent to itself.
+    pub matching: Matching,
+}
+
+/// Fewest categories with a mean place, and fewest stimuli that a mean rests on.
+const FEWEST_CATEGORIES: usize = 5;
+const FEWEST_STIMULI: usize = 5;
+
+impl Between {
+    /// Compares every two agents; nothing with one agent alone.
+    pub(super) fn find(
+        material: &Material,
+        meanings: &[AgentMeaning],
+        params: &InterpretParams,
+        run: Run<'_>,
+    ) -> Result<Option<Self>, WorkflowError> {
+        let agents = &material.agents;
+        if agents.len() < 2 {
+            return Ok(None);
+        }
+        let seed = Seed(params.seed).derive("between").0;
+        let mut pairs = Vec::new();
+        for a in 0..agents.len() {
+            for b in a + 1..agents.len() {
+                pairs.push(PairComparison::find(material, [a, b], (params, seed), run)?);
+            }
+        }
+        let how = OverlapParams {
+            bootstraps: params.bootstraps,
+            permutations: params.permutations,
+            seed,
+            ..OverlapParams::default()
+        };
+        let dimensions: Vec<Agent<'_>> = agents
+            .iter()
+            .map(|agent| Agent::dimensions(&agent.name, agent.values.view()))
+            .collect();
+        let communities: Option<Vec<Agent<'_>>> = agents
+            .iter()
+            .zip(meanings)
+            .map(|(agent, meaning)| {
+                let graph = meaning.graph.as_ref()?;
+                let members: Vec<Vec<usize>> = graph
+                    .communities
+                    .iter()
+                    .map(|c| c.members.clone())
+                    .collect();
+                let mut agent = Agent::clusters(&agent.name, agent.values.view(), &members);
+                for (cluster, community) in agent.clusters.iter_mut().zip(&graph.communities) {
+                    cluster.name.clone_from(&community.name);
+                }
+                (!members.is_empty()).then_some(agent)
+            })
+            .collect();
+        Ok(Some(Self {
+            pairs,
+            dimensions: overlap(&dimensions, &how, run)?,
+            communities: match communities {
+                Some(agents) => Some(overlap(&agents, &how, run)?),
+                None => None,
+            },
+        }))
+    }
+}
+
+impl PairComparison {
+    fn find(
+        material: &Material,
+        [a, b]: [usize; 2],
+        (params, seed): (&InterpretParams, u64),
+        run: Run<'_>,
+    ) -> Result<Self, WorkflowError> {
+        let [x, y] = [a, b].map(|agent| material.agents[agent].values.view());
+        let measured = |values| Measured {
+            whole: Rsm::Features {
+                values,
+                kernel: Kernel::Dot,
+            },
+            reliability: None,
+        };
+        let rsm = |coefficient| {
+            let how = RsmParams {
+                coefficient,
+                bootstraps: params.bootstraps,
+                permutations: params.permutations,
+                seed,
+                ..RsmParams::default()
+            };
+            compare(&measured(x), &measured(y), &how, run)
+        };
+        let turned = |x, y| {
+            let how = ProcrustesParams {
+                folds: params.folds,
+                bootstraps: params.bootstraps,
+                permutations: params
+                    .permutations
+                    .min(ProcrustesParams::default().permutations),
+                seed,
+                ..ProcrustesParams::default()
+            };
+            procrustes(x, y, &how, run)
+        };
+        let how = CkaParams {
+            bootstraps: params.bootstraps,
+            permutations: params.permutations,
+            seed,
+            ..CkaParams::default()
+        };
+        Ok(Self {
+            agents: [a, b],
+            rsm: rsm(Coefficient::Pearson)?,
+            rsm_spearman: rsm(Coefficient::Spearman)?,
+            cka: cka(x, y, &how, run)?,
+            procrustes: [turned(x, y)?, turned(y, x)?],
+            unsupervised: unsupervised(material, [x, y], (params, seed), run)?,
+        })
+    }
+}
+
+/// Aligns the mean places of categories by distances alone.
+fn unsupervised(
+    material: &Material,
+    [x, y]: [ArrayView2<'_, f64>; 2],
+    (params, seed): (&InterpretParams, u64),
+    run: Run<'_>,
+) -> Result<Option<Unsupervised>, WorkflowError> {
+    let highest = highest_category(material);
+    let categories: Vec<usize> = (0..material.ratings.len())
+        .filter(|k| highest.iter().filter(|h| **h == Some(*k)).count() >= FEWEST_STIMULI)
+        .collect();
+    if categories.len() < FEWEST_CATEGORIES {
+        return Ok(None);
+    }
+    let means = |values: ArrayView2<'_, f64>| {
+        let mut means = Array2::zeros((categories.len(), values.ncols()));
+        for (mut mean, category) in means.rows_mut().into_iter().zip(&categories) {
+            let rows = (0..values.nrows()).filter(|&i| highest[i] == Some(*category));
+            let mut n = 0.0;
+            for i in rows {
+                mean += &values.row(i);
+                n += 1.0;
+            }
+            mean /= n;
+        }
+        distances(means.view())
+    };
+    let how = TransportParams {
+        seed,
+        ..TransportParams::default()
+    };
+    let found = align(means(x).view(), means(y).view(), &how, run)?;
+    let permutations = params.permutations.max(1);
+    Ok(Some(Unsupervised {
+        matching: matching(found.plan.plan.view(), None, &[1, 3, 5], permutations, seed)?,
+        distance: found.plan.distance,
+        p: found.p,
+        categories,
+    }))
+}
+
+/// The category with the highest rating of each stimulus; none with a tie or without ratings.
+fn highest_category(material: &Material) -> Vec<Option<usize>> {
+    let kinds = material.ratings.iter().enumerate();
+    let columns: Vec<usize> = kinds
+        .filter(|(_, rating)| rating.kind == RatingKind::Category)
+        .map(|(k, _)| k)
+        .collect();
+    let highest = |row: ndarray::ArrayView1<'_, f64>| {
+        let best = columns.iter().map(|&k| row[k]).fold(f64::NAN, f64::max);
+        let mut at = columns.iter().filter(|&&k| row[k] == best);
+        match (at.next(), at.next()) {
+            (Some(&k), None) if best > 0.0 => Some(k),
+            _ => None,
+        }
+    };
+    material.values.rows().into_iter().map(highest).collect()
+}
+
+/// Euclidean distances of rows.
+fn distances(rows: ArrayView2<'_, f64>) -> Array2<f64> {
+    let n = rows.nrows();
+    Array2::from_shape_fn((n, n), |(i, j)| {
+        let difference: Array1<f64> = &rows.row(i) - &rows.row(j);
+        difference.dot(&difference).sqrt()
+    })
+}

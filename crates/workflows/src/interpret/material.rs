@@ -1,0 +1,448 @@
+//! The embeddings and ratings that are interpreted, brought to the same stimuli.
+
+use super::Inputs;
+use crate::WorkflowError;
+use crate::choices::is_numbered;
+use emotome_embedding::files::{EmbeddingFile, read_embedding};
+use emotome_interpret::rating::{Rating, RatingKind};
+use emotome_stimuli::array::{LabelledMatrix, read_matrix};
+use emotome_stimuli::captions::Captions;
+use emotome_stimuli::ratings::RatingsTable;
+use emotome_stimuli::run::Run;
+use emotome_stimuli::study::Study;
+use emotome_stimuli::{StimulusKey, StimulusSet};
+use ndarray::{Array2, Axis};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Fewest stimuli that embeddings and ratings must share.
+const FEWEST: usize = emotome_interpret::pairs::FEWEST_ITEMS;
+
+/// An embedding and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbeddingOf {
+    /// The agent, e.g. `MLLM`.
+    pub agent: String,
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// Which columns of the ratings are categories and which affective dimensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scales {
+    /// As the sidecar says, or the names of the published table.
+    Known,
+    /// The first columns are categories, all others affective dimensions.
+    Counted {
+        /// The number of categories.
+        categories: usize,
+        /// The number of affective dimensions.
+        dimensions: usize,
+    },
+}
+
+/// How rows of a file and stimuli were brought together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Joined {
+    /// By the keys of the stimuli.
+    Key,
+    /// Row by row: the file names no stimuli.
+    Row,
+}
+
+/// What was joined, and what was left out. Field names are stable.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StimuliReport {
+    /// Stimuli in the ratings; without ratings those of the first embedding that names them.
+    pub given: usize,
+    /// Stimuli that the ratings and every embedding share: those interpreted.
+    pub used: usize,
+    /// How the ratings were joined; `null` without ratings.
+    pub ratings_joined: Option<Joined>,
+    /// How each embedding was joined.
+    pub joined: Vec<Joined>,
+    /// Of the stimuli given, those that each embedding lacks.
+    pub without_embedding: Vec<usize>,
+    /// Stimuli of each embedding that are not among those given.
+    pub without_ratings: Vec<usize>,
+    /// Stimuli used that have a caption.
+    pub captioned: usize,
+    /// Stimuli used that the study flags as sensitive; their captions and pictures are not shown.
+    pub flagged: usize,
+    /// Whose categories and dimensions these are, where it was known by the names alone.
+    pub taken_for: Option<&'static str>,
+}
+
+/// A stimulus that was left out, where it stands and where it does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    pub(crate) key: StimulusKey,
+    pub(crate) reason: String,
+}
+
+/// An agent's embedding on the stimuli shared.
+#[derive(Debug, Clone)]
+pub(crate) struct AgentEmbedding {
+    pub(crate) name: String,
+    pub(crate) values: Array2<f64>,
+}
+
+/// Everything that is interpreted, on the same stimuli in the same order.
+#[derive(Debug, Clone)]
+pub(crate) struct Material {
+    pub(crate) stimuli: StimulusSet,
+    pub(crate) agents: Vec<AgentEmbedding>,
+    pub(crate) ratings: Vec<Rating>,
+    /// Stimuli × ratings; NaN where there is none.
+    pub(crate) values: Array2<f64>,
+    /// The number of raters behind a category's value, where every category states the same.
+    pub(crate) raters: Option<u32>,
+    /// A caption of each stimulus, where there is one.
+    pub(crate) captions: Vec<Option<String>>,
+    /// Whether a stimulus is flagged as sensitive.
+    pub(crate) flagged: Vec<bool>,
+    pub(crate) report: StimuliReport,
+    pub(crate) left_out: Vec<LeftOut>,
+}
+
+impl Material {
+    /// Reads embeddings, ratings, captions and flags, and keeps the stimuli that all embeddings and the ratings
+    /// share, in the order of the ratings; without ratings in that of the first embedding with keys.
+    ///
+    /// # Errors
+    /// [`WorkflowError`] of reading; [`WorkflowError::ScalesCount`] and [`WorkflowError::Kind`] for columns
+    /// of which nothing says what they measure; [`WorkflowError::RowsDiffer`] for an embedding without keys
+    /// that has not a row for each stimulus; [`WorkflowError::FewShared`].
+    pub(crate) fn of(inputs: &Inputs, run: Run<'_>) -> Result<Self, WorkflowError> {
+        let embeddings = &inputs.embeddings;
+        let mut files = Vec::with_capacity(embeddings.len());
+        for embedding in embeddings {
+            files.push(read_embedding(&embedding.path)?);
+        }
+        let rated = match &inputs.ratings {
+            Some(path) => Some(Rated::read(path, inputs.scales)?),
+            None => None,
+        };
+        let keyed = rated.as_ref().and_then(|rated| rated.stimuli.clone());
+        let (base, whose) = match (keyed, &inputs.ratings) {
+            (Some(stimuli), Some(path)) => (stimuli, path),
+            _ => first_named(&files, embeddings)?,
+        };
+        if let (Some(rated), Some(path)) = (&rated, &inputs.ratings)
+            && rated.values.nrows() != base.len()
+        {
+            return Err(WorkflowError::RowsDiffer {
+                file: path.clone(),
+                found: rated.values.nrows(),
+                other: whose.clone(),
+                expected: base.len(),
+            });
+        }
+        let rows = rows_of(&base, whose, &files, embeddings)?;
+        let every = |i: &usize| rows.iter().all(|(_, rows)| rows[*i].is_some());
+        let used: Vec<usize> = (0..base.len()).filter(every).collect();
+        if used.len() < FEWEST {
+            return Err(few_shared(used.len(), (whose, &base), &files, embeddings));
+        }
+        let left_out = left_out(&base, &files, embeddings, &rows);
+        let keys = base.keys();
+        let stimuli = StimulusSet::from_labels(used.iter().map(|&i| keys[i].as_str()))?;
+        let (captions, flagged) = described(inputs, &stimuli)?;
+        let report = StimuliReport {
+            given: base.len(),
+            used: used.len(),
+            ratings_joined: rated.as_ref().map(|rated| match rated.stimuli {
+                Some(_) => Joined::Key,
+                None => Joined::Row,
+            }),
+            joined: rows.iter().map(|(joined, _)| *joined).collect(),
+            without_embedding: rows
+                .iter()
+                .map(|(_, rows)| rows.iter().filter(|row| row.is_none()).count())
+                .collect(),
+            without_ratings: files
+                .iter()
+                .zip(&rows)
+                .map(|(file, (_, rows))| file.embedding.n_stimuli() - rows.iter().flatten().count())
+                .collect(),
+            captioned: captions.iter().flatten().count(),
+            flagged: flagged.iter().filter(|flag| **flag).count(),
+            taken_for: rated.as_ref().and_then(|rated| rated.taken_for),
+        };
+        if !left_out.is_empty() {
+            run.progress.note(&format!(
+                "{} of {} stimuli are interpreted; {} that an embedding or the ratings lack are listed in {LEFT_OUT}",
+                report.used,
+                report.given,
+                left_out.len()
+            ));
+        }
+        let values = match &rated {
+            Some(rated) => rated.values.select(Axis(0), &used),
+            None => Array2::zeros((used.len(), 0)),
+        };
+        Ok(Self {
+            raters: rated.as_ref().and_then(|rated| rated.raters),
+            agents: selected(&files, embeddings, &rows, &used),
+            ratings: rated.map(|rated| rated.kinds).unwrap_or_default(),
+            values,
+            stimuli,
+            captions,
+            flagged,
+            report,
+            left_out,
+        })
+    }
+}
+
+/// The weights of the stimuli used.
+fn selected(
+    files: &[EmbeddingFile],
+    embeddings: &[EmbeddingOf],
+    rows: &[Rows],
+    used: &[usize],
+) -> Vec<AgentEmbedding> {
+    let agents = files.iter().zip(embeddings).zip(rows);
+    let agents = agents.map(|((file, of), (_, rows))| {
+        let rows: Vec<usize> = used.iter().filter_map(|&i| rows[i]).collect();
+        AgentEmbedding {
+            name: of.agent.clone(),
+            values: file
+                .embedding
+                .values()
+                .select(Axis(0), &rows)
+                .mapv(f64::from),
+        }
+    });
+    agents.collect()
+}
+
+/// The stimuli of the first embedding that names them; numbers where none does.
+fn first_named<'a>(
+    files: &[EmbeddingFile],
+    embeddings: &'a [EmbeddingOf],
+) -> Result<(StimulusSet, &'a PathBuf), WorkflowError> {
+    let named = files.iter().zip(embeddings).find_map(|(file, of)| {
+        let set = file.stimuli.as_ref().filter(|set| !is_numbered(set))?;
+        Some((set.clone(), &of.path))
+    });
+    match named {
+        Some(named) => Ok(named),
+        None => {
+            let n = files[0].embedding.n_stimuli();
+            let numbers = StimulusSet::from_labels((0..n).map(|i| i.to_string()))?;
+            Ok((numbers, &embeddings[0].path))
+        }
+    }
+}
+
+/// A caption of each stimulus, and whether it is flagged.
+fn described(
+    inputs: &Inputs,
+    stimuli: &StimulusSet,
+) -> Result<(Vec<Option<String>>, Vec<bool>), WorkflowError> {
+    let study = inputs.study.as_ref().map(Study::open).transpose()?;
+    let captions = match (&inputs.captions, &study) {
+        (Some(path), _) => Some(Captions::read(path)?),
+        (None, Some(study)) => Some(study.captions()),
+        (None, None) => None,
+    };
+    let first = |key: &StimulusKey| {
+        let captions = captions.as_ref()?;
+        let id = captions.stimuli.get(key.as_str())?;
+        captions.of(id).first().cloned()
+    };
+    let flagged = |key: &StimulusKey| {
+        let record = study.as_ref().and_then(|study| {
+            let id = study.stimuli.get(key.as_str())?;
+            study.records.get(id.index())
+        });
+        record.is_some_and(|record| !record.sensitive.is_empty())
+    };
+    let keys = stimuli.keys();
+    Ok((
+        keys.iter().map(first).collect(),
+        keys.iter().map(flagged).collect(),
+    ))
+}
+
+/// Ratings, and what their columns measure.
+struct Rated {
+    /// The stimuli of the rows, where the file names them.
+    stimuli: Option<StimulusSet>,
+    values: Array2<f64>,
+    kinds: Vec<Rating>,
+    raters: Option<u32>,
+    taken_for: Option<&'static str>,
+}
+
+impl Rated {
+    fn read(path: &Path, scales: Scales) -> Result<Self, WorkflowError> {
+        match scales {
+            Scales::Known => Self::known(path),
+            Scales::Counted {
+                categories,
+                dimensions,
+            } => Self::counted(path, categories, dimensions),
+        }
+    }
+
+    /// A table whose sidecar, or whose names, say what the columns measure.
+    fn known(path: &Path) -> Result<Self, WorkflowError> {
+        let (table, taken_for) = RatingsTable::read_known(path)?;
+        let kinds = table.scales.iter().map(|(name, scale)| {
+            Rating::new(name.to_lowercase(), scale.kind).map_err(|source| WorkflowError::Kind {
+                path: path.to_owned(),
+                source,
+            })
+        });
+        let kinds = kinds.collect::<Result<Vec<_>, _>>()?;
+        let scales = table.scales.iter().zip(&kinds);
+        let mut stated = scales
+            .filter(|(_, rating)| rating.kind == RatingKind::Category)
+            .map(|((_, scale), _)| scale.n_raters);
+        let first = stated.next().flatten();
+        Ok(Self {
+            raters: first.filter(|_| stated.all(|n| n == first)),
+            stimuli: Some(table.stimuli),
+            values: table.values,
+            kinds,
+            taken_for,
+        })
+    }
+
+    /// Any matrix whose first columns are categories and whose others are affective dimensions.
+    fn counted(path: &Path, categories: usize, dimensions: usize) -> Result<Self, WorkflowError> {
+        let LabelledMatrix {
+            values,
+            rows,
+            columns,
+        } = read_matrix(path)?;
+        let found = values.ncols();
+        if categories.checked_add(dimensions) != Some(found) {
+            return Err(WorkflowError::ScalesCount {
+                path: path.to_owned(),
+                found,
+                categories,
+                dimensions,
+            });
+        }
+        let rating = |column: usize| {
+            let (kind, word, place) = match column {
+                k if k < categories => (RatingKind::Category, "category", k),
+                k => (RatingKind::Dimension, "dimension", k - categories),
+            };
+            let named = columns.as_ref().map(|names| names[column].to_lowercase());
+            Rating {
+                name: named.unwrap_or_else(|| format!("{word} {}", place + 1)),
+                kind,
+            }
+        };
+        Ok(Self {
+            kinds: (0..found).map(rating).collect(),
+            stimuli: rows.filter(|set| !is_numbered(set)),
+            values,
+            raters: None,
+            taken_for: None,
+        })
+    }
+}
+
+/// The file that lists stimuli that were left out.
+pub(crate) const LEFT_OUT: &str = "left_out.tsv";
+
+type Rows = (Joined, Vec<Option<usize>>);
+
+/// The row of each stimulus in each embedding.
+fn rows_of(
+    base: &StimulusSet,
+    whose: &Path,
+    files: &[EmbeddingFile],
+    embeddings: &[EmbeddingOf],
+) -> Result<Vec<Rows>, WorkflowError> {
+    let n = base.len();
+    let rows = files.iter().zip(embeddings).map(|(file, of)| {
+        if let Some(set) = file.stimuli.as_ref().filter(|set| !is_numbered(set)) {
+            let row = |key: &StimulusKey| set.get(key.as_str()).map(|id| id.index());
+            return Ok((Joined::Key, base.keys().iter().map(row).collect()));
+        }
+        let found = file.embedding.n_stimuli();
+        if found == n {
+            return Ok((Joined::Row, (0..n).map(Some).collect()));
+        }
+        Err(WorkflowError::RowsDiffer {
+            file: of.path.clone(),
+            found,
+            other: whose.to_owned(),
+            expected: n,
+        })
+    });
+    rows.collect()
+}
+
+/// Every stimulus that some file has and another lacks.
+fn left_out(
+    rated: &StimulusSet,
+    files: &[EmbeddingFile],
+    embeddings: &[EmbeddingOf],
+    rows: &[Rows],
+) -> Vec<LeftOut> {
+    let mut out = Vec::new();
+    for (i, key) in rated.keys().iter().enumerate() {
+        let lacking: Vec<&str> = embeddings
+            .iter()
+            .zip(rows)
+            .filter(|(_, (_, rows))| rows[i].is_none())
+            .map(|(of, _)| of.agent.as_str())
+            .collect();
+        if !lacking.is_empty() {
+            out.push(LeftOut {
+                key: key.clone(),
+                reason: format!("not in the embedding of {}", lacking.join(", ")),
+            });
+        }
+    }
+    for (file, of) in files.iter().zip(embeddings) {
+        let Some(set) = file.stimuli.as_ref().filter(|set| !is_numbered(set)) else {
+            continue;
+        };
+        let unrated = set
+            .keys()
+            .iter()
+            .filter(|k| rated.get(k.as_str()).is_none());
+        out.extend(unrated.map(|key| LeftOut {
+            key: key.clone(),
+            reason: format!("in the embedding of {} alone", of.agent),
+        }));
+    }
+    out
+}
+
+fn few_shared(
+    shared: usize,
+    (whose, base): (&Path, &StimulusSet),
+    files: &[EmbeddingFile],
+    embeddings: &[EmbeddingOf],
+) -> WorkflowError {
+    let first = |set: &StimulusSet| {
+        set.keys()
+            .first()
+            .map_or_else(String::new, ToString::to_string)
+    };
+    let in_base = |set: &StimulusSet| {
+        let keys = set.keys().iter();
+        keys.filter(|key| base.get(key.as_str()).is_some()).count()
+    };
+    let named = files.iter().zip(embeddings);
+    let named = named.filter_map(|(file, of)| Some((file.stimuli.as_ref()?, of)));
+    let least = named.min_by_key(|(set, _)| in_base(set));
+    WorkflowError::FewShared {
+        embedding: least.map_or_else(|| embeddings[0].path.clone(), |(_, of)| of.path.clone()),
+        embedding_key: least.map_or_else(String::new, |(set, _)| first(set)),
+        other: whose.to_owned(),
+        other_key: first(base),
+        shared,
+        fewest: FEWEST,
+    }
+}

@@ -1,0 +1,376 @@
+//! What the dimensions of embeddings mean: from bare files to numbers, figures and a page.
+//!
+//! `interpret.json` holds every number of the page. Its names are stable:
+//!
+//! | name | holds |
+//! |---|---|
+//! | `stimuli` | [`StimuliReport`]: what was joined, how, and what was left out |
+//! | `ratings[]` | [`Rating`]: name and kind of every column of the ratings |
+//! | `agents[]` | [`AgentMeaning`]: one entry for each embedding |
+//! | `agents[].ratings` | [`RatingsMeaning`]: correlations with intervals and nulls, names, classes |
+//! | `agents[].explained` | [`Explained`](emotome_interpret::explained::Explained): unique and shared variance |
+//! | `agents[].graph` | [`DimensionGraph`]: which dimensions go together, communities, their null |
+//! | `between` | [`Between`]: every two agents compared, and which dimensions and communities they share |
+//! | `agents[].maps` | [`Maps`]: how good the maps are; places stand in `places.tsv` |
+
+mod agent;
+mod between;
+mod graph;
+mod material;
+mod meaning;
+mod page;
+mod picture;
+
+pub use agent::{AgentMeaning, DimensionName, MapOf, Maps, Naming, RatingsMeaning};
+pub use between::{Between, PairComparison, Unsupervised};
+pub use graph::{Community, DimensionGraph, SweepSummary};
+pub use material::{EmbeddingOf, Joined, Scales, StimuliReport};
+pub use meaning::Meaning;
+pub use picture::{Picture, Selection};
+
+use crate::WorkflowError;
+use crate::publish::write_figures;
+use emotome_figures::Figure;
+use emotome_interpret::correlate::CorrelateParams;
+use emotome_interpret::explained::ExplainParams;
+use emotome_interpret::rating::Rating;
+use emotome_stats::random::Seed;
+use emotome_stimuli::StimulusSet;
+use emotome_stimuli::array::write_tsv;
+use emotome_stimuli::output::{self, Overwrite};
+use emotome_stimuli::provenance::Provenance;
+use emotome_stimuli::run::Run;
+use material::{LEFT_OUT, Material};
+use ndarray::Array2;
+use serde::Serialize;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// How interpretation is done.
+///
+/// | parameter | default | why |
+/// |---|---|---|
+/// | `bootstraps` | 1000 | percentiles of a 95 % interval settle to about a tenth of its width |
+/// | `permutations` | 1000 | p down to .001 |
+/// | `folds` | 10 | custom; each fold predicts a tenth of the stimuli from the others |
+/// | `seed` | 1 | |
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct InterpretParams {
+    /// Resamples of the stimuli.
+    pub bootstraps: usize,
+    /// Permutations of the stimuli.
+    pub permutations: usize,
+    /// Folds of cross-validation.
+    pub folds: usize,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+impl Default for InterpretParams {
+    fn default() -> Self {
+        Self {
+            bootstraps: 1000,
+            permutations: 1000,
+            folds: 10,
+            seed: 1,
+        }
+    }
+}
+
+impl InterpretParams {
+    fn correlate(&self, seed: Seed) -> CorrelateParams {
+        CorrelateParams {
+            bootstraps: self.bootstraps,
+            permutations: self.permutations,
+            seed: seed.0,
+            ..CorrelateParams::default()
+        }
+    }
+
+    fn explain(&self, seed: Seed) -> ExplainParams {
+        ExplainParams {
+            bootstraps: self.bootstraps,
+            permutations: self.permutations,
+            seed: seed.0,
+            ..ExplainParams::default()
+        }
+    }
+}
+
+/// A part of interpretation, so that a single figure takes only what it needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Correlations with ratings, names and classes.
+    Ratings,
+    /// Shares of variance.
+    Explained,
+    /// Maps.
+    Maps,
+    /// Graphs of dimensions.
+    Graph,
+    /// Agents compared.
+    Between,
+}
+
+impl Part {
+    /// All parts.
+    pub const ALL: [Self; 5] = [
+        Self::Ratings,
+        Self::Explained,
+        Self::Maps,
+        Self::Graph,
+        Self::Between,
+    ];
+}
+
+/// What is interpreted.
+#[derive(Debug, Clone)]
+pub struct Inputs {
+    /// The embeddings, one for each agent; at least one.
+    pub embeddings: Vec<EmbeddingOf>,
+    /// The ratings; without them only what embeddings alone can tell is found.
+    pub ratings: Option<PathBuf>,
+    /// What their columns measure.
+    pub scales: Scales,
+    /// Captions of the stimuli; those of the study where no file is named.
+    pub captions: Option<PathBuf>,
+    /// The study, for captions and flags of its stimuli.
+    pub study: Option<PathBuf>,
+}
+
+/// What to interpret, and where the results go.
+#[derive(Debug, Clone)]
+pub struct InterpretRequest {
+    /// The files.
+    pub inputs: Inputs,
+    /// How it is done.
+    pub params: InterpretParams,
+    /// The folder.
+    pub out: PathBuf,
+    /// Whether one that holds something may be replaced.
+    pub overwrite: Overwrite,
+    /// The command, for the provenance.
+    pub command: Vec<String>,
+}
+
+/// What was found. Field names are stable.
+#[derive(Debug, Clone, Serialize)]
+pub struct Interpretation {
+    /// The version of these names.
+    pub format: u32,
+    /// What was joined, and what was left out.
+    pub stimuli: StimuliReport,
+    /// The columns of the ratings.
+    pub ratings: Vec<Rating>,
+    /// The agents, as given.
+    pub agents: Vec<AgentMeaning>,
+    /// How they compare; `null` with one alone.
+    pub between: Option<Between>,
+    /// How it was done.
+    pub params: InterpretParams,
+}
+
+/// What was found, and where it stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct Interpreted {
+    /// The page.
+    pub page: PathBuf,
+    /// What the reader must beware of.
+    pub cautions: Vec<String>,
+    /// Seconds it took.
+    pub seconds: f64,
+    /// Everything that was found.
+    #[serde(flatten)]
+    pub found: Interpretation,
+}
+
+impl Interpretation {
+    /// Finds what a figure shows, and draws it; `select` says what of it.
+    ///
+    /// # Errors
+    /// [`WorkflowError`] of reading, of every part, and of `select`.
+    pub(crate) fn picture(
+        inputs: &Inputs,
+        params: InterpretParams,
+        picture: Picture,
+        select: impl Fn(&StimulusSet, &Self) -> Result<Selection, WorkflowError>,
+        run: Run<'_>,
+    ) -> Result<(Self, Vec<Box<dyn Figure>>), WorkflowError> {
+        let material = Material::of(inputs, run)?;
+        let found = Self::find(&material, params, picture.parts(), run)?;
+        let selection = select(&material.stimuli, &found)?;
+        let drawn = picture.draw(&found, &material, &selection);
+        Ok((found, drawn))
+    }
+
+    /// Finds what was asked for about embeddings and ratings.
+    ///
+    /// # Errors
+    /// [`WorkflowError`] of the room that the part belongs to.
+    fn find(
+        material: &Material,
+        params: InterpretParams,
+        parts: &[Part],
+        run: Run<'_>,
+    ) -> Result<Self, WorkflowError> {
+        let agents = material.agents.iter();
+        let agents: Result<Vec<AgentMeaning>, _> = agents
+            .map(|agent| AgentMeaning::find(agent, material, &params, parts, run))
+            .collect();
+        let agents = agents?;
+        let between = match parts.contains(&Part::Between) {
+            true => Between::find(material, &agents, &params, run)?,
+            false => None,
+        };
+        Ok(Self {
+            format: 1,
+            stimuli: material.report.clone(),
+            ratings: material.ratings.clone(),
+            agents,
+            between,
+            params,
+        })
+    }
+}
+
+/// Interprets embeddings and writes `interpret.html`, `interpret.json`, `places.tsv` (the maps),
+/// `left_out.tsv` where something was left out, and `figures/`.
+///
+/// # Errors
+/// [`WorkflowError`] of reading, of every part, and of writing.
+pub fn interpret(request: &InterpretRequest, run: Run<'_>) -> Result<Interpreted, WorkflowError> {
+    let start = Instant::now();
+    let material = Material::of(&request.inputs, run)?;
+    output::folder(&request.out, request.overwrite)?;
+    let found = Interpretation::find(&material, request.params, &Part::ALL, run)?;
+    let captions = request.inputs.captions.is_some() || request.inputs.study.is_some();
+    let cautions = cautions(&found, captions);
+    let mut provenance = Provenance::new(
+        request.command.clone(),
+        Some(request.params.seed),
+        json!(request.params),
+    );
+    for input in request.inputs.files() {
+        provenance.add_input(input)?;
+    }
+    let report = page::tell(&found, &material, &cautions, &provenance);
+    let to = |name: &str| request.out.join(name);
+    output::write_json(to("interpret.json"), request.overwrite, &found)?;
+    provenance.write_beside(to("provenance"), request.overwrite)?;
+    write_places(&to("places.tsv"), &material, &found, request.overwrite)?;
+    write_left_out(&to(LEFT_OUT), &material, request.overwrite)?;
+    output::write(
+        to("interpret.html"),
+        request.overwrite,
+        report.html().as_bytes(),
+    )?;
+    write_figures(&to("figures"), &report, request.overwrite)?;
+    Ok(Interpreted {
+        page: to("interpret.html"),
+        cautions,
+        seconds: start.elapsed().as_secs_f64(),
+        found,
+    })
+}
+
+impl Inputs {
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        let embeddings = self.embeddings.iter().map(|of| of.path.as_path());
+        let captions = self.captions.as_deref();
+        embeddings.chain(self.ratings.as_deref()).chain(captions)
+    }
+}
+
+/// What the reader must beware of, whatever the numbers say.
+fn cautions(found: &Interpretation, captions: bool) -> Vec<String> {
+    let mut cautions = Vec::new();
+    let stimuli = &found.stimuli;
+    let agents = found.agents.iter().zip(&stimuli.joined);
+    let agents =
+        agents.map(|(agent, joined)| (format!("The embedding of {}", agent.agent), *joined));
+    let ratings = stimuli
+        .ratings_joined
+        .map(|joined| ("The table of ratings".to_owned(), joined));
+    let unnamed = agents
+        .chain(ratings)
+        .filter(|(_, joined)| *joined == Joined::Row);
+    cautions.extend(unnamed.map(|(what, _)| {
+        format!("{what} names no stimuli: its rows are taken to be those of the other files, in the same order.")
+    }));
+    if let Some(table) = stimuli.taken_for {
+        cautions.push(format!(
+            "The ratings have the columns of {table} and are taken for these: which are categories and which affective dimensions was not stated."
+        ));
+    }
+    if stimuli.used < stimuli.given {
+        cautions.push(format!(
+            "{} of {} stimuli are interpreted; the others are listed in {LEFT_OUT}.",
+            stimuli.used, stimuli.given
+        ));
+    }
+    if captions && stimuli.captioned < stimuli.used {
+        cautions.push(format!(
+            "{} of {} stimuli have no caption and are shown by key; captions are matched by key.",
+            stimuli.used - stimuli.captioned,
+            stimuli.used
+        ));
+    }
+    if stimuli.flagged > 0 {
+        cautions.push(format!(
+            "{} stimuli are flagged as sensitive: their captions and pictures are not shown, even where they weigh most.",
+            stimuli.flagged
+        ));
+    }
+    if let Some(pairs) = found.agents.first().and_then(|agent| agent.pairs.as_ref())
+        && pairs.used < pairs.given
+    {
+        cautions.push(format!(
+            "{} stimuli lack some rating and are left out wherever ratings take part.",
+            pairs.given - pairs.used
+        ));
+    }
+    cautions
+}
+
+/// Writes where each stimulus lies in the maps of each agent.
+fn write_places(
+    path: &Path,
+    material: &Material,
+    found: &Interpretation,
+    overwrite: Overwrite,
+) -> Result<(), WorkflowError> {
+    let mut names = Vec::new();
+    let mut columns: Vec<Vec<f64>> = Vec::new();
+    for agent in &found.agents {
+        let Some(maps) = &agent.maps else { continue };
+        for (name, map) in [("tsne", &maps.tsne), ("umap", &maps.umap)] {
+            for (axis, letter) in ["x", "y"].into_iter().enumerate() {
+                names.push(format!("{}_{name}_{letter}", agent.agent));
+                columns.push(map.places.iter().map(|place| place[axis]).collect());
+            }
+        }
+    }
+    if !names.is_empty() {
+        let n = material.stimuli.len();
+        let values = Array2::from_shape_fn((n, names.len()), |(i, k)| columns[k][i]);
+        write_tsv(path, overwrite, &material.stimuli, &names, values.view())?;
+    }
+    Ok(())
+}
+
+/// Lists the stimuli that were left out, and why.
+fn write_left_out(
+    path: &Path,
+    material: &Material,
+    overwrite: Overwrite,
+) -> Result<(), WorkflowError> {
+    if material.left_out.is_empty() {
+        return Ok(());
+    }
+    let mut text = String::from("stimulus\treason\n");
+    for out in &material.left_out {
+        text += &format!("{}\t{}\n", out.key, out.reason.replace(['\t', '\n'], " "));
+    }
+    Ok(output::write(path, overwrite, text.as_bytes())?)
+}
