@@ -94,7 +94,7 @@ impl Votes {
     /// ```
     /// use emotome_interpret::structure::raters::{RaterParams, Votes};
     /// use ndarray::array;
-    /// let shares = array![[0.083333, 0.5], [0.18182, 0.0], [0.125, 0.25], [0.123, 0.0]];
+    /// let shares = array![[0.083333, 0.5], [0.18182, 0.0], [0.041667, 0.25], [0.123, 0.0]];
     /// let votes = Votes::of_shares(shares.view(), &RaterParams::default())?;
     /// assert_eq!(votes.raters(), [12, 11, 12]);
     /// assert_eq!((votes.report().unclear, votes.report().halved), (1, 1));
