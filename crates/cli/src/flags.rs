@@ -112,6 +112,10 @@ pub(crate) struct MeaningFlags {
     /// How many columns of the ratings, after the categories, are affective dimensions.
     #[arg(long, value_name = "M", requires = "categories")]
     dimensions: Option<usize>,
+    /// The usual number of raters behind the share of a category, so that labels can come from half of them.
+    /// [default: as the sidecar says, or known by the names]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1000))]
+    raters: Option<u32>,
     /// Captions of the stimuli, shown beside keys. [default: those of the study]
     #[arg(long, value_name = "FILE")]
     captions: Option<PathBuf>,
@@ -132,6 +136,7 @@ impl MeaningFlags {
                 },
                 _ => Scales::Known,
             },
+            raters: self.raters,
             captions: self.captions,
             study: self.study,
         })

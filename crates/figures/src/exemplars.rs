@@ -85,6 +85,19 @@ fn claimed(file: &[u8]) -> Option<(&'static str, u32, u32)> {
     }
 }
 
+/// Whether a picture can be read to its end, so that no frame stays empty without a word.
+fn whole(kind: &str, file: &[u8]) -> bool {
+    match kind {
+        "png" => resvg::tiny_skia::Pixmap::decode_png(file).is_ok(),
+        // The mark of the end, which some writers pad.
+        _ => file
+            .windows(2)
+            .rev()
+            .take(64)
+            .any(|mark| mark == [0xff, 0xd9]),
+    }
+}
+
 /// What stands in a picture's place.
 enum Shown {
     Picture(String),
@@ -104,9 +117,10 @@ impl Exemplar {
             Some((_, w, h)) if w.max(h) > THUMBNAIL_SIDE || w.min(h) == 0 => {
                 Shown::Instead("picture too large")
             }
-            Some((kind, ..)) => {
+            Some((kind, ..)) if whole(kind, file) => {
                 Shown::Picture(format!("data:image/{kind};base64,{}", base64(file)))
             }
+            Some(_) => Shown::Instead("damaged picture"),
             None => Shown::Instead("not a PNG or JPEG"),
         }
     }
@@ -306,8 +320,11 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_flagged_picture_is_never_in_the_file() {
-        let secret = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x02\0\0\0\x02secret".to_vec();
+    fn a_flagged_picture_is_never_in_the_file_and_a_damaged_one_is_named() {
+        let secret = resvg::tiny_skia::Pixmap::new(2, 2)
+            .unwrap()
+            .encode_png()
+            .unwrap();
         let card = |flagged| Exemplar {
             thumbnail: Some(secret.clone()),
             flagged,
@@ -321,6 +338,9 @@ mod tests {
             ..Exemplars::default()
         };
         assert!(figure(card(false)).svg_file().contains("data:image/png"));
+        let mut torn = card(false);
+        torn.thumbnail.as_mut().unwrap().truncate(40);
+        assert!(figure(torn).svg_file().contains("damaged picture"));
         let hidden = figure(card(true)).svg_file();
         assert!(!hidden.contains("data:image") && hidden.contains("not shown: flagged"));
     }

@@ -92,6 +92,8 @@ pub enum WorkflowError {
     #[error(transparent)]
     Map(#[from] emotome_interpret::maps::MapError),
     #[error(transparent)]
+    Structure(#[from] emotome_interpret::structure::StructureError),
+    #[error(transparent)]
     Graph(#[from] emotome_interpret::graph::GraphError),
     #[error(transparent)]
     Align(#[from] emotome_interpret::align::AlignError),
@@ -373,6 +375,7 @@ impl WorkflowError {
         use emotome_interpret::explained::ExplainError;
         use emotome_interpret::graph::GraphError;
         use emotome_interpret::maps::MapError;
+        use emotome_interpret::structure::StructureError;
         use emotome_stimuli::fetch::FetchError;
         use emotome_stimuli::init::InitError;
         use emotome_triplets::formats::FormatError;
@@ -389,6 +392,7 @@ impl WorkflowError {
                 | Self::Explain(ExplainError::Interrupted)
                 | Self::Chance(ChanceError::Correlate(CorrelateError::Interrupted))
                 | Self::Graph(GraphError::Interrupted)
+                | Self::Structure(StructureError::Interrupted)
                 | Self::Align(AlignError::Interrupted)
                 | Self::Map(MapError::Interrupted)
                 | Self::Paused { .. }

@@ -74,7 +74,7 @@
   const canvas = make('canvas', { role: 'img', width: 1320, height: 880 });
   const said = make('p', { class: 'said', role: 'status' });
   const list = make('table', {});
-  const region = make('div', { class: 'scroll', role: 'region', tabindex: '0', 'aria-label': 'Stimuli, the largest weights first' }, list);
+  const region = make('div', { class: 'scroll tall', role: 'region', tabindex: '0', 'aria-label': 'Stimuli, the largest weights first' }, list);
   explorer.replaceChildren(controls, canvas, said, region);
 
   let agent, places, weights, order, picked = -1;

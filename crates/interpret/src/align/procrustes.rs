@@ -80,6 +80,9 @@ impl Fit {
         let centres = [x, y].map(|a| a.sum_axis(Axis(0)) / n);
         let (x, y) = (&x - &centres[0], &y - &centres[1]);
         let product = y.t().dot(&x);
+        if !product.iter().all(|x| x.is_finite()) {
+            return Err(AlignError::Decomposition);
+        }
         let squares = [&x, &y].map(|a| a.iter().map(|v| v * v).sum());
         let matrix = Mat::from_fn(product.nrows(), product.ncols(), |i, j| product[[i, j]]);
         let svd = matrix.thin_svd().map_err(|_| AlignError::Decomposition)?;

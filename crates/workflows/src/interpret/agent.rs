@@ -2,6 +2,7 @@
 
 use super::graph::DimensionGraph;
 use super::material::{AgentEmbedding, Material};
+use super::structure::SpaceStructure;
 use super::{InterpretParams, Part};
 use crate::WorkflowError;
 use emotome_interpret::chance::{ClassNull, Permuted, class_null};
@@ -34,6 +35,8 @@ pub struct AgentMeaning {
     pub ratings: Option<RatingsMeaning>,
     /// How much ratings explain; `null` also where categories or affective dimensions are missing.
     pub explained: Option<Explained>,
+    /// Whether the space is categorical, dimensional or blended; `null` also without categories.
+    pub structure: Option<SpaceStructure>,
     /// Maps of the stimuli.
     pub maps: Option<Maps>,
     /// Which dimensions go together.
@@ -134,6 +137,12 @@ impl AgentMeaning {
             Some(pairs) if wants(Part::Explained) => explained(pairs, material, params, seed, run)?,
             _ => None,
         };
+        let structure = match &pairs {
+            Some(pairs) if wants(Part::Structure) => {
+                SpaceStructure::find(pairs, material, params, seed, run)?
+            }
+            _ => None,
+        };
         let maps = match wants(Part::Maps) {
             true => match Maps::draw(&embedding.values, seed, run) {
                 // Stimuli that nothing tells apart have no map; all else is found as ever.
@@ -159,6 +168,7 @@ impl AgentMeaning {
             pairs: pairs.map(|pairs| pairs.report().clone()),
             ratings,
             explained,
+            structure,
             maps,
             graph,
         })

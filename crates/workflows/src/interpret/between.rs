@@ -9,8 +9,11 @@ use emotome_interpret::align::procrustes::{Procrustes, ProcrustesParams, procrus
 use emotome_interpret::align::rsm::{Kernel, Measured, Rsm, RsmComparison, RsmParams, compare};
 use emotome_interpret::align::transport::{Matching, TransportParams, align, matching};
 use emotome_interpret::correlate::Coefficient;
+use emotome_interpret::explained::Folds;
 use emotome_interpret::graph::overlap::{Agent, Overlap, OverlapParams, overlap};
 use emotome_interpret::rating::RatingKind;
+use emotome_interpret::structure::Resampling;
+use emotome_interpret::structure::cross::{Cross, CrossParams, cross};
 use emotome_stats::random::Seed;
 use emotome_stimuli::run::Run;
 use ndarray::{Array1, Array2, ArrayView2};
@@ -40,6 +43,10 @@ pub struct PairComparison {
     pub cka: Cka,
     /// The second turned onto the first, and the first onto the second.
     pub procrustes: [Procrustes; 2],
+    /// What each space explains of the other.
+    pub cross: Cross,
+    /// The same through as many principal components of both, those of the smaller space.
+    pub cross_equal: Cross,
     /// Alignment of categories without knowing which is which; `null` without enough categories.
     pub unsupervised: Option<Unsupervised>,
 }
@@ -60,6 +67,9 @@ pub struct Unsupervised {
 /// Fewest categories with a mean place, and fewest stimuli that a mean rests on.
 const FEWEST_CATEGORIES: usize = 5;
 const FEWEST_STIMULI: usize = 5;
+
+/// Permutations of predictions, at most: each repeats all fits both ways.
+const CROSS_PERMUTATIONS: usize = 200;
 
 impl Between {
     /// Compares every two agents; nothing with one agent alone.
@@ -155,6 +165,20 @@ impl PairComparison {
             };
             procrustes(x, y, &how, run)
         };
+        let folds = Folds::random(x.nrows(), params.folds, Seed(seed))?;
+        let crossed = |components| {
+            let how = CrossParams {
+                components,
+                resampling: Resampling {
+                    bootstraps: params.bootstraps,
+                    permutations: params.permutations.min(CROSS_PERMUTATIONS),
+                    seed,
+                    ..Resampling::default()
+                },
+                ..CrossParams::default()
+            };
+            cross(x, y, &folds, &how, run)
+        };
         let how = CkaParams {
             bootstraps: params.bootstraps,
             permutations: params.permutations,
@@ -167,6 +191,8 @@ impl PairComparison {
             rsm_spearman: rsm(Coefficient::Spearman)?,
             cka: cka(x, y, &how, run)?,
             procrustes: [turned(x, y)?, turned(y, x)?],
+            cross: crossed(None)?,
+            cross_equal: crossed(Some(x.ncols().min(y.ncols())))?,
             unsupervised: unsupervised(material, [x, y], (params, seed), run)?,
         })
     }

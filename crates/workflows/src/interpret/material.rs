@@ -183,7 +183,9 @@ impl Material {
             None => Array2::zeros((used.len(), 0)),
         };
         Ok(Self {
-            raters: rated.as_ref().and_then(|rated| rated.raters),
+            raters: inputs
+                .raters
+                .or(rated.as_ref().and_then(|rated| rated.raters)),
             agents: selected(&files, embeddings, &rows, &used),
             ratings: rated.map(|rated| rated.kinds).unwrap_or_default(),
             values,

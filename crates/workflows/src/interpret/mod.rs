@@ -9,6 +9,7 @@
 //! | `agents[]` | [`AgentMeaning`]: one entry for each embedding |
 //! | `agents[].ratings` | [`RatingsMeaning`]: correlations with intervals and nulls, names, classes |
 //! | `agents[].explained` | [`Explained`](emotome_interpret::explained::Explained): unique and shared variance |
+//! | `agents[].structure` | [`SpaceStructure`]: verdict, classification, circularity, clusters, blends, dimensionality |
 //! | `agents[].graph` | [`DimensionGraph`]: which dimensions go together, communities, their null |
 //! | `between` | [`Between`]: every two agents compared, and which dimensions and communities they share |
 //! | `agents[].maps` | [`Maps`]: how good the maps are; places stand in `places.tsv` |
@@ -20,6 +21,7 @@ mod material;
 mod meaning;
 mod page;
 mod picture;
+mod structure;
 
 pub use agent::{AgentMeaning, DimensionName, MapOf, Maps, Naming, RatingsMeaning};
 pub use between::{Between, PairComparison, Unsupervised};
@@ -27,6 +29,7 @@ pub use graph::{Community, DimensionGraph, SweepSummary};
 pub use material::{EmbeddingOf, Joined, Scales, StimuliReport};
 pub use meaning::Meaning;
 pub use picture::{Picture, Selection};
+pub use structure::{LabelCounts, RaterSplit, SpaceStructure};
 
 use crate::WorkflowError;
 use crate::publish::write_figures;
@@ -105,6 +108,8 @@ pub enum Part {
     Ratings,
     /// Shares of variance.
     Explained,
+    /// Tests of structure.
+    Structure,
     /// Maps.
     Maps,
     /// Graphs of dimensions.
@@ -115,9 +120,10 @@ pub enum Part {
 
 impl Part {
     /// All parts.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Ratings,
         Self::Explained,
+        Self::Structure,
         Self::Maps,
         Self::Graph,
         Self::Between,
@@ -133,6 +139,8 @@ pub struct Inputs {
     pub ratings: Option<PathBuf>,
     /// What their columns measure.
     pub scales: Scales,
+    /// The usual number of raters behind the share of a category; known of some tables.
+    pub raters: Option<u32>,
     /// Captions of the stimuli; those of the study where no file is named.
     pub captions: Option<PathBuf>,
     /// The study, for captions and flags of its stimuli.

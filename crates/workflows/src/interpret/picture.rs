@@ -3,16 +3,18 @@
 use super::agent::{AgentMeaning, MapOf};
 use super::graph::short_name;
 use super::material::Material;
+use super::page;
 use super::{Interpretation, Part};
 use emotome_figures::Figure;
-use emotome_figures::agreement::{AgreementCell, AgreementMatrix};
 use emotome_figures::chord::{Chord, ChordGroup, ChordLink};
 use emotome_figures::communities::{Communities, GraphEdge, GraphNode};
+use emotome_figures::estimates::{Estimate, Estimates};
 use emotome_figures::exemplars::{Exemplar, ExemplarRow, Exemplars};
 use emotome_figures::map::{DimensionMaps, StimulusMap};
 use emotome_figures::petals::{Petals, Rose};
 use emotome_figures::ratings::{RatingGroup, RatingsHeatmap};
 use emotome_figures::scale::{Unit, count};
+use emotome_figures::scores::{Score, ScoreGroup, Scores};
 use emotome_figures::shares::{Part as SharePart, ShareRow, Shares};
 use emotome_figures::thresholds::{ThresholdAgent, ThresholdCurves, ThresholdPoint};
 use emotome_figures::upset::{Intersection, UpSet};
@@ -20,6 +22,8 @@ use emotome_figures::words::{WordCloud, WordClouds};
 use emotome_interpret::graph::overlap::Overlap;
 use emotome_interpret::naming::{Class, ClassCounts};
 use emotome_interpret::rating::RatingKind;
+use emotome_interpret::structure::Measure;
+use emotome_interpret::structure::classify::Classifier;
 use emotome_stats::interval::Interval;
 use emotome_stats::random::{CounterRng, Seed};
 use ndarray::{Array2, Axis};
@@ -35,6 +39,8 @@ pub enum Picture {
     ClassShares,
     /// What explains the variance of each dimension.
     VarianceShares,
+    /// How well the space tells the category of a stimulus.
+    Classification,
     /// The t-SNE map, coloured by blends of categories.
     Tsne,
     /// The UMAP map, coloured by blends of categories.
@@ -83,7 +89,7 @@ const WORDS: usize = 12;
 
 impl Picture {
     /// All of them, in the order of the page.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::RatingsHeatmap,
         Self::ThresholdCurve,
         Self::Chord,
@@ -91,6 +97,7 @@ impl Picture {
         Self::Exemplars,
         Self::ClassShares,
         Self::VarianceShares,
+        Self::Classification,
         Self::Tsne,
         Self::Umap,
         Self::DimensionMaps,
@@ -109,6 +116,7 @@ impl Picture {
             Self::ThresholdCurve => "threshold-curve",
             Self::ClassShares => "class-shares",
             Self::VarianceShares => "variance-shares",
+            Self::Classification => "classification",
             Self::Tsne => "map-tsne",
             Self::Umap => "map-umap",
             Self::DimensionMaps => "dimension-maps",
@@ -133,6 +141,7 @@ impl Picture {
             }
             Self::ClassShares => "Classes of dimensions by three rules",
             Self::VarianceShares => "What explains the variance of each dimension",
+            Self::Classification => "How well the space tells the category of a stimulus",
             Self::Tsne => "t-SNE map, coloured by blends of categories",
             Self::Umap => "UMAP map, coloured by blends of categories",
             Self::DimensionMaps => "t-SNE map for each dimension, coloured by weight",
@@ -156,6 +165,7 @@ impl Picture {
             }
             Self::ClassShares => &[Part::Ratings, Part::Explained],
             Self::VarianceShares => &[Part::Explained],
+            Self::Classification => &[Part::Structure],
             Self::Tsne | Self::Umap | Self::DimensionMaps => &[Part::Maps],
             Self::Petals | Self::Exemplars => &[],
             Self::Communities => &[Part::Ratings, Part::Graph],
@@ -173,6 +183,7 @@ impl Picture {
                 | Self::ThresholdCurve
                 | Self::ClassShares
                 | Self::VarianceShares
+                | Self::Classification
                 | Self::Tsne
                 | Self::Umap
                 | Self::WordClouds
@@ -211,6 +222,7 @@ impl Picture {
             Self::ThresholdCurve => boxed(scene.threshold_curve()).into_iter().collect(),
             Self::ClassShares => boxed(scene.class_shares()).into_iter().collect(),
             Self::VarianceShares => each(|s, a| boxed(s.variance_shares(a))),
+            Self::Classification => boxed(scene.classification()).into_iter().collect(),
             Self::Tsne => each(|s, a| {
                 let maps = s.agent(a).maps.as_ref()?;
                 boxed(s.map(a, "t-SNE", &maps.tsne))
@@ -636,6 +648,66 @@ impl Scene<'_> {
 }
 
 impl Scene<'_> {
+    /// Bars of accuracies: labels from all raters, hollow where circular, then from half of them.
+    fn classification(&self) -> Option<Scores> {
+        let mut groups = Vec::new();
+        for agent in &self.found.agents {
+            let Some(structure) = &agent.structure else {
+                continue;
+            };
+            let circular = structure.circularity.as_ref().filter(|c| c.circular);
+            let circular = circular.map(|c| page::source(c.source).to_owned());
+            let bar = |label: String, test: &Measure, n: usize, circular: Option<String>| Score {
+                label,
+                value: test.estimate.value,
+                ci95: Some(test.estimate.interval),
+                chance: Some(test.chance.interval),
+                ceiling: None,
+                n: n as u64,
+                circular,
+            };
+            let mut bars = Vec::new();
+            for found in &structure.classified {
+                let name = classifier(found.classifier);
+                for (top, test) in [
+                    ("top-1", &found.top1),
+                    ("top-3", &found.top3),
+                    ("balanced", &found.balanced),
+                ] {
+                    bars.push(bar(
+                        format!("{name}, {top}"),
+                        test,
+                        found.items,
+                        circular.clone(),
+                    ));
+                }
+            }
+            if let Some(split) = &structure.split {
+                let items = split.space.items;
+                for (top, test, other) in [
+                    ("top-1", &split.space.top1, &split.other_half.top1),
+                    ("top-3", &split.space.top3, &split.other_half.top3),
+                ] {
+                    bars.push(Score {
+                        ceiling: Some(other.estimate.interval),
+                        ..bar(format!("half raters, {top}"), test, items, circular.clone())
+                    });
+                }
+            }
+            groups.push(ScoreGroup {
+                label: agent.agent.clone(),
+                bars,
+            });
+        }
+        (!groups.is_empty()).then(|| Scores {
+            title: "How well the space tells the category of a stimulus".into(),
+            quantity: "stimuli whose highest category is told".into(),
+            unit: Unit::Percent,
+            chance_note: "95 % of permuted labels".into(),
+            groups,
+        })
+    }
+
     fn communities(&self, a: usize) -> Option<Communities> {
         let agent = self.agent(a);
         let graph = agent.graph.as_ref()?;
@@ -720,25 +792,34 @@ impl Scene<'_> {
         }))
     }
 
-    fn agent_agreement(&self) -> Option<AgreementMatrix> {
+    fn agent_agreement(&self) -> Option<Estimates> {
         let between = self.found.between.as_ref()?;
-        Some(AgreementMatrix {
+        let rows = between.pairs.iter().map(|pair| {
+            let [a, b] = pair.agents.map(|agent| &self.found.agents[agent].agent);
+            Estimate {
+                label: format!("{a} and {b}"),
+                value: pair.rsm.r,
+                ci95: Some(pair.rsm.interval),
+                expected: None,
+                n: pair.rsm.pairs as u64,
+            }
+        });
+        Some(Estimates {
             title: "How alike agents find pairs of stimuli".into(),
             quantity: "Pearson’s r of similarities over pairs of stimuli".into(),
+            reading: "Each point is the correlation of two agents’ similarities (dot products of weights) over all pairs of stimuli, with its 95 % confidence interval over stimuli; n counts pairs. Guessing gives 0.".into(),
             unit: Unit::Plain,
-            lowest: 0.0,
-            labels: self.found.agents.iter().map(|a| a.agent.clone()).collect(),
-            cells: between
-                .pairs
-                .iter()
-                .map(|pair| AgreementCell {
-                    between: (pair.agents[0], pair.agents[1]),
-                    value: pair.rsm.r,
-                    ci95: Some(pair.rsm.interval),
-                    n: pair.rsm.pairs as u64,
-                })
-                .collect(),
+            rows: rows.collect(),
+            reference: Some(("unrelated".into(), 0.0)),
         })
+    }
+}
+
+const fn classifier(classifier: Classifier) -> &'static str {
+    match classifier {
+        Classifier::Centroid => "centroid",
+        Classifier::Discriminant { .. } => "discriminant",
+        Classifier::Neighbours { .. } => "neighbours",
     }
 }
 

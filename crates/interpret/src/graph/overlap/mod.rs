@@ -237,8 +237,8 @@ pub struct Overlap {
 /// use emotome_stimuli::run::{Interrupt, Run, Silent};
 /// use ndarray::Array2;
 /// let wave = |i: usize, d: usize| ((i * (2 * d + 1)) as f64 * 0.7).sin();
-/// let a = Array2::from_shape_fn((60, 3), |(i, d)| wave(i, d));
-/// let b = Array2::from_shape_fn((60, 2), |(i, d)| wave(i, 2 - d));
+/// let a = Array2::from_shape_fn((300, 3), |(i, d)| wave(i, d));
+/// let b = Array2::from_shape_fn((300, 2), |(i, d)| wave(i, 2 - d));
 /// let run = Run { progress: &Silent, interrupt: &Interrupt::default() };
 /// let agents = [Agent::dimensions("a", a.view()), Agent::dimensions("b", b.view())];
 /// let found = overlap(&agents, &OverlapParams::default(), run)?;

@@ -27,7 +27,10 @@ pub(super) fn section(
                 Picture::SharedCommunities,
             ],
         ),
-        tables: vec![("Dimensions that correspond".into(), matches(found, between))],
+        tables: vec![
+            ("What each space explains of another".into(), crossed(found, between)),
+            ("Dimensions that correspond".into(), matches(found, between)),
+        ],
         cautions: vec![
             "Agents differ in reliability: similarities from ten thousand judgments a stimulus repeat better than means of a dozen raters. Without a correction for it, the more reliable agent agrees better with everything.".into(),
             "A dimension that another agent lacks may be divided there among several: “divided” is not “unique”.".into(),
@@ -136,6 +139,47 @@ fn measures(found: &Interpretation, between: &Between) -> Vec<Measure> {
         }
     }
     measures
+}
+
+fn crossed(found: &Interpretation, between: &Between) -> Table {
+    let mut table = Table::new([
+        "from",
+        "to",
+        "compared",
+        "R², mean of dimensions",
+        "ci95 low",
+        "ci95 high",
+        "R², of all variance",
+        "p",
+    ]);
+    for pair in &between.pairs {
+        let [a, b] = pair.agents;
+        for (what, cross) in [
+            ("as they are".to_owned(), &pair.cross),
+            (
+                format!(
+                    "{} components each",
+                    pair.cross_equal.components.unwrap_or(0)
+                ),
+                &pair.cross_equal,
+            ),
+        ] {
+            for (from, to, prediction) in [(a, b, &cross.forward), (b, a, &cross.backward)] {
+                let mean = &prediction.mean;
+                table.push([
+                    Cell::from(name(found, from)),
+                    name(found, to).into(),
+                    what.as_str().into(),
+                    mean.estimate.value.into(),
+                    mean.estimate.interval.low.into(),
+                    mean.estimate.interval.high.into(),
+                    prediction.weighted.estimate.value.into(),
+                    mean.chance.p.into(),
+                ]);
+            }
+        }
+    }
+    table
 }
 
 fn matches(found: &Interpretation, between: &Between) -> Table {

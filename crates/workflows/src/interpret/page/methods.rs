@@ -34,6 +34,22 @@ pub(super) fn section(found: &Interpretation) -> Section {
             p.permutations,
         ));
     }
+    if found.agents.iter().any(|agent| agent.structure.is_some()) {
+        text.push(format!(
+            "Structure. Stimuli were labelled by their highest category (ties and classes of fewer than ten stimuli left out) and classified by nearest centroid (leave-one-out), by a linear discriminant with shrinkage .1 (Friedman, 1989; ten folds) and by 15 nearest neighbours; intervals resample stimuli, chance permutes labels ({} times). So that labels and features share no rater, each category’s votes were dealt at random to two halves of the raters, labels taken from one. Clusters are peaks of density beyond those of a space of even density; gradients compare mixtures of two categories on the line between the pure ones with a jump from one to the other. Dimensions were counted by the participation ratio, TwoNN (Facco et al., 2017), maximum likelihood (Levina & Bickel, 2004) and parallel analysis (Horn, 1965).",
+            p.permutations
+        ));
+    }
+    if found.agents.iter().any(|agent| agent.graph.is_some()) {
+        text.push(
+            "Graphs. Dimensions with r > .2 over stimuli are joined; communities are the consensus (Lancichinetti & Fortunato, 2012) of 1,000 runs of the Leiden algorithm (Traag, Waltman & van Eck, 2019) at resolution 1, node sizes PageRank (damping .85). The null permutes the stimuli of each dimension independently, at the same threshold and at the same number of edges.".into(),
+        );
+    }
+    if found.between.is_some() {
+        text.push(
+            "Comparison of agents. Similarities (dot products of weights) of all pairs of stimuli were correlated, with intervals from resampled stimuli (pairs of a stimulus with its copy left out) and Mantel’s permutation test; spaces were compared by debiased linear CKA (Kornblith et al., 2019; Song et al., 2012) and by Procrustes rotation on held-out stimuli (Schönemann, 1966). Dimensions were matched one to one by correlation over the same stimuli; a match is shared if it exceeds the largest correlation of permuted stimuli (p ≤ .05) and its interval lies above .2. Mean places of categories were aligned without labels by entropic Gromov–Wasserstein transport (Peyré, Cuturi & Solomon, 2016).".into(),
+        );
+    }
     if found.agents.iter().any(|agent| agent.maps.is_some()) {
         text.push(
             "Maps. Two-dimensional maps of the embeddings were drawn by t-SNE over every pair (van der Maaten & Hinton, 2008; perplexity 30, principal start, learning rate n/12 as in Belkina et al., 2019) and by UMAP (McInnes, Healy & Melville, 2018; 15 neighbours, minimal distance 0.1), Euclidean distances; trustworthiness and continuity as in Venna & Kaski (2001).".into(),
@@ -52,9 +68,19 @@ pub(super) fn section(found: &Interpretation) -> Section {
     }
 }
 
-const REFERENCES: [&str; 10] = [
+const REFERENCES: &[&str] = &[
     "Belkina, A. C. et al. (2019). Automated optimized parameters for T-distributed stochastic neighbor embedding improve visualization and analysis of large datasets. Nature Communications 10, 5415. doi:10.1038/s41467-019-13055-y.",
     "Benjamini, Y. & Hochberg, Y. (1995). Controlling the false discovery rate. Journal of the Royal Statistical Society B 57, 289. doi:10.1111/j.2517-6161.1995.tb02031.x.",
+    "Facco, E. et al. (2017). Estimating the intrinsic dimension of datasets by a minimal neighborhood information. Scientific Reports 7, 12140. doi:10.1038/s41598-017-11873-y.",
+    "Friedman, J. H. (1989). Regularized discriminant analysis. Journal of the American Statistical Association 84, 165. doi:10.1080/01621459.1989.10478752.",
+    "Horn, J. L. (1965). A rationale and test for the number of factors in factor analysis. Psychometrika 30, 179. doi:10.1007/BF02289447.",
+    "Kornblith, S. et al. (2019). Similarity of neural network representations revisited. arXiv:1905.00414.",
+    "Lancichinetti, A. & Fortunato, S. (2012). Consensus clustering in complex networks. Scientific Reports 2, 336. doi:10.1038/srep00336.",
+    "Levina, E. & Bickel, P. (2004). Maximum likelihood estimation of intrinsic dimension. NIPS 17.",
+    "Peyré, G., Cuturi, M. & Solomon, J. (2016). Gromov-Wasserstein averaging of kernel and distance matrices. ICML 48, 2664.",
+    "Schönemann, P. H. (1966). A generalized solution of the orthogonal Procrustes problem. Psychometrika 31, 1. doi:10.1007/BF02289451.",
+    "Song, L. et al. (2012). Feature selection via dependence maximization. Journal of Machine Learning Research 13, 1393.",
+    "Traag, V. A., Waltman, L. & van Eck, N. J. (2019). From Louvain to Leiden. Scientific Reports 9, 5233. doi:10.1038/s41598-019-41695-z.",
     "Efron, B. (1987). Better bootstrap confidence intervals. Journal of the American Statistical Association 82, 171. doi:10.1080/01621459.1987.10478410.",
     "Golub, G. H., Heath, M. & Wahba, G. (1979). Generalized cross-validation. Technometrics 21, 215. doi:10.1080/00401706.1979.10489751.",
     "Hoerl, A. E. & Kennard, R. W. (1970). Ridge regression. Technometrics 12, 55. doi:10.1080/00401706.1970.10488634.",

@@ -8,6 +8,9 @@ mod maps;
 mod methods;
 mod overview;
 mod ratings;
+mod structure;
+
+pub(super) use structure::source;
 
 use super::material::Material;
 use super::picture::{Picture, Selection};
@@ -68,6 +71,7 @@ pub(super) fn sections(found: &Interpretation, material: &Material) -> Vec<Secti
     sections.extend(ratings::section(found, draw));
     sections.extend(ratings::classes(found, draw));
     sections.extend(explained::section(found, draw));
+    sections.extend(structure::section(found, draw));
     sections.extend(maps::section(found, draw));
     sections.extend(graph::section(found, draw));
     sections.extend(between::section(found, draw));
