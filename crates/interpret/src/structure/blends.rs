@@ -11,7 +11,7 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use super::{Estimate, Measure, Resampling, StructureError, replicate};
-use pair::{Cast, PairData};
+use pair::{Cast, PairData, correlation};
 
 /// How blends are looked at.
 ///
@@ -236,7 +236,7 @@ fn summary(drawn: &[(&PairData, Vec<usize>)]) -> [f64; NUMBERS] {
     let mut errors = [0.0; 3];
     for (pair, items) in drawn {
         let of = || items.iter().filter(|&&i| i < pair.mixed());
-        let r = pair.r(of().map(|&i| (pair.mixture[i], pair.position[i])));
+        let r = correlation(of().map(|&i| (pair.mixture[i], pair.position[i])));
         if !r.is_nan() {
             let of_pair = of().count() as f64 - 3.0;
             z += fisher_z(r) * of_pair;
@@ -277,7 +277,7 @@ fn chance(data: &[PairData], seed: Seed, permutation: u64) -> [f64; 3] {
         let count = pair.mixed();
         let mut mixture = pair.mixture[..count].to_vec();
         rng.shuffle(&mut mixture);
-        let r = pair.r(mixture.into_iter().zip(pair.position.iter().copied()));
+        let r = correlation(mixture.into_iter().zip(pair.position.iter().copied()));
         if !r.is_nan() {
             z += fisher_z(r) * (count as f64 - 3.0);
             weight += count as f64 - 3.0;

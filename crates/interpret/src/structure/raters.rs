@@ -94,7 +94,7 @@ impl Votes {
     /// ```
     /// use emotome_interpret::structure::raters::{RaterParams, Votes};
     /// use ndarray::array;
-    /// let shares = array![[0.083333, 0.5], [0.18182, 0.0], [0.125, 0.25], [0.123, 0.0]];
+    /// let shares = array![[0.083333, 0.5], [0.18182, 0.0], [0.041667, 0.25], [0.123, 0.0]];
     /// let votes = Votes::of_shares(shares.view(), &RaterParams::default())?;
     /// assert_eq!(votes.raters(), [12, 11, 12]);
     /// assert_eq!((votes.report().unclear, votes.report().halved), (1, 1));
@@ -304,16 +304,13 @@ impl Part {
     /// What is said of each labelled stimulus with the features of another, or its own.
     fn outcomes(
         &self,
-        points: Option<&Array2<f64>>,
+        points: &Array2<f64>,
         other: &[usize],
         params: &ClassifyParams,
     ) -> Result<Vec<Outcome>, StructureError> {
         let rows: Vec<usize> = self.stimuli.iter().map(|&i| other[i]).collect();
-        let features = self.features.as_ref().or(points);
-        let features = features.map_or_else(
-            || Array2::zeros((rows.len(), 0)),
-            |features| features.select(Axis(0), &rows),
-        );
+        let features = self.features.as_ref().unwrap_or(points);
+        let features = features.select(Axis(0), &rows);
         Fit::new(features.view(), self.categories.len(), params)?.outcomes(&self.classes)
     }
 }
@@ -346,10 +343,10 @@ pub fn split_classify(
         "from 1 to 1000",
     )?;
     let points = match features {
-        Features::OtherHalf => None,
+        Features::OtherHalf => Array2::zeros((0, 0)),
         Features::Points(points) => {
             StructureError::unless_same("points", points.nrows(), votes.report.given)?;
-            Some(points.select(Axis(0), &votes.used))
+            points.select(Axis(0), &votes.used)
         }
     };
     let part = |split: usize| -> Result<Part, StructureError> {
@@ -358,7 +355,7 @@ pub fn split_classify(
         let (stimuli, classes) = labels.labelled();
         Ok(Part {
             categories: labels.classes.iter().map(|class| class.category).collect(),
-            features: points.is_none().then_some(b),
+            features: matches!(features, Features::OtherHalf).then_some(b),
             stimuli,
             classes,
         })
@@ -384,7 +381,7 @@ pub fn split_classify(
         pooled(&hits, top3)
     };
     let with = |other: &[usize]| -> Result<Vec<Vec<Outcome>>, StructureError> {
-        let outcomes = |part: &Part| part.outcomes(points.as_ref(), other, params);
+        let outcomes = |part: &Part| part.outcomes(&points, other, params);
         parts.iter().map(outcomes).collect()
     };
     let own: Vec<usize> = (0..items).collect();

@@ -19,7 +19,7 @@ use crate::explained::{ExplainParams, Folds};
 /// | `alpha` | 0.05 | level of the tests of relation and of clusters |
 /// | `folds` | 10 | of the prediction of the space from ratings |
 /// | `neighbours` | 20 | that measure density |
-/// | `draws` | 199 | of spaces without clusters |
+/// | `draws` | 99 | of spaces without clusters |
 /// | `rare` | 0.05 | with so few mixed stimuli there is nothing in between |
 /// | `blends` | those of [`BlendParams`] | |
 /// | `resampling` | 1000 bootstraps, 1000 permutations, 95 % | |

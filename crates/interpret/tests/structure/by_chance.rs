@@ -277,6 +277,11 @@ fn impossible_input_is_refused_with_what_was_found() {
             expected: 50
         }
     );
+    let mut strange = labels.clone();
+    strange.of[0] = Some(99);
+    assert!(silently(|run| classify(points, &strange, &params, run)).is_err());
+    strange.of.fill(None);
+    assert!(silently(|run| classify(points, &strange, &params, run)).is_err());
     let flat = Array2::zeros((60, 3));
     let refused = silently(|run| classify(flat.view(), &labels, &params, run));
     assert!(matches!(refused, Err(StructureError::Decomposition { .. })));

@@ -1,20 +1,13 @@
 //! The published ratings, where they are at hand.
 
-use emotome_interpret::explained::Folds;
-use emotome_interpret::structure::blends::{BlendParams, blends};
 use emotome_interpret::structure::circular::{CircularParams, Source, circularity};
 use emotome_interpret::structure::classify::{ClassifyParams, classify};
-use emotome_interpret::structure::cross::{CrossParams, cross, random_columns};
-use emotome_interpret::structure::dimension::{DimensionParams, dimensionality};
 use emotome_interpret::structure::labels::{LabelParams, Labels};
 use emotome_interpret::structure::raters::{Features, RaterParams, Votes, split_classify};
-use emotome_interpret::structure::tendency::{TendencyParams, tendency};
-use emotome_interpret::structure::verdict::{VerdictParams, verdict};
-use emotome_stats::random::Seed;
+use emotome_interpret::structure::verdict::{Structure, VerdictParams, verdict};
 use emotome_stimuli::ratings::RatingsTable;
 use ndarray::{Array2, s};
 use std::path::Path;
-use std::time::Instant;
 
 use crate::{few, silently};
 
@@ -82,133 +75,20 @@ fn circular_accuracy_of_the_published_categories_falls_with_split_raters() {
 }
 
 #[test]
-#[ignore = "prints every test of structure on the published ratings, with timings; takes a minute"]
-fn everything_on_the_published_ratings() {
+fn published_dimensions_have_no_clusters_and_published_categories_have_blends() {
     let Some(ratings) = published() else { return };
     let (categories, affective) = (ratings.slice(s![.., ..34]), ratings.slice(s![.., 34..]));
-    let clock = |name: &str, work: &dyn Fn() -> String| {
-        let start = Instant::now();
-        let found = work();
-        println!("{name} ({:.2} s): {found}", start.elapsed().as_secs_f64());
+    let params = VerdictParams {
+        draws: 19,
+        resampling: few(1),
+        ..VerdictParams::default()
     };
-    let votes = Votes::of_shares(categories, &RaterParams::default()).unwrap();
-    println!("{:?}", votes.report());
-    println!("reliability {:.2?}", votes.reliability(20, Seed(1)));
-    for (name, label) in [
-        ("published", LabelParams::published()),
-        ("untied", LabelParams::default()),
-        (
-            "published, 30 items",
-            LabelParams {
-                least_items: 30,
-                ..LabelParams::published()
-            },
-        ),
-    ] {
-        let labels = Labels::highest(categories, &label).unwrap();
-        println!(
-            "{name}: {} classes, tied {}, faint {}, small {:?}",
-            labels.classes.len(),
-            labels.tied,
-            labels.faint,
-            labels.small
-        );
-        for (space, points) in [("categories", categories), ("dimensions", affective)] {
-            for params in [
-                ClassifyParams::published(),
-                ClassifyParams::default(),
-                ClassifyParams {
-                    classifier: emotome_interpret::structure::classify::Classifier::Neighbours {
-                        neighbours: 15,
-                    },
-                    ..ClassifyParams::default()
-                },
-            ] {
-                clock(
-                    &format!("classify {name} {space} {:?}", params.classifier),
-                    &|| {
-                        let found =
-                            silently(|run| classify(points, &labels, &params, run)).unwrap();
-                        format!(
-                            "top1 {:.4?} top3 {:.4?} balanced {:.4?}",
-                            found.top1, found.top3, found.balanced
-                        )
-                    },
-                );
-            }
-        }
-        let params = ClassifyParams {
-            resampling: few(1),
-            ..ClassifyParams::published()
-        };
-        for (space, features) in [
-            ("categories", Features::OtherHalf),
-            ("dimensions", Features::Points(affective)),
-        ] {
-            clock(&format!("split {name} {space}"), &|| {
-                let found =
-                    silently(|run| split_classify(&votes, features, &label, &params, 10, run))
-                        .unwrap();
-                format!("{found:.4?}")
-            });
-        }
-    }
-    let folds = Folds::random(ratings.nrows(), 10, Seed(1)).unwrap();
-    for components in [None, Some(14)] {
-        let params = CrossParams {
-            components,
-            ..CrossParams::default()
-        };
-        clock(&format!("cross {components:?}"), &|| {
-            let found = silently(|run| cross(categories, affective, &folds, &params, run)).unwrap();
-            format!(
-                "{:.3?} {:.3?} {:.3?} {:.3?}",
-                found.forward.mean, found.backward.mean, found.asymmetry, found.asymmetry_weighted
-            )
-        });
-    }
-    clock("random columns", &|| {
-        let params = CrossParams::default();
-        let found =
-            silently(|run| random_columns(categories, affective, 14, &folds, &params, 50, run))
-                .unwrap();
-        format!("{found:.3?}")
-    });
-    for (space, points) in [("categories", categories), ("dimensions", affective)] {
-        clock(&format!("tendency {space}"), &|| {
-            let found = silently(|run| tendency(points, &TendencyParams::default(), run)).unwrap();
-            format!("{found:.3?}")
-        });
-        clock(&format!("dimension {space}"), &|| {
-            let mut found =
-                silently(|run| dimensionality(points, &DimensionParams::default(), run)).unwrap();
-            found.eigenvalues.clear();
-            found.critical.clear();
-            format!("{found:.3?}")
-        });
-        clock(&format!("blends {space}"), &|| {
-            let found =
-                silently(|run| blends(points, categories, &BlendParams::default(), run)).unwrap();
-            format!(
-                "{} pairs {:.3?}",
-                found.pairs.len(),
-                (
-                    found.r,
-                    found.between,
-                    found.nearness,
-                    found.linear,
-                    found.step,
-                    found.gradient,
-                    found.advantage
-                )
-            )
-        });
-        clock(&format!("verdict {space}"), &|| {
-            let mut found =
-                silently(|run| verdict(points, categories, &VerdictParams::default(), run))
-                    .unwrap();
-            found.blends.pairs.clear();
-            format!("{found:.3?}")
-        });
-    }
+    let of = |points| silently(|run| verdict(points, categories, &params, run)).unwrap();
+    let found = of(affective);
+    assert_eq!(found.structure, Structure::Dimensional, "{found:?}");
+    assert_eq!((found.modes.peaks, found.components), (1, 2));
+    // Circular, as the ratings are the space; yet they cannot make clusters or fill the lines between them.
+    let found = of(categories);
+    assert_eq!(found.structure, Structure::Blended, "{found:?}");
+    assert!(found.modes.peaks >= 5);
 }

@@ -157,7 +157,7 @@ impl PairData {
         };
         data.fit(params.folds, seed);
         let m = data.mixed();
-        data.report.r = data.r((0..m).map(|i| (data.mixture[i], data.position[i])));
+        data.report.r = correlation((0..m).map(|i| (data.mixture[i], data.position[i])));
         data.report.between = average((0..m).map(|i| f64::from(data.is_between(i))));
         let total = |model: usize| data.errors.iter().map(|x| x[model]).sum::<f64>();
         data.report.linear = 1.0 - total(1) / total(0);
@@ -175,11 +175,6 @@ impl PairData {
 
     pub(super) fn is_between(&self, item: usize) -> bool {
         self.position[item] > 0.0 && self.position[item] < 1.0
-    }
-
-    #[expect(clippy::unused_self, reason = "beside the other numbers of a pair")]
-    pub(super) fn r(&self, points: impl Iterator<Item = (f64, f64)> + Clone) -> f64 {
-        weighted_pearson(points.map(|(x, y)| (x, y, 1.0)))
     }
 
     /// As many mixed stimuli, and as many pure ones of either category, with replacement.
@@ -284,4 +279,9 @@ impl Step {
     fn at(&self, t: f64) -> f64 {
         self.levels[usize::from(t > self.threshold)]
     }
+}
+
+/// Pearson's r of mixtures and positions.
+pub(super) fn correlation(points: impl Iterator<Item = (f64, f64)> + Clone) -> f64 {
+    weighted_pearson(points.map(|(t, s)| (t, s, 1.0)))
 }

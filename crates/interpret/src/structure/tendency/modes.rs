@@ -17,7 +17,7 @@ use crate::structure::{Chance, MOST_REPLICATES, Resampling, StructureError, cent
 /// | parameter | default | why |
 /// |---|---|---|
 /// | `neighbours` | 20 | density is known to one part in √20; smaller clusters are not seen |
-/// | `draws` | 199 | p down to .005 |
+/// | `draws` | 99 | p down to .01 |
 /// | `level` | 0.95 | custom |
 /// | `seed` | 0 | |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ impl Default for ModesParams {
     fn default() -> Self {
         Self {
             neighbours: 20,
-            draws: 199,
+            draws: 99,
             level: 0.95,
             seed: 0,
         }
