@@ -7,13 +7,17 @@ use emotome_judges::naming::{
     Ask, Examples, Found, Heard, Interview, Namer, NamingTemplate, Next, Question, Said,
     ServedParams, Talk, Turn,
 };
-use emotome_judges::prompt::{CaptionDeck, CaptionPolicy, MediaError, Shown};
+use emotome_judges::prompt::{
+    CaptionDeck, CaptionPolicy, Carrier, Content, MediaError, MediaKind, MediaSource, Medium, Shown,
+};
 use emotome_judges::server::Stop;
 use emotome_stats::random::Seed;
 use emotome_stimuli::StimulusId;
+use emotome_stimuli::digest::Sha256Sum;
 use emotome_stimuli::run::{Interrupt, Run, Silent};
 use emotome_triplets::{Cause, Nanos, Usage};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// Made by `generate_naming.py`: cosines of trigram counts by scikit-learn's `char_wb`, Jaccard indices by its
 /// `jaccard_score`, quantiles by SciPy.
@@ -103,6 +107,62 @@ fn each_kind_of_server_is_asked_for_json_in_its_own_way() {
         let body: Value = serde_json::from_slice(&plain.body).unwrap();
         assert!(body.get(field).is_none());
     }
+}
+
+/// A picture of each stimulus, on the server's disk.
+struct Pictures;
+
+impl MediaSource for Pictures {
+    fn n_stimuli(&self) -> usize {
+        30
+    }
+
+    fn carriage(&self) -> (MediaKind, Carrier) {
+        (MediaKind::Image, Carrier::File)
+    }
+
+    fn media(&self, stimulus: StimulusId) -> Result<Vec<Medium>, MediaError> {
+        let url = format!("file:///clips/{stimulus}.png");
+        let sha256 = Sha256Sum::of(url.as_bytes());
+        Ok(vec![Medium {
+            mime: "image/png".into(),
+            content: Content::Url(url),
+            sha256,
+        }])
+    }
+
+    fn describe(&self) -> Value {
+        json!({})
+    }
+}
+
+#[test]
+fn pictures_stand_where_captions_would() {
+    let shown = Shown::Media(Arc::new(Pictures));
+    let template = NamingTemplate::preset(Question::Name).unwrap();
+    let requests = ServedParams::new("m", Dialect::Vllm).check(&shown).unwrap();
+    let turn = Turn {
+        ask: ASK,
+        turn: 0,
+        seed: 7,
+        talk: talk(&shown, &template),
+    };
+    let body: Value = serde_json::from_slice(&requests.request(&turn).unwrap().body).unwrap();
+    let parts = body["messages"][1]["content"].as_array().unwrap();
+    let pictures: Vec<&Value> = parts
+        .iter()
+        .filter(|part| part["type"] == "image_url")
+        .collect();
+    assert_eq!(pictures.len(), 6);
+    assert_eq!(pictures[3]["image_url"]["url"], "file:///clips/11.png");
+    let before = parts[0]["text"].as_str().unwrap();
+    assert!(before.ends_with("much of it:\n1. "), "{before}");
+    // A hosted service does not see this machine's disk: said before anything is sent.
+    assert!(
+        ServedParams::new("m", Dialect::Openai)
+            .check(&shown)
+            .is_err()
+    );
 }
 
 /// Says what it is told to say, in turn.

@@ -21,7 +21,11 @@ const AT_ONCE: usize = 8;
 /// Most tokens of a reply with a name.
 const MOST_TOKENS: usize = 96;
 
-/// A model in this process that is asked for names: in two lines, of which each token is the most probable one.
+/// How a reply with a name begins: without it, small models talk about the question.
+const BEGUN: &str = "NAME:";
+
+/// A model in this process that is asked for names: in two lines that begin with `NAME:`, of which each further token
+/// is the most probable one.
 /// Which stimulus a name fits is told by the probabilities of `1` and `2` as the next token.
 #[derive(Debug)]
 pub struct LocalNamer<'a> {
@@ -57,6 +61,7 @@ impl<'a> LocalNamer<'a> {
         let description = JudgeDescription::new("in-process", None)
             .with("model", json!({ "sha256": model.sha256() }))
             .with("tokens", MOST_TOKENS)
+            .with("begun", BEGUN)
             .with(
                 "shown",
                 json!({ "captions": deck.policy(), "texts": deck.sha256() }),
@@ -81,7 +86,11 @@ impl<'a> LocalNamer<'a> {
             .texts()
             .map(|(role, text)| Message::new(role, text))
             .collect();
-        Ok(self.model.conversation(&messages, None)?)
+        let begun = match turn.ask.question() {
+            Question::Name => Some(BEGUN),
+            Question::Fit => None,
+        };
+        Ok(self.model.conversation(&messages, begun)?)
     }
 
     /// What is said in each of these turns, all of one question.
@@ -101,7 +110,7 @@ impl<'a> LocalNamer<'a> {
                 Ok(said
                     .into_iter()
                     .map(|said| {
-                        let text = self.model.tokenizer.decode(&said.tokens);
+                        let text = BEGUN.to_owned() + &self.model.tokenizer.decode(&said.tokens);
                         (
                             Said::Text {
                                 text,
