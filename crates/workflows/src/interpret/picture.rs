@@ -89,11 +89,11 @@ const WORDS: usize = 12;
 impl Picture {
     /// All of them, in the order of the page.
     pub const ALL: [Self; 16] = [
+        Self::Exemplars,
         Self::RatingsHeatmap,
         Self::ThresholdCurve,
         Self::Chord,
         Self::WordClouds,
-        Self::Exemplars,
         Self::ClassShares,
         Self::VarianceShares,
         Self::Classification,

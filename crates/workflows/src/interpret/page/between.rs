@@ -28,6 +28,7 @@ pub(super) fn section(
             ],
         ),
         tables: vec![
+            ("How many dimensions agents share".into(), shared(found, between)),
             ("What each space explains of another".into(), crossed(found, between)),
             ("Dimensions that correspond".into(), matches(found, between)),
         ],
@@ -139,6 +140,29 @@ fn measures(found: &Interpretation, between: &Between) -> Vec<Measure> {
         }
     }
     measures
+}
+
+fn shared(found: &Interpretation, between: &Between) -> Table {
+    let mut table = Table::new([
+        "dimensions of exactly",
+        "number",
+        "resampled low",
+        "resampled high",
+    ]);
+    for intersection in &between.dimensions.intersections {
+        let agents: Vec<&str> = intersection
+            .agents
+            .iter()
+            .map(|&a| name(found, a))
+            .collect();
+        table.push([
+            Cell::from(agents.join(" and ").as_str()),
+            intersection.count.into(),
+            intersection.range.low.into(),
+            intersection.range.high.into(),
+        ]);
+    }
+    table
 }
 
 fn crossed(found: &Interpretation, between: &Between) -> Table {

@@ -68,6 +68,7 @@ pub(super) fn tell(
 pub(super) fn sections(found: &Interpretation, material: &Material) -> Vec<Section> {
     let draw = |picture: Picture| picture.draw(found, material, &Selection::default());
     let mut sections = Vec::new();
+    sections.push(exemplars(found, draw));
     sections.extend(ratings::section(found, draw));
     sections.extend(ratings::classes(found, draw));
     sections.extend(explained::section(found, draw));
@@ -76,6 +77,22 @@ pub(super) fn sections(found: &Interpretation, material: &Material) -> Vec<Secti
     sections.extend(graph::section(found, draw));
     sections.extend(between::section(found, draw));
     sections
+}
+
+/// The stimuli at both ends of each dimension: the first thing to look at.
+fn exemplars(found: &Interpretation, draw: impl Fn(Picture) -> Vec<Box<dyn Figure>>) -> Section {
+    let captions = match found.stimuli.captioned {
+        0 => " No captions were given, so they are shown by key.",
+        _ => "",
+    };
+    Section {
+        heading: "The stimuli of each dimension".into(),
+        text: vec![format!(
+            "The stimuli with the largest weights show what a dimension holds; a name has to fit them, and not those with the smallest. Of many dimensions those with the largest variance are shown here; all stimuli can be searched below.{captions}"
+        )],
+        figures: draw(Picture::Exemplars),
+        ..Section::default()
+    }
 }
 
 /// What closes a page: the questions of reviewers, and text for the methods.

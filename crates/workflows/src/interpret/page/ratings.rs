@@ -43,7 +43,6 @@ pub(super) fn section(
                 Picture::ThresholdCurve,
                 Picture::Chord,
                 Picture::WordClouds,
-                Picture::Exemplars,
             ],
         ),
         tables,
