@@ -246,7 +246,9 @@ fn planted_names_are_found_agree_and_tell_stimuli_apart() {
     ] {
         scratch.write("changed.tsv", changed);
         let changed = read_embedding(scratch.path("changed.tsv")).unwrap();
-        let error = read_names(&path, &changed.embedding).unwrap_err().to_string();
+        let error = read_names(&path, &changed.embedding)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(words), "{error}");
     }
     for (content, what) in [("{}", "missing field"), ("", "EOF"), ("[[[[", "")] {
