@@ -200,9 +200,9 @@ fn t_quantile(df: f64) -> f64 {
     for _ in 0..60 {
         let middle = f64::midpoint(low, high);
         if student_t_two_sided(middle, df) > 0.05 {
-            low = middle
+            low = middle;
         } else {
-            high = middle
+            high = middle;
         }
     }
     high

@@ -20,6 +20,9 @@ pub const MOST_WORDS: usize = 4;
 /// Most characters of a name, and of a sentence.
 const MOST_CHARACTERS: [usize; 2] = [80, 1_000];
 
+/// The form itself, given back by a model that does not understand it.
+const ECHOES: [&str; 3] = ["at most four words", "one sentence", "name"];
+
 /// A name for a dimension.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suggestion {
@@ -121,8 +124,7 @@ fn suggestion(name: &str, sentence: Option<&str>) -> Result<Suggestion, Cause> {
         && name.chars().count() <= most
         && name.contains(char::is_alphabetic)
         && !name.contains(|c: char| c.is_control() || "<>{}[]|".contains(c))
-        // The form itself, given back.
-        && !name.eq_ignore_ascii_case("at most four words");
+        && !ECHOES.iter().any(|echo| name.eq_ignore_ascii_case(echo));
     let sentence = sentence.map(|sentence| sentence.trim().chars().take(longest).collect());
     sound
         .then(|| Suggestion {
@@ -193,7 +195,11 @@ mod tests {
             ),
             ("NAME:", Cause::OffList),
             ("NAME: 17", Cause::OffList),
-            ("NAME: <name>", Cause::OffList),
+            (
+                "NAME: <at most four words>\nSENTENCE: <one sentence>",
+                Cause::OffList,
+            ),
+            ("NAME: one sentence", Cause::OffList),
             (
                 r#"{"name": "at most four words", "sentence": "one sentence"}"#,
                 Cause::OffList,

@@ -29,12 +29,13 @@ impl<'a> Talk<'a> {
     ) -> Result<Self, MediaError> {
         Self::new(template, json, |slot, parts: &mut Vec<Exhibit<'a>>| {
             let stimuli = match slot {
-                Slot::High => &examples.high,
-                Slot::Low => &examples.low,
-                Slot::HighCount => return Ok(parts.push(text(examples.high.len().to_string()))),
-                Slot::LowCount => return Ok(parts.push(text(examples.low.len().to_string()))),
-                _ => return Ok(()),
+                Slot::High | Slot::HighCount => &examples.high,
+                _ => &examples.low,
             };
+            if matches!(slot, Slot::HighCount | Slot::LowCount) {
+                parts.push(text(stimuli.len().to_string()));
+                return Ok(());
+            }
             for (k, &stimulus) in stimuli.iter().enumerate() {
                 if k > 0 {
                     parts.push(text("\n".to_owned()));

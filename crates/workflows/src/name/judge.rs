@@ -37,7 +37,7 @@ pub(super) struct Sight<'r> {
 
 /// A model ready to be asked.
 pub(super) enum AnyNamer<'m> {
-    Served(ServedNamer),
+    Served(Box<ServedNamer>),
     Local(Box<LocalNamer<'m>>),
 }
 
@@ -103,12 +103,13 @@ impl<'r> Sight<'r> {
         if matches!(self.shown, Shown::Media(_)) {
             server.may_receive_media().map_err(AskError::from)?;
         }
-        Ok(AnyNamer::Served(ServedNamer {
-            requests: params(request, self.judge)?
-                .check(&self.shown)
-                .map_err(unsupported)?,
+        let requests = params(request, self.judge)?
+            .check(&self.shown)
+            .map_err(unsupported)?;
+        Ok(AnyNamer::Served(Box::new(ServedNamer {
+            requests,
             server: Arc::new(server),
-        }))
+        })))
     }
 
     /// The model, for the record.

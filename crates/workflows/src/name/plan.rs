@@ -1,6 +1,7 @@
 //! What naming will take, before anything is sent.
 
-use super::{NameRequest, Prepared, ShownStimuli};
+use super::prepared::Prepared;
+use super::{NameRequest, ShownStimuli};
 use crate::WorkflowError;
 use emotome_judges::naming::{Ask, Suggestion};
 use emotome_language::chat::Role;
