@@ -68,6 +68,8 @@ pub struct Unsupervised {
 const FEWEST_CATEGORIES: usize = 5;
 const FEWEST_STIMULI: usize = 5;
 
+/// Resamples and permutations of ranked similarities, at most: each ranks all pairs anew.
+const RANKED: usize = 200;
 /// Permutations of predictions, at most: each repeats all fits both ways.
 const CROSS_PERMUTATIONS: usize = 200;
 
@@ -144,10 +146,14 @@ impl PairComparison {
             reliability: None,
         };
         let rsm = |coefficient| {
+            let most = match coefficient {
+                Coefficient::Pearson => usize::MAX,
+                Coefficient::Spearman => RANKED,
+            };
             let how = RsmParams {
                 coefficient,
-                bootstraps: params.bootstraps,
-                permutations: params.permutations,
+                bootstraps: params.bootstraps.min(most),
+                permutations: params.permutations.min(most),
                 seed,
                 ..RsmParams::default()
             };
