@@ -137,6 +137,78 @@ fn results_do_not_depend_on_threads() {
 }
 
 #[test]
+fn agents_are_compared_by_their_scores_and_keep_the_names_they_were_given() {
+    let scratch = scratch();
+    // The second has the same dimensions in another order, and names its rows in a list.
+    let rows = embedding(|i| i.to_string());
+    let turned = rows.lines().skip(1).map(|line| {
+        let cells: Vec<&str> = line.split('\t').collect();
+        [cells[3], cells[1], cells[4], cells[2]].join(" ")
+    });
+    scratch.write("turned.txt", turned.collect::<Vec<_>>().join("\n"));
+    let keys = (0..N).map(|i| format!("clip-{i:02}"));
+    scratch.write("keys.txt", keys.collect::<Vec<_>>().join("\n"));
+    scratch.write("names.txt", "gladness\nwonder\nstatic\nno fear\n");
+    let agents = "--embedding first=embedding.tsv --embedding second=turned.txt --keys keys.txt";
+    let line = format!("interpret {agents} --names second=names.txt {KINDS} --out found");
+    let found = scratch.json(&line);
+    assert_eq!(found["stimuli"]["joined"], serde_json::json!(["key", "key"]));
+    let pair = &found["between"]["dimensions"]["pairs"][0];
+    let matched = pair["matches"].as_array().unwrap();
+    let matched: Vec<[u64; 2]> = matched
+        .iter()
+        .filter(|m| m["shared"] == true)
+        .map(|m| [0, 1].map(|side| m["clusters"][side].as_u64().unwrap()))
+        .collect();
+    assert_eq!(matched, [[0, 1], [1, 3], [2, 0], [3, 2]]);
+    let pair = &found["between"]["pairs"][0];
+    assert!(number(&pair["rsm"], "r") > 0.999, "{}", pair["rsm"]);
+    assert!(number(&pair["cka"], "debiased") > 0.999, "{}", pair["cka"]);
+    assert_eq!(found["agents"][1]["given_names"][3], "no fear");
+    let page = fs::read_to_string(scratch.path("found/interpret.html")).unwrap();
+    assert!(page.contains("4 no fear"));
+
+    scratch.write("names.txt", "gladness\nwonder\n");
+    scratch.refuses(&format!("{line} --force"), &["names 2 dimensions", "has 4"]);
+    scratch.refuses(
+        &format!("interpret {agents} --names names.txt {KINDS} --out refused"),
+        &["--names AGENT=FILE", "first, second"],
+    );
+    scratch.refuses(
+        "figure shared-dimensions --embedding embedding.tsv --out refused",
+        &["compares agents", "at least twice"],
+    );
+}
+
+#[test]
+fn labels_that_come_from_the_space_itself_are_called_circular() {
+    let scratch = Scratch::new();
+    // 120 clips in three categories by twelve raters each; the space is the categories themselves.
+    let mut text = "key,awe,fear,joy,valence\n".to_owned();
+    for i in 0..120 {
+        let most = i % 3;
+        let votes = (0..3).map(|k| match k == most {
+            true => 7 + (noise(i, k) * 5.0) as u32,
+            false => (noise(i, k) * 5.0) as u32,
+        });
+        let shares: Vec<String> = votes.map(|v| format!("{:.5}", f64::from(v) / 12.0)).collect();
+        let _ = writeln!(text, "c{i},{},{:.3}", shares.join(","), 1.0 + 8.0 * noise(i, 9));
+    }
+    scratch.write("ratings.csv", &text);
+    scratch.write("space.csv", &text);
+    let line = "interpret --embedding space.csv --ratings ratings.csv --categories 3 --dimensions 1 \
+                --raters 12 --bootstraps 200 --permutations 200 --out found";
+    let found = scratch.json(&line.split_whitespace().collect::<Vec<_>>().join(" "));
+    let structure = &found["agents"][0]["structure"];
+    assert_eq!(structure["circularity"]["circular"], true);
+    assert_eq!(structure["circularity"]["source"], "same-columns");
+    let votes = &structure["split"]["votes"];
+    assert_eq!((&votes["used"], &votes["unclear"]), (&120.into(), &0.into()));
+    let page = fs::read_to_string(scratch.path("found/interpret.html")).unwrap();
+    assert!(page.contains("the ratings are columns of the space"));
+}
+
+#[test]
 fn stimuli_that_a_file_lacks_are_counted_and_listed() {
     let scratch = scratch();
     // Five clips have other keys, and the rows stand in another order.
