@@ -129,6 +129,16 @@ pub enum WorkflowError {
         /// The figure.
         figure: &'static str,
     },
+    /// Too few draws for an interval, a p or a fit.
+    #[error("{flag} {found} is too few; give at least {fewest}")]
+    TooFewDraws {
+        /// The flag.
+        flag: &'static str,
+        /// Its value.
+        found: usize,
+        /// The fewest that say anything.
+        fewest: usize,
+    },
     /// A list of names cannot be read.
     #[error("{path}: the names cannot be read: {what}", path = path.display())]
     NamesFile {
@@ -188,7 +198,7 @@ pub enum WorkflowError {
         expected: usize,
     },
     /// Embeddings and ratings are of different stimuli.
-    #[error("{embedding} and {other} share {shared} stimuli, at least {fewest} are needed; they are matched by key, and the first keys are {embedding_key:?} and {other_key:?}", embedding = embedding.display(), other = other.display())]
+    #[error("the files share {shared} stimuli, at least {fewest} are needed; stimuli are matched by key, and of all files {embedding} (first key {embedding_key:?}) and {other} (first key {other_key:?}) have the fewest in common", embedding = embedding.display(), other = other.display())]
     FewShared {
         /// The embedding that shares least.
         embedding: PathBuf,

@@ -152,7 +152,10 @@ fn agents_are_compared_by_their_scores_and_keep_the_names_they_were_given() {
     let agents = "--embedding first=embedding.tsv --embedding second=turned.txt --keys keys.txt";
     let line = format!("interpret {agents} --names second=names.txt {KINDS} --out found");
     let found = scratch.json(&line);
-    assert_eq!(found["stimuli"]["joined"], serde_json::json!(["key", "key"]));
+    assert_eq!(
+        found["stimuli"]["joined"],
+        serde_json::json!(["key", "key"])
+    );
     let pair = &found["between"]["dimensions"]["pairs"][0];
     let matched = pair["matches"].as_array().unwrap();
     let matched: Vec<[u64; 2]> = matched
@@ -191,8 +194,15 @@ fn labels_that_come_from_the_space_itself_are_called_circular() {
             true => 7 + (noise(i, k) * 5.0) as u32,
             false => (noise(i, k) * 5.0) as u32,
         });
-        let shares: Vec<String> = votes.map(|v| format!("{:.5}", f64::from(v) / 12.0)).collect();
-        let _ = writeln!(text, "c{i},{},{:.3}", shares.join(","), 1.0 + 8.0 * noise(i, 9));
+        let shares: Vec<String> = votes
+            .map(|v| format!("{:.5}", f64::from(v) / 12.0))
+            .collect();
+        let _ = writeln!(
+            text,
+            "c{i},{},{:.3}",
+            shares.join(","),
+            1.0 + 8.0 * noise(i, 9)
+        );
     }
     scratch.write("ratings.csv", &text);
     scratch.write("space.csv", &text);
@@ -203,7 +213,10 @@ fn labels_that_come_from_the_space_itself_are_called_circular() {
     assert_eq!(structure["circularity"]["circular"], true);
     assert_eq!(structure["circularity"]["source"], "same-columns");
     let votes = &structure["split"]["votes"];
-    assert_eq!((&votes["used"], &votes["unclear"]), (&120.into(), &0.into()));
+    assert_eq!(
+        (&votes["used"], &votes["unclear"]),
+        (&120.into(), &0.into())
+    );
     let page = fs::read_to_string(scratch.path("found/interpret.html")).unwrap();
     assert!(page.contains("the ratings are columns of the space"));
 }
@@ -258,6 +271,33 @@ fn files_without_keys_are_joined_row_by_row_and_say_so() {
                 .any(|c| c.as_str().unwrap().contains("names no stimuli"))
         );
     }
+}
+
+#[test]
+fn keys_that_are_numbers_are_keys_whatever_their_order() {
+    let scratch = scratch();
+    let numbered = ratings().lines().skip(1).enumerate().fold(
+        "key,awe,fear,joy,valence,safety".to_owned(),
+        |text, (i, line)| format!("{text}\n{i},{}", line.split_once(',').unwrap().1),
+    );
+    let mut shuffled: Vec<&str> = numbered.lines().collect();
+    shuffled[1..].reverse();
+    scratch.write("numbered.csv", &numbered);
+    scratch.write("shuffled.csv", shuffled.join("\n"));
+    scratch.write("counted.tsv", embedding(|i| i.to_string()));
+    let [straight, turned] = ["numbered.csv", "shuffled.csv"].map(|file| {
+        let kinds = KINDS.replace("ratings.csv", file);
+        scratch.json(&format!(
+            "interpret --embedding counted.tsv {kinds} --out {file}.d"
+        ))
+    });
+    assert_eq!(turned["stimuli"]["joined"], serde_json::json!(["key"]));
+    let r = |found: &Value| {
+        found["agents"][0]["ratings"]["pearson"]["r"][0][0]
+            .as_f64()
+            .unwrap()
+    };
+    assert!((r(&straight) - r(&turned)).abs() < 1e-12 && r(&turned) > 0.9);
 }
 
 #[test]
@@ -319,6 +359,11 @@ fn bad_files_are_refused_with_what_was_found_and_what_to_do() {
         .replace("clip-0", "other-")
         .replace("clip-1", "another-");
     scratch.write("gaps.csv", gaps);
+    let few = KINDS.replace("--permutations 200", "--permutations 0");
+    scratch.refuses(
+        &interpret("embedding.tsv", &few),
+        &["--permutations 0", "at least 19"],
+    );
     let folds = format!("{KINDS} --folds 1");
     scratch.refuses(&interpret("embedding.tsv", &folds), &["fold"]);
     assert!(!scratch.path("refused/interpret.json").exists());

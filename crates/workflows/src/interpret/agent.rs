@@ -84,6 +84,10 @@ pub struct DimensionName {
 /// Maps of the stimuli, in the order of the stimuli used.
 #[derive(Debug, Clone, Serialize)]
 pub struct Maps {
+    /// Perplexity of t-SNE; 30 unless there are too few stimuli.
+    pub perplexity: f64,
+    /// Neighbours of UMAP; 15 unless there are too few stimuli.
+    pub neighbours: usize,
     /// t-SNE, Euclidean.
     pub tsne: MapOf,
     /// UMAP, Euclidean.
@@ -290,20 +294,14 @@ impl Maps {
             })
         };
         let default = TsneParams::default();
-        let fits = (n as f64 - 2.0) / 3.0;
-        let perplexities = default
-            .perplexities
-            .iter()
-            .map(|p| p.min(fits.floor()))
-            .collect();
-        let drawn = tsne(
-            space,
-            &TsneParams {
-                perplexities,
-                ..default
-            },
-            run,
-        )?;
+        // Three times the perplexity must stay below n − 1.
+        let most = ((n as f64 - 2.0) / 3.0).floor();
+        let perplexity = default.perplexities[0].min(most);
+        let params = TsneParams {
+            perplexities: vec![perplexity],
+            ..default
+        };
+        let drawn = tsne(space, &params, run)?;
         let tsne = judged(drawn.map)?;
         let default = UmapParams::default();
         let neighbours = default.neighbours.min(n);
@@ -312,6 +310,11 @@ impl Maps {
             ..default
         };
         let umap = judged(umap(space, &params, seed.derive("umap"), run)?.map)?;
-        Ok(Self { tsne, umap })
+        Ok(Self {
+            perplexity,
+            neighbours,
+            tsne,
+            umap,
+        })
     }
 }

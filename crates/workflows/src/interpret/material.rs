@@ -144,7 +144,16 @@ impl Material {
             Some(path) => Some(Rated::read(path, inputs.scales)?),
             None => None,
         };
-        let keyed = rated.as_ref().and_then(|rated| rated.stimuli.clone());
+        let keyed = rated.as_ref().and_then(|rated| rated.stimuli.as_ref());
+        let known = |set: &StimulusSet| {
+            let sets = files.iter().filter_map(|file| file.stimuli.as_ref());
+            !is_numbered(set) || sets.into_iter().any(|other| overlap(other, set))
+        };
+        let keyed = keyed.filter(|set| known(set)).cloned();
+        let ratings_joined = rated.as_ref().map(|_| match keyed {
+            Some(_) => Joined::Key,
+            None => Joined::Row,
+        });
         let (base, whose) = match (keyed, &inputs.ratings) {
             (Some(stimuli), Some(path)) => (stimuli, path),
             _ => first_named(&files, embeddings)?,
@@ -172,10 +181,7 @@ impl Material {
         let report = StimuliReport {
             given: base.len(),
             used: used.len(),
-            ratings_joined: rated.as_ref().map(|rated| match rated.stimuli {
-                Some(_) => Joined::Key,
-                None => Joined::Row,
-            }),
+            ratings_joined,
             joined: rows.iter().map(|(joined, _)| *joined).collect(),
             without_embedding: rows
                 .iter()
@@ -365,7 +371,7 @@ impl Rated {
         };
         Ok(Self {
             kinds: (0..found).map(rating).collect(),
-            stimuli: rows.filter(|set| !is_numbered(set)),
+            stimuli: rows,
             values,
             raters: None,
             taken_for: None,
@@ -378,6 +384,11 @@ pub(crate) const LEFT_OUT: &str = "left_out.tsv";
 
 type Rows = (Joined, Vec<Option<usize>>);
 
+/// Whether two sets have a stimulus in common.
+fn overlap(a: &StimulusSet, b: &StimulusSet) -> bool {
+    a.keys().iter().any(|key| b.get(key.as_str()).is_some())
+}
+
 /// The row of each stimulus in each embedding.
 fn rows_of(
     base: &StimulusSet,
@@ -387,7 +398,9 @@ fn rows_of(
 ) -> Result<Vec<Rows>, WorkflowError> {
     let n = base.len();
     let rows = files.iter().zip(embeddings).map(|(file, of)| {
-        if let Some(set) = file.stimuli.as_ref().filter(|set| !is_numbered(set)) {
+        // Keys that merely count rows, as files without any are written, are keys only where others have them too.
+        let keys = file.stimuli.as_ref();
+        if let Some(set) = keys.filter(|set| !is_numbered(set) || overlap(set, base)) {
             let row = |key: &StimulusKey| set.get(key.as_str()).map(|id| id.index());
             return Ok((Joined::Key, base.keys().iter().map(row).collect()));
         }
@@ -449,23 +462,27 @@ fn few_shared(
     files: &[EmbeddingFile],
     embeddings: &[EmbeddingOf],
 ) -> WorkflowError {
+    let mut sets: Vec<(&Path, &StimulusSet)> = vec![(whose, base)];
+    let named = files.iter().zip(embeddings);
+    let named = named.filter_map(|(file, of)| Some((of.path.as_path(), file.stimuli.as_ref()?)));
+    sets.extend(named.filter(|(path, _)| *path != whose));
+    let common = |a: &StimulusSet, b: &StimulusSet| {
+        let keys = a.keys().iter();
+        keys.filter(|key| b.get(key.as_str()).is_some()).count()
+    };
     let first = |set: &StimulusSet| {
         set.keys()
             .first()
             .map_or_else(String::new, ToString::to_string)
     };
-    let in_base = |set: &StimulusSet| {
-        let keys = set.keys().iter();
-        keys.filter(|key| base.get(key.as_str()).is_some()).count()
-    };
-    let named = files.iter().zip(embeddings);
-    let named = named.filter_map(|(file, of)| Some((file.stimuli.as_ref()?, of)));
-    let least = named.min_by_key(|(set, _)| in_base(set));
+    let pairs = (0..sets.len()).flat_map(|a| (a + 1..sets.len()).map(move |b| (a, b)));
+    let least = pairs.min_by_key(|&(a, b)| common(sets[a].1, sets[b].1));
+    let (a, b) = least.unwrap_or((0, 0));
     WorkflowError::FewShared {
-        embedding: least.map_or_else(|| embeddings[0].path.clone(), |(_, of)| of.path.clone()),
-        embedding_key: least.map_or_else(String::new, |(set, _)| first(set)),
-        other: whose.to_owned(),
-        other_key: first(base),
+        embedding: sets[b].0.to_owned(),
+        embedding_key: first(sets[b].1),
+        other: sets[a].0.to_owned(),
+        other_key: first(sets[a].1),
         shared,
         fewest: FEWEST,
     }

@@ -72,6 +72,13 @@ pub struct InterpretParams {
     pub seed: u64,
 }
 
+/// Fewest resamples: the ends of a 95 % interval are then single draws.
+const FEWEST_BOOTSTRAPS: usize = 40;
+/// Fewest permutations: p of .05 can be reached.
+const FEWEST_PERMUTATIONS: usize = 19;
+/// Resamples below which the page says that intervals are rough.
+const ROUGH: usize = 200;
+
 impl Default for InterpretParams {
     fn default() -> Self {
         Self {
@@ -84,6 +91,24 @@ impl Default for InterpretParams {
 }
 
 impl InterpretParams {
+    /// Refuses so few draws that no interval or p could be told from noise.
+    fn check(&self) -> Result<(), WorkflowError> {
+        for (flag, found, fewest) in [
+            ("--bootstraps", self.bootstraps, FEWEST_BOOTSTRAPS),
+            ("--permutations", self.permutations, FEWEST_PERMUTATIONS),
+            ("--folds", self.folds, 2),
+        ] {
+            if found < fewest {
+                return Err(WorkflowError::TooFewDraws {
+                    flag,
+                    found,
+                    fewest,
+                });
+            }
+        }
+        Ok(())
+    }
+
     fn correlate(&self, seed: Seed) -> CorrelateParams {
         CorrelateParams {
             bootstraps: self.bootstraps,
@@ -218,6 +243,12 @@ impl Interpretation {
         Ok((found, drawn))
     }
 
+    /// Stimuli with all ratings; those used without ratings.
+    fn rated_stimuli(&self) -> usize {
+        let pairs = self.agents.iter().find_map(|agent| agent.pairs.as_ref());
+        pairs.map_or(self.stimuli.used, |pairs| pairs.used)
+    }
+
     /// Finds what was asked for about embeddings and ratings.
     ///
     /// # Errors
@@ -228,6 +259,7 @@ impl Interpretation {
         parts: &[Part],
         run: Run<'_>,
     ) -> Result<Self, WorkflowError> {
+        params.check()?;
         let agents = material.agents.iter();
         let agents: Result<Vec<AgentMeaning>, _> = agents
             .map(|agent| AgentMeaning::find(agent, material, &params, parts, run))
@@ -289,14 +321,22 @@ pub fn interpret(request: &InterpretRequest, run: Run<'_>) -> Result<Interpreted
 }
 
 impl Inputs {
-    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
-        let embeddings = self.embeddings.iter().map(|of| of.path.as_path());
-        let names = self.names.iter().map(|of| of.path.as_path());
+    /// The files that results depend on, of a study those that hold keys, captions and flags.
+    pub(crate) fn files(&self) -> impl Iterator<Item = PathBuf> {
+        let embeddings = self.embeddings.iter().map(|of| of.path.clone());
+        let names = self.names.iter().map(|of| of.path.clone());
+        let kinds = self
+            .ratings
+            .as_ref()
+            .map(|path| path.with_extension("json"));
         let others = [&self.ratings, &self.captions, &self.keys];
-        let others = others.into_iter().filter_map(|path| path.as_deref());
-        embeddings
-            .chain(names)
-            .chain(others.filter(|path| path.is_file()))
+        let others = others.into_iter().flatten().cloned().chain(kinds);
+        let studies = [&self.study, &self.keys].into_iter().flatten();
+        let studies = studies.flat_map(|folder| {
+            ["study.toml", "stimuli.tsv", "captions.tsv"].map(|name| folder.join(name))
+        });
+        let beside = others.chain(studies).filter(|path| path.is_file());
+        embeddings.chain(names).chain(beside)
     }
 }
 
@@ -316,6 +356,12 @@ fn cautions(found: &Interpretation, captions: bool) -> Vec<String> {
     cautions.extend(unnamed.map(|(what, _)| {
         format!("{what} names no stimuli: its rows are taken to be those of the other files, in the same order.")
     }));
+    if found.params.bootstraps < ROUGH || found.params.permutations < ROUGH {
+        cautions.push(format!(
+            "{} resamples and {} permutations are few: intervals and p-values are rough.",
+            found.params.bootstraps, found.params.permutations
+        ));
+    }
     if let Some(table) = stimuli.taken_for {
         cautions.push(format!(
             "The ratings have the columns of {table} and are taken for these: which are categories and which affective dimensions was not stated."

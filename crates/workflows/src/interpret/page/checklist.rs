@@ -40,6 +40,7 @@ fn answers(found: &Interpretation) -> Vec<(&'static str, Answer)> {
         .collect();
     let permutations = found.params.permutations;
     let explained = found.agents.iter().any(|agent| agent.explained.is_some());
+    let given = found.agents.iter().any(|agent| agent.given_names.is_some());
     let named = found.agents.iter().any(|agent| agent.ratings.is_some());
     vec![
         (
@@ -53,7 +54,11 @@ fn answers(found: &Interpretation) -> Vec<(&'static str, Answer)> {
         (
             "Do all spaces have the same number of features?",
             Here(format!(
-                "No: {} dimensions, {} ratings. Shares of variance are of held-out stimuli, so that more predictors do not help by their number.",
+                "{}: {} dimensions, {} ratings. Shares of variance are of held-out stimuli, so that more predictors do not help by their number.",
+                match found.agents.iter().all(|a| a.dims == found.agents[0].dims) {
+                    true => "The embeddings do, the ratings do not",
+                    false => "No",
+                },
                 dims.join(", "),
                 found.ratings.len()
             )),
@@ -73,7 +78,7 @@ fn answers(found: &Interpretation) -> Vec<(&'static str, Answer)> {
             "Are tests corrected for multiple comparisons?",
             match named {
                 true => Here(format!(
-                    "Yes: false-discovery rate over all cells and over dimensions, and a null of the largest |r|, from {permutations} permutations of the stimuli"
+                    "Correlations are: false-discovery rate over all cells and over dimensions, and a null of the largest |r|, from {permutations} permutations of the stimuli; matches of dimensions: a null of the largest r of any two. The tests of structure and the comparisons of agents stand each for itself"
                 )),
                 false => Elsewhere("needs ratings"),
             },
@@ -97,6 +102,7 @@ fn answers(found: &Interpretation) -> Vec<(&'static str, Answer)> {
         (
             "How were dimensions named?",
             match named {
+                true if given => Here("Names were given from outside and are shown; names by a fixed rule from correlations, beside what chance gives, stand in the table".into()),
                 true => Here("By a fixed rule from correlations, beside what chance gives; no name was chosen by eye".into()),
                 false => Elsewhere("needs ratings, or emotome name"),
             },

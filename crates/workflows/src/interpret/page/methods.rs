@@ -9,7 +9,7 @@ pub(super) fn section(found: &Interpretation) -> Section {
     let mut text = Vec::new();
     let p = &found.params;
     let of = |kind| found.ratings.iter().filter(|r| r.kind == kind).count();
-    let stimuli = count(found.stimuli.used as u64);
+    let stimuli = count(found.rated_stimuli() as u64);
     if found.agents.iter().any(|agent| agent.ratings.is_some()) {
         text.push(format!(
             "Correlations. Each dimension was correlated (Pearson and Spearman) with {} emotion categories and {} affective dimensions over {stimuli} stimuli. Confidence intervals (95 %, bias-corrected and accelerated; Efron, 1987) come from {} bootstrap resamples of the stimuli. p-values were adjusted for the false-discovery rate over all cells (Benjamini & Hochberg, 1995). The largest |r| of each dimension was compared with its null from {} joint permutations of the stimuli of all ratings (Westfall & Young, 1993; p as in Phipson & Smyth, 2010), and adjusted for the false-discovery rate over dimensions.",
@@ -34,9 +34,21 @@ pub(super) fn section(found: &Interpretation) -> Section {
             p.permutations,
         ));
     }
-    if found.agents.iter().any(|agent| agent.structure.is_some()) {
+    let structures = || {
+        found
+            .agents
+            .iter()
+            .filter_map(|agent| agent.structure.as_ref())
+    };
+    if structures().next().is_some() {
+        let split = match structures().any(|structure| structure.split.is_some()) {
+            true => {
+                "In a second classification each category’s votes were dealt at random to two halves of the raters and labels taken from one; a space that was fitted to ratings still holds both. "
+            }
+            false => "",
+        };
         text.push(format!(
-            "Structure. Stimuli were labelled by their highest category (ties and classes of fewer than ten stimuli left out) and classified by nearest centroid (leave-one-out), by a linear discriminant with shrinkage .1 (Friedman, 1989; ten folds) and by 15 nearest neighbours; intervals resample stimuli, chance permutes labels ({} times). So that labels and features share no rater, each category’s votes were dealt at random to two halves of the raters, labels taken from one. Clusters are peaks of density beyond those of a space of even density; gradients compare mixtures of two categories on the line between the pure ones with a jump from one to the other. Dimensions were counted by the participation ratio, TwoNN (Facco et al., 2017), maximum likelihood (Levina & Bickel, 2004) and parallel analysis (Horn, 1965).",
+            "Structure. Stimuli were labelled by their highest category (ties and classes of fewer than ten stimuli left out) and classified by nearest centroid (leave-one-out), by a linear discriminant with shrinkage .1 (Friedman, 1989) and by 15 nearest neighbours; intervals resample stimuli, chance permutes labels ({} times). {split}Clusters are peaks of density beyond those of a space of even density; gradients compare mixtures of two categories on the line between the pure ones with a jump from one to the other. Dimensions were counted by the participation ratio, TwoNN (Facco et al., 2017), maximum likelihood (Levina & Bickel, 2004) and parallel analysis (Horn, 1965).",
             p.permutations
         ));
     }
@@ -47,13 +59,14 @@ pub(super) fn section(found: &Interpretation) -> Section {
     }
     if found.between.is_some() {
         text.push(
-            "Comparison of agents. Similarities (dot products of weights) of all pairs of stimuli were correlated, with intervals from resampled stimuli (pairs of a stimulus with its copy left out) and Mantel’s permutation test; spaces were compared by debiased linear CKA (Kornblith et al., 2019; Song et al., 2012) and by Procrustes rotation on held-out stimuli (Schönemann, 1966). Dimensions were matched one to one by correlation over the same stimuli; a match is shared if it exceeds the largest correlation of permuted stimuli (p ≤ .05) and its interval lies above .2. Mean places of categories were aligned without labels by entropic Gromov–Wasserstein transport (Peyré, Cuturi & Solomon, 2016).".into(),
+            "Comparison of agents. Similarities (dot products of weights) of all pairs of stimuli were correlated, with intervals from resampled stimuli (pairs of a stimulus with its copy left out) and Mantel’s permutation test; spaces were compared by debiased linear CKA (Kornblith et al., 2019; Song et al., 2012) and by Procrustes rotation on held-out stimuli (Schönemann, 1966); ridge regressions predicted each space from the other for stimuli held out, from all columns and from equally many principal components. Dimensions were matched one to one by correlation over the same stimuli; a match is shared if it exceeds the largest correlation of permuted stimuli (p ≤ .05) and its interval lies above .2. Mean places of categories were aligned without labels by entropic Gromov–Wasserstein transport (Peyré, Cuturi & Solomon, 2016).".into(),
         );
     }
-    if found.agents.iter().any(|agent| agent.maps.is_some()) {
-        text.push(
-            "Maps. Two-dimensional maps of the embeddings were drawn by t-SNE over every pair (van der Maaten & Hinton, 2008; perplexity 30, principal start, learning rate n/12 as in Belkina et al., 2019) and by UMAP (McInnes, Healy & Melville, 2018; 15 neighbours, minimal distance 0.1), Euclidean distances; trustworthiness and continuity as in Venna & Kaski (2001).".into(),
-        );
+    if let Some(maps) = found.agents.iter().find_map(|agent| agent.maps.as_ref()) {
+        let (perplexity, neighbours) = (maps.perplexity, maps.neighbours);
+        text.push(format!(
+            "Maps. Two-dimensional maps of the embeddings were drawn by t-SNE over every pair (van der Maaten & Hinton, 2008; perplexity {perplexity}, principal start, learning rate n/12 as in Belkina et al., 2019) and by UMAP (McInnes, Healy & Melville, 2018; {neighbours} neighbours, minimal distance 0.1), Euclidean distances; trustworthiness and continuity as in Venna & Kaski (2001)."
+        ));
     }
     text.push(format!(
         "All analyses were made with emotome {} (seed {}); equal inputs, seed and version give equal results at any number of threads.",

@@ -10,9 +10,10 @@ pub(super) fn section(found: &Interpretation, cautions: &[String]) -> Section {
     let of = |kind| found.ratings.iter().filter(|r| r.kind == kind).count();
     let stimuli = &found.stimuli;
     let text = vec![format!(
-        "{} of {} stimuli have a place in every embedding and were rated on {} emotion categories and {} affective dimensions. Intervals come from {} resamples of the stimuli, chance from {} permutations.",
+        "{} of {} stimuli have a place in every embedding; {} of them have all of {} emotion categories and {} affective dimensions, and only these count wherever ratings take part. Intervals come from {} resamples of the stimuli, chance from up to {} permutations; what takes long has fewer, as its text says.",
         count(stimuli.used as u64),
         count(stimuli.given as u64),
+        count(found.rated_stimuli() as u64),
         of(RatingKind::Category),
         of(RatingKind::Dimension),
         count(found.params.bootstraps as u64),
