@@ -11,7 +11,7 @@ use emotome_triplets::design::{Balance, CeilingParams};
 use emotome_triplets::formats::Format;
 use emotome_workflows::choices::ChoiceFile;
 use emotome_workflows::design::DesignSpec;
-use emotome_workflows::interpret::{EmbeddingOf, Inputs, Scales};
+use emotome_workflows::interpret::{EmbeddingOf, Frames, Inputs, Scales};
 use emotome_workflows::rule::Rule;
 use std::path::{Path, PathBuf};
 
@@ -94,13 +94,9 @@ impl TripletsFlags {
     }
 }
 
-/// Embeddings and ratings of the same stimuli.
+/// Ratings of stimuli, and what else is known of them.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct MeaningFlags {
-    /// Embedding: .npz, .npy, .txt, .csv or .tsv, a row per stimulus; NAME=FILE says whose it is. May be given
-    /// several times, once for each agent. [default NAME: the file's]
-    #[arg(long = "embedding", value_name = "[NAME=]FILE", required = true)]
-    embeddings: Vec<String>,
     /// Ratings of the stimuli, a scale per column: .csv or .tsv with keys in the first column, or any matrix with
     /// --categories and --dimensions.
     #[arg(long, value_name = "FILE")]
@@ -122,12 +118,36 @@ pub(crate) struct MeaningFlags {
     /// The study of the stimuli, for captions and for flags: what is flagged as sensitive is not shown.
     #[arg(long, value_name = "DIR")]
     study: Option<PathBuf>,
+    /// Show stimuli as the frame in the middle of their clip, from the media of the study; flagged ones as hatched
+    /// boxes.
+    #[arg(long, requires = "study")]
+    with_frames: bool,
+    /// Show flagged stimuli as mosaics of six pixels' width instead.
+    #[arg(long, requires = "with_frames")]
+    blur_flagged: bool,
 }
 
 impl MeaningFlags {
-    pub(crate) fn inputs(self) -> Result<Inputs, Failure> {
+    /// Which flags are given, for [`refuse_idle`].
+    pub(crate) const fn given(&self) -> [(&'static str, bool); 7] {
+        [
+            ("--ratings", self.ratings.is_some()),
+            ("--categories", self.categories.is_some()),
+            ("--raters", self.raters.is_some()),
+            ("--captions", self.captions.is_some()),
+            ("--with-frames", self.with_frames),
+            ("--blur-flagged", self.blur_flagged),
+            ("--study", self.study.is_some()),
+        ]
+    }
+
+    pub(crate) fn inputs(self, embeddings: &[String]) -> Result<Inputs, Failure> {
+        let embeddings = named(embeddings, "embeddings", "--embedding")?;
         Ok(Inputs {
-            embeddings: agents(&self.embeddings)?,
+            embeddings: embeddings
+                .into_iter()
+                .map(|(agent, path)| EmbeddingOf { agent, path })
+                .collect(),
             ratings: self.ratings,
             scales: match (self.categories, self.dimensions) {
                 (Some(categories), Some(dimensions)) => Scales::Counted {
@@ -139,13 +159,22 @@ impl MeaningFlags {
             raters: self.raters,
             captions: self.captions,
             study: self.study,
+            frames: match (self.with_frames, self.blur_flagged) {
+                (false, _) => Frames::None,
+                (true, false) => Frames::FlaggedHidden,
+                (true, true) => Frames::FlaggedBlurred,
+            },
         })
     }
 }
 
-/// The agents of `NAME=FILE`, or `FILE`, each named once.
-fn agents(given: &[String]) -> Result<Vec<EmbeddingOf>, Failure> {
-    let mut agents: Vec<EmbeddingOf> = Vec::with_capacity(given.len());
+/// Files by `NAME=FILE`, or `FILE` for the name that it has, each name once.
+pub(crate) fn named(
+    given: &[String],
+    what: &str,
+    flag: &str,
+) -> Result<Vec<(String, PathBuf)>, Failure> {
+    let mut files: Vec<(String, PathBuf)> = Vec::with_capacity(given.len());
     for text in given {
         let (name, path) = match text.split_once('=') {
             // A file whose own name holds the sign is meant as it is.
@@ -154,18 +183,15 @@ fn agents(given: &[String]) -> Result<Vec<EmbeddingOf>, Failure> {
         };
         let path = PathBuf::from(path);
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let agent = if name.is_empty() { &stem } else { name };
-        if agents.iter().any(|other| other.agent == agent) {
+        let name = if name.is_empty() { &stem } else { name }.to_owned();
+        if files.iter().any(|(other, _)| *other == name) {
             return Err(Failure::Error(format!(
-                "two embeddings are called {agent:?}; name them: --embedding NAME=FILE"
+                "two {what} are called {name:?}; name them: {flag} NAME=FILE"
             )));
         }
-        agents.push(EmbeddingOf {
-            agent: agent.to_owned(),
-            path,
-        });
+        files.push((name, path));
     }
-    Ok(agents)
+    Ok(files)
 }
 
 /// As many numbers as a flag has, between commas.
