@@ -11,7 +11,7 @@ use emotome_triplets::design::{Balance, CeilingParams};
 use emotome_triplets::formats::Format;
 use emotome_workflows::choices::ChoiceFile;
 use emotome_workflows::design::DesignSpec;
-use emotome_workflows::interpret::{EmbeddingOf, Inputs, NamesOf, Scales};
+use emotome_workflows::interpret::{EmbeddingOf, Frames, Inputs, NamesOf, Scales};
 use emotome_workflows::rule::Rule;
 use std::path::{Path, PathBuf};
 
@@ -94,13 +94,9 @@ impl TripletsFlags {
     }
 }
 
-/// Embeddings and ratings of the same stimuli.
+/// Ratings of stimuli, and what else is known of them.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct MeaningFlags {
-    /// Embedding: .npz, .npy, .txt, .csv or .tsv, a row per stimulus; NAME=FILE says whose it is. May be given
-    /// several times, once for each agent. [default NAME: the file's]
-    #[arg(long = "embedding", value_name = "[NAME=]FILE", required = true)]
-    embeddings: Vec<String>,
     /// What the rows of embeddings without keys stand for, in order: text with a key a line, or a study folder.
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
@@ -129,18 +125,44 @@ pub(crate) struct MeaningFlags {
     /// The study of the stimuli, for captions and for flags: what is flagged as sensitive is not shown.
     #[arg(long, value_name = "DIR")]
     study: Option<PathBuf>,
+    /// Show stimuli as the frame in the middle of their clip, from the media of the study; flagged ones as hatched
+    /// boxes.
+    #[arg(long, requires = "study")]
+    with_frames: bool,
+    /// Show flagged stimuli as mosaics of six pixels' width instead.
+    #[arg(long, requires = "with_frames")]
+    blur_flagged: bool,
 }
 
 impl MeaningFlags {
-    pub(crate) fn inputs(self) -> Result<Inputs, Failure> {
+    /// Which flags are given, for [`refuse_idle`].
+    pub(crate) const fn given(&self) -> [(&'static str, bool); 9] {
+        [
+            ("--keys", self.keys.is_some()),
+            ("--names", !self.names.is_empty()),
+            ("--ratings", self.ratings.is_some()),
+            ("--categories", self.categories.is_some()),
+            ("--raters", self.raters.is_some()),
+            ("--captions", self.captions.is_some()),
+            ("--with-frames", self.with_frames),
+            ("--blur-flagged", self.blur_flagged),
+            ("--study", self.study.is_some()),
+        ]
+    }
+
+    pub(crate) fn inputs(self, embeddings: &[String]) -> Result<Inputs, Failure> {
+        let embeddings = named(embeddings, "embeddings", "--embedding")?;
         Ok(Inputs {
-            embeddings: agents(&self.embeddings)?,
+            embeddings: embeddings
+                .into_iter()
+                .map(|(agent, path)| EmbeddingOf { agent, path })
+                .collect(),
             keys: self.keys,
             names: self
                 .names
                 .iter()
                 .map(|text| {
-                    let (name, path) = named(text);
+                    let (name, path) = split_name(text);
                     NamesOf {
                         agent: name.map(str::to_owned),
                         path: path.into(),
@@ -158,37 +180,43 @@ impl MeaningFlags {
             raters: self.raters,
             captions: self.captions,
             study: self.study,
+            frames: match (self.with_frames, self.blur_flagged) {
+                (false, _) => Frames::None,
+                (true, false) => Frames::FlaggedHidden,
+                (true, true) => Frames::FlaggedBlurred,
+            },
         })
     }
 }
 
 /// `NAME=FILE`, or `FILE`; a file whose own name holds the sign is meant as it is.
-fn named(text: &str) -> (Option<&str>, &str) {
+fn split_name(text: &str) -> (Option<&str>, &str) {
     match text.split_once('=') {
         Some((name, path)) if !name.is_empty() && !Path::new(text).exists() => (Some(name), path),
         _ => (None, text),
     }
 }
 
-/// The agents of `NAME=FILE`, or `FILE`, each named once.
-fn agents(given: &[String]) -> Result<Vec<EmbeddingOf>, Failure> {
-    let mut agents: Vec<EmbeddingOf> = Vec::with_capacity(given.len());
+/// Files by `NAME=FILE`, or `FILE` for the name that it has, each name once.
+pub(crate) fn named(
+    given: &[String],
+    what: &str,
+    flag: &str,
+) -> Result<Vec<(String, PathBuf)>, Failure> {
+    let mut files: Vec<(String, PathBuf)> = Vec::with_capacity(given.len());
     for text in given {
-        let (name, path) = named(text);
+        let (name, path) = split_name(text);
         let path = PathBuf::from(path);
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let agent = name.unwrap_or(&stem);
-        if agents.iter().any(|other| other.agent == agent) {
+        let name = name.unwrap_or(&stem).to_owned();
+        if files.iter().any(|(other, _)| *other == name) {
             return Err(Failure::Error(format!(
-                "two embeddings are called {agent:?}; name them: --embedding NAME=FILE"
+                "two {what} are called {name:?}; name them: {flag} NAME=FILE"
             )));
         }
-        agents.push(EmbeddingOf {
-            agent: agent.to_owned(),
-            path,
-        });
+        files.push((name, path));
     }
-    Ok(agents)
+    Ok(files)
 }
 
 /// As many numbers as a flag has, between commas.

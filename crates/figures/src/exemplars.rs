@@ -40,8 +40,10 @@ pub struct Exemplar {
     pub weight: f64,
     /// A PNG or JPEG file of at most [`THUMBNAIL_BYTES`] and [`THUMBNAIL_SIDE`] pixels a side.
     pub thumbnail: Option<Vec<u8>>,
-    /// Whether its picture must not be shown; a hatched box says so.
+    /// Whether its picture must not be shown as it is; a hatched box says so.
     pub flagged: bool,
+    /// Whether the picture, if the stimulus is flagged, was blurred and may be shown.
+    pub blurred: bool,
 }
 
 /// Bytes of a thumbnail, at most.
@@ -106,7 +108,7 @@ enum Shown {
 
 impl Exemplar {
     fn shown(&self) -> Shown {
-        if self.flagged {
+        if self.flagged && !(self.blurred && self.thumbnail.is_some()) {
             return Shown::Instead("not shown: flagged");
         }
         let Some(file) = &self.thumbnail else {
@@ -168,7 +170,7 @@ fn card(canvas: &mut Canvas, e: &Exemplar, (x, y): (f64, f64), wide: f64, pictur
                 }
                 Shown::Instead(words) => {
                     canvas.rect("panel", (x, y), (x + wide, y + picture));
-                    if e.flagged {
+                    if e.flagged && !e.blurred {
                         hatch(canvas, (x, y), (wide, picture));
                     }
                     let at = (x + wide / 2.0, y + picture / 2.0 + 0.35 * NAME);
@@ -233,7 +235,7 @@ impl Figure for Exemplars {
 
     fn how_to_read(&self) -> &str {
         "For each dimension the stimuli with the largest weights and, below, those with the smallest; the number is the weight. A name for a dimension has to fit \
-         the upper row and fail for the lower one. Hatched pictures were flagged and are not shown."
+         the upper row and fail for the lower one. Hatched pictures were flagged and are not shown; mosaics were flagged and blurred."
     }
 
     fn svg(&self) -> Svg {

@@ -202,6 +202,32 @@ impl Frame {
         sum as f64 / (255.0 * self.rgb.len() as f64)
     }
 
+    /// The frame with each pixel repeated `times` times both ways; O(pixels · times²).
+    ///
+    /// ```
+    /// use emotome_media::Frame;
+    /// let frame = Frame { width: 2, height: 1, rgb: vec![0, 0, 0, 9, 9, 9] };
+    /// assert_eq!(frame.enlarged(2).rgb[..9], [0, 0, 0, 0, 0, 0, 9, 9, 9]);
+    /// assert_eq!((frame.enlarged(2).width, frame.enlarged(2).height), (4, 2));
+    /// ```
+    #[must_use]
+    pub fn enlarged(&self, times: u32) -> Self {
+        let (row, n) = (3 * self.width as usize, times as usize);
+        let mut rgb = Vec::with_capacity(self.rgb.len() * n * n);
+        for pixels in self.rgb.chunks_exact(row.max(1)) {
+            let pixels = pixels.as_chunks::<3>().0;
+            let wide: Vec<u8> = pixels.iter().flat_map(|pixel| pixel.repeat(n)).collect();
+            for _ in 0..times {
+                rgb.extend_from_slice(&wide);
+            }
+        }
+        Self {
+            width: self.width * times,
+            height: self.height * times,
+            rgb,
+        }
+    }
+
     /// The frame turned clockwise.
     #[must_use]
     pub fn rotated(self, rotation: Rotation) -> Self {

@@ -77,7 +77,7 @@ pub fn compare_choices(
 }
 
 /// The stimuli of either set.
-fn union(left: &StimulusSet, right: &StimulusSet) -> Result<StimulusSet, KeyError> {
+pub(crate) fn union(left: &StimulusSet, right: &StimulusSet) -> Result<StimulusSet, KeyError> {
     let more = right
         .keys()
         .iter()

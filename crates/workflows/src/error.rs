@@ -101,18 +101,39 @@ pub enum WorkflowError {
     Chance(#[from] emotome_interpret::chance::ChanceError),
     #[error(transparent)]
     Render(#[from] emotome_figures::render::RenderError),
-    /// A figure of ratings without ratings.
-    #[error("the figure {figure} shows ratings; name them (--ratings FILE)")]
-    FigureNeedsRatings {
+    /// A figure without what it is drawn from.
+    #[error("the figure {figure} needs {need}")]
+    FigureNeeds {
         /// The figure.
         figure: &'static str,
+        /// What is missing.
+        need: crate::figure::Need,
     },
-    /// A figure that compares agents with one of them.
-    #[error("the figure {figure} compares agents; give --embedding NAME=FILE at least twice")]
-    FigureNeedsAgents {
+    /// Several files of choices where embeddings are scored on one.
+    #[error(
+        "the figure {figure} scores embeddings on one file of choices, {found} are given; give --triplets FILE once"
+    )]
+    FigureOfOneFile {
         /// The figure.
         figure: &'static str,
+        /// Files given.
+        found: usize,
     },
+    /// An embedding has nothing of what a figure shows.
+    #[error("there is nothing to draw in {figure} of {agent}: {why}")]
+    NothingInEmbedding {
+        /// The figure.
+        figure: &'static str,
+        /// Whose embedding.
+        agent: String,
+        /// What it lacks.
+        why: &'static str,
+    },
+    /// Pictures of stimuli are asked for, and nothing says where their media are.
+    #[error("pictures of stimuli come from the media of a study; name its folder (--study DIR)")]
+    FramesNeedStudy,
+    #[error(transparent)]
+    FramePolicy(#[from] emotome_media::policy::PolicyError),
     /// A dimension that no embedding has.
     #[error("dimension {found} is asked for; they are counted from 1, and there are {most}")]
     NoSuchDimension {

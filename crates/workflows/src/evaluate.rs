@@ -120,7 +120,7 @@ pub(crate) fn scored(
 }
 
 /// Reads choices among the stimuli of an embedding, by key where both have keys.
-fn choices_on(
+pub(crate) fn choices_on(
     file: &ChoiceFile,
     (path, embedding): (&Path, &EmbeddingFile),
     run: Run<'_>,

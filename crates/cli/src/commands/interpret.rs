@@ -15,6 +15,10 @@ use std::path::PathBuf;
 /// chance, explained variance, maps; and how agents compare. Writes a page, figures and interpret.json.
 #[derive(Debug, Args)]
 pub(crate) struct Interpret {
+    /// Embedding: .npz, .npy, .txt, .csv or .tsv, a row per stimulus; NAME=FILE says whose it is. May be given
+    /// several times, once for each agent. [default NAME: the file's]
+    #[arg(long = "embedding", value_name = "[NAME=]FILE", required = true)]
+    embeddings: Vec<String>,
     #[command(flatten)]
     inputs: MeaningFlags,
     /// Resamples of the stimuli, for intervals.
@@ -38,7 +42,7 @@ pub(crate) struct Interpret {
 impl Interpret {
     pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
         let request = InterpretRequest {
-            inputs: self.inputs.inputs()?,
+            inputs: self.inputs.inputs(&self.embeddings)?,
             params: InterpretParams {
                 bootstraps: self.bootstraps,
                 permutations: self.permutations,

@@ -61,7 +61,7 @@ pub(crate) enum Command {
     Evaluate(evaluate::Evaluate),
     /// Find out what the dimensions of embeddings mean.
     Interpret(interpret::Interpret),
-    /// Draw one figure from embeddings and ratings.
+    /// Draw one figure from embeddings, choices and ratings.
     Figure(Box<figure::FigureCommand>),
     /// Ask a model to name the dimensions of an embedding.
     Name(Box<name::Name>),

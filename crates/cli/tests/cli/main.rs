@@ -6,6 +6,7 @@ mod compare;
 mod evaluate;
 mod every_command;
 mod export;
+mod figures;
 mod fit;
 mod importing;
 mod interpret;

@@ -118,7 +118,7 @@ pub(super) fn comparable(embedding: &Embedding) -> bool {
 }
 
 /// The parameters with which dimensions are looked for.
-pub(super) fn matching(seed: Seed) -> ReproducibilityParams {
+pub(crate) fn matching(seed: Seed) -> ReproducibilityParams {
     ReproducibilityParams {
         seed: seed.0,
         ..ReproducibilityParams::default()

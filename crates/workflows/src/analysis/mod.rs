@@ -7,7 +7,9 @@ mod full_set;
 mod params;
 mod ratings;
 
+pub(crate) use dims::matching;
 pub use found::{Analysis, DimsChoice, FullSet, Imposed, PositionShare, Scored, SingleFit};
+pub(crate) use full_set::{Prediction, predict as predict_full_set};
 pub use params::{AnalysisError, AnalysisParams};
 pub use ratings::RatingsModel;
 

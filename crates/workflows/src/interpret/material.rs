@@ -1,6 +1,8 @@
 //! The embeddings and ratings that are interpreted, brought to the same stimuli.
 
-use super::{Inputs, given};
+use super::picture::{self, Selection};
+use super::thumbnails::Thumbnails;
+use super::{Frames, Inputs, Interpretation, given};
 use crate::WorkflowError;
 use crate::choices::is_numbered;
 use emotome_embedding::files::{EmbeddingFile, read_embedding};
@@ -104,6 +106,10 @@ pub(crate) struct Material {
     pub(crate) captions: Vec<Option<String>>,
     /// Whether a stimulus is flagged as sensitive.
     pub(crate) flagged: Vec<bool>,
+    /// Whether flagged stimuli are shown, without their captions, hatched or blurred.
+    pub(crate) frames: Frames,
+    /// Pictures of the stimuli that figures show; none unless taken.
+    pub(crate) thumbnails: Thumbnails,
     pub(crate) report: StimuliReport,
     pub(crate) left_out: Vec<LeftOut>,
 }
@@ -218,9 +224,28 @@ impl Material {
             stimuli,
             captions,
             flagged,
+            frames: inputs.frames,
+            thumbnails: Thumbnails::default(),
             report,
             left_out,
         })
+    }
+
+    /// Takes the pictures that [`Picture::Exemplars`](super::Picture::Exemplars) shows, where any are asked for.
+    ///
+    /// # Errors
+    /// Those of [`Thumbnails::take`].
+    pub(crate) fn take_pictures(
+        &mut self,
+        inputs: &Inputs,
+        found: &Interpretation,
+        selection: &Selection,
+        run: Run<'_>,
+    ) -> Result<(), WorkflowError> {
+        let shown = picture::exemplars_shown(found, self, selection);
+        let study = inputs.study.as_deref();
+        self.thumbnails = Thumbnails::take(self.frames, study, &self.stimuli, &shown, run)?;
+        Ok(())
     }
 }
 

@@ -1,7 +1,8 @@
 //! What the dimensions of analysed agents mean, for a report that holds more than that.
 
 use super::material::{AgentEmbedding, Joined, Material, StimuliReport};
-use super::{InterpretParams, Interpretation, Part, page, write_places};
+use super::thumbnails::Thumbnails;
+use super::{Frames, InterpretParams, Interpretation, Part, page, write_places};
 use crate::WorkflowError;
 use crate::analysis::Analysis;
 use crate::story;
@@ -78,6 +79,8 @@ impl Meaning {
             taken_for: None,
         };
         let material = Material {
+            frames: Frames::None,
+            thumbnails: Thumbnails::default(),
             stimuli: material.stimuli.clone(),
             agents,
             ratings,

@@ -23,6 +23,7 @@ mod meaning;
 mod page;
 mod picture;
 mod structure;
+mod thumbnails;
 
 pub use agent::{AgentMeaning, DimensionName, MapOf, Maps, Naming, RatingsMeaning};
 pub use between::{Between, PairComparison, Unsupervised};
@@ -32,10 +33,11 @@ pub use material::{EmbeddingOf, Joined, Scales, StimuliReport};
 pub use meaning::Meaning;
 pub use picture::{Picture, Selection};
 pub use structure::{LabelCounts, RaterSplit, SpaceStructure};
+pub use thumbnails::Unpictured;
 
 use crate::WorkflowError;
+use crate::figure::Painted;
 use crate::publish::write_figures;
-use emotome_figures::Figure;
 use emotome_interpret::correlate::CorrelateParams;
 use emotome_interpret::explained::ExplainParams;
 use emotome_interpret::rating::Rating;
@@ -174,8 +176,23 @@ pub struct Inputs {
     pub raters: Option<u32>,
     /// Captions of the stimuli; those of the study where no file is named.
     pub captions: Option<PathBuf>,
-    /// The study, for captions and flags of its stimuli.
+    /// The study, for captions, flags and media of its stimuli.
     pub study: Option<PathBuf>,
+    /// Whether stimuli are shown as pictures.
+    pub frames: Frames,
+}
+
+/// Whether stimuli are shown as pictures, taken from the media of the study.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Frames {
+    /// By captions alone; of flagged stimuli nothing is shown.
+    #[default]
+    None,
+    /// By the frame in the middle; flagged stimuli are hatched boxes and are not decoded.
+    FlaggedHidden,
+    /// By the frame in the middle; flagged stimuli are mosaics of six pixels' width.
+    FlaggedBlurred,
 }
 
 /// What to interpret, and where the results go.
@@ -217,6 +234,8 @@ pub struct Interpreted {
     pub page: PathBuf,
     /// What the reader must beware of.
     pub cautions: Vec<String>,
+    /// Stimuli that are shown without the picture that was asked for, and why.
+    pub without_picture: Vec<Unpictured>,
     /// Seconds it took.
     pub seconds: f64,
     /// Everything that was found.
@@ -225,22 +244,26 @@ pub struct Interpreted {
 }
 
 impl Interpretation {
-    /// Finds what a figure shows, and draws it; `select` says what of it.
+    /// Finds what a figure shows, and draws it; `select` says what of it. With the stimuli that it shows
+    /// without a picture, where pictures are asked for.
     ///
     /// # Errors
-    /// [`WorkflowError`] of reading, of every part, and of `select`.
+    /// [`WorkflowError`] of reading, of every part, of `select`, and of taking pictures.
     pub(crate) fn picture(
         inputs: &Inputs,
         params: InterpretParams,
         picture: Picture,
         select: impl Fn(&StimulusSet, &Self) -> Result<Selection, WorkflowError>,
         run: Run<'_>,
-    ) -> Result<(Self, Vec<Box<dyn Figure>>), WorkflowError> {
-        let material = Material::of(inputs, run)?;
+    ) -> Result<(Self, Vec<Painted>, Vec<Unpictured>), WorkflowError> {
+        let mut material = Material::of(inputs, run)?;
         let found = Self::find(&material, params, picture.parts(), run)?;
         let selection = select(&material.stimuli, &found)?;
+        if picture == Picture::Exemplars {
+            material.take_pictures(inputs, &found, &selection, run)?;
+        }
         let drawn = picture.draw(&found, &material, &selection);
-        Ok((found, drawn))
+        Ok((found, drawn, material.thumbnails.missing))
     }
 
     /// Stimuli with all ratings; those used without ratings.
@@ -287,16 +310,24 @@ impl Interpretation {
 /// [`WorkflowError`] of reading, of every part, and of writing.
 pub fn interpret(request: &InterpretRequest, run: Run<'_>) -> Result<Interpreted, WorkflowError> {
     let start = Instant::now();
-    let material = Material::of(&request.inputs, run)?;
+    let mut material = Material::of(&request.inputs, run)?;
     output::folder(&request.out, request.overwrite)?;
     let found = Interpretation::find(&material, request.params, &Part::ALL, run)?;
+    material.take_pictures(&request.inputs, &found, &Selection::default(), run)?;
     let captions = request.inputs.captions.is_some() || request.inputs.study.is_some();
-    let cautions = cautions(&found, captions);
-    let mut provenance = Provenance::new(
-        request.command.clone(),
-        Some(request.params.seed),
-        json!(request.params),
-    );
+    let mut cautions = cautions(&found, captions);
+    let missing = &material.thumbnails.missing;
+    if !missing.is_empty() {
+        cautions.push(format!(
+            "{} stimuli at the ends of dimensions are shown without a picture: {}.",
+            missing.len(),
+            missing[0].reason
+        ));
+    }
+    let mut params = json!(request.params);
+    params["frames"] = json!(request.inputs.frames);
+    let seed = Some(request.params.seed);
+    let mut provenance = Provenance::new(request.command.clone(), seed, params);
     for input in request.inputs.files() {
         provenance.add_input(input)?;
     }
@@ -315,6 +346,7 @@ pub fn interpret(request: &InterpretRequest, run: Run<'_>) -> Result<Interpreted
     Ok(Interpreted {
         page: to("interpret.html"),
         cautions,
+        without_picture: material.thumbnails.missing,
         seconds: start.elapsed().as_secs_f64(),
         found,
     })

@@ -3,7 +3,8 @@
 use super::agent::{AgentMeaning, MapOf};
 use super::material::Material;
 use super::page;
-use super::{Interpretation, Part};
+use super::{Frames, Interpretation, Part};
+use crate::figure::Painted;
 use emotome_figures::Figure;
 use emotome_figures::chord::{Chord, ChordGroup, ChordLink};
 use emotome_figures::communities::{Communities, GraphEdge, GraphNode};
@@ -26,6 +27,7 @@ use emotome_interpret::structure::classify::Classifier;
 use emotome_stats::interval::Interval;
 use emotome_stats::random::{CounterRng, Seed};
 use ndarray::{Array2, Axis};
+use std::collections::BTreeSet;
 
 /// A figure that embeddings and ratings give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,23 +207,32 @@ impl Picture {
         found: &Interpretation,
         material: &Material,
         selection: &Selection,
-    ) -> Vec<Box<dyn Figure>> {
+    ) -> Vec<Painted> {
         let scene = Scene {
             found,
             material,
             selection,
         };
         let each = |draw: fn(&Scene<'_>, usize) -> Option<Box<dyn Figure>>| {
-            (0..found.agents.len())
-                .filter_map(|a| draw(&scene, a))
-                .collect()
+            let painted = (0..found.agents.len()).filter_map(|a| {
+                let agent = Some(found.agents[a].agent.clone());
+                draw(&scene, a).map(|figure| Painted { agent, figure })
+            });
+            painted.collect()
+        };
+        let all = |figure: Option<Box<dyn Figure>>| {
+            let painted = figure.map(|figure| Painted {
+                agent: None,
+                figure,
+            });
+            painted.into_iter().collect()
         };
         match self {
             Self::RatingsHeatmap => each(|s, a| boxed(s.ratings_heatmap(a))),
-            Self::ThresholdCurve => boxed(scene.threshold_curve()).into_iter().collect(),
-            Self::ClassShares => boxed(scene.class_shares()).into_iter().collect(),
+            Self::ThresholdCurve => all(boxed(scene.threshold_curve())),
+            Self::ClassShares => all(boxed(scene.class_shares())),
             Self::VarianceShares => each(|s, a| boxed(s.variance_shares(a))),
-            Self::Classification => boxed(scene.classification()).into_iter().collect(),
+            Self::Classification => all(boxed(scene.classification())),
             Self::Tsne => each(|s, a| {
                 let maps = s.agent(a).maps.as_ref()?;
                 boxed(s.map(a, "t-SNE", &maps.tsne))
@@ -236,17 +247,36 @@ impl Picture {
             Self::Exemplars => each(|s, a| boxed(Some(s.exemplars(a)))),
             Self::Chord => each(|s, a| boxed(s.chord(a))),
             Self::Communities => each(|s, a| boxed(s.communities(a))),
-            Self::SharedDimensions => boxed(scene.shared_dimensions()).into_iter().collect(),
-            Self::SharedCommunities => boxed(scene.shared_communities()).into_iter().collect(),
-            Self::AgentAgreement => boxed(scene.agent_agreement()).into_iter().collect(),
+            Self::SharedDimensions => all(boxed(scene.shared_dimensions())),
+            Self::SharedCommunities => all(boxed(scene.shared_communities())),
+            Self::AgentAgreement => all(boxed(scene.agent_agreement())),
         }
     }
+}
+
+/// The stimuli that [`Picture::Exemplars`] shows of some agent.
+pub(super) fn exemplars_shown(
+    found: &Interpretation,
+    material: &Material,
+    selection: &Selection,
+) -> BTreeSet<usize> {
+    let scene = Scene {
+        found,
+        material,
+        selection,
+    };
+    let shown = (0..found.agents.len()).flat_map(|a| {
+        let dimensions = scene.dimensions(a, MOST_DIMENSIONS).into_iter();
+        dimensions.flat_map(move |d| scene.ends(a, d).into_iter().flatten())
+    });
+    shown.collect()
 }
 
 fn boxed<F: Figure + 'static>(figure: Option<F>) -> Option<Box<dyn Figure>> {
     figure.map(|figure| Box::new(figure) as Box<dyn Figure>)
 }
 
+#[derive(Clone, Copy)]
 struct Scene<'a> {
     found: &'a Interpretation,
     material: &'a Material,
@@ -523,12 +553,27 @@ impl Scene<'_> {
 
     /// Stimuli that may be shown, the largest weight on a dimension first.
     fn ranked(&self, a: usize, d: usize) -> Vec<usize> {
+        let mut ranked = self.all_ranked(a, d);
+        ranked.retain(|&i| !self.material.flagged[i]);
+        ranked
+    }
+
+    fn all_ranked(&self, a: usize, d: usize) -> Vec<usize> {
         let column = self.weights(a).column(d);
-        let mut ranked: Vec<usize> = (0..column.len())
-            .filter(|&i| !self.material.flagged[i])
-            .collect();
+        let mut ranked: Vec<usize> = (0..column.len()).collect();
         ranked.sort_by(|&i, &j| column[j].total_cmp(&column[i]).then(i.cmp(&j)));
         ranked
+    }
+
+    /// The stimuli with the largest and with the smallest weights on a dimension: flagged ones where these have a
+    /// box or a mosaic to stand for them.
+    fn ends(&self, a: usize, d: usize) -> [Vec<usize>; 2] {
+        let ranked = match self.material.frames {
+            Frames::None => self.ranked(a, d),
+            Frames::FlaggedHidden | Frames::FlaggedBlurred => self.all_ranked(a, d),
+        };
+        let highest = ranked.iter().take(EXEMPLARS).copied().collect();
+        [highest, self.lowest(a, d, &ranked)]
     }
 
     /// Stimuli that weigh least on a dimension. In a sparse embedding most weigh nothing: then some of these are
@@ -553,31 +598,30 @@ impl Scene<'_> {
     }
 
     fn exemplars(&self, a: usize) -> Exemplars {
-        let of = |i: usize, d: usize| Exemplar {
-            key: self.material.stimuli.keys()[i].to_string(),
-            caption: self.material.captions[i].clone().unwrap_or_default(),
-            weight: self.weights(a)[[i, d]],
-            thumbnail: None,
-            flagged: false,
+        let of = |i: usize, d: usize| {
+            let flagged = self.material.flagged[i];
+            let caption = self.material.captions[i].clone();
+            Exemplar {
+                key: self.material.stimuli.keys()[i].to_string(),
+                caption: caption.filter(|_| !flagged).unwrap_or_default(),
+                weight: self.weights(a)[[i, d]],
+                thumbnail: self.material.thumbnails.of(i).map(<[u8]>::to_vec),
+                flagged,
+                blurred: self.material.frames == Frames::FlaggedBlurred,
+            }
         };
         let shown = self.dimensions(a, MOST_DIMENSIONS);
+        let row = |d: usize| {
+            let [top, bottom] = self.ends(a, d).map(|end| end.into_iter().map(|i| of(i, d)));
+            ExemplarRow {
+                label: self.agent(a).name_of(d),
+                top: top.collect(),
+                bottom: bottom.collect(),
+            }
+        };
         Exemplars {
             title: self.title("Stimuli at both ends of each dimension", a),
-            dimensions: shown
-                .into_iter()
-                .map(|d| {
-                    let ranked = self.ranked(a, d);
-                    ExemplarRow {
-                        label: self.agent(a).name_of(d),
-                        top: ranked.iter().take(EXEMPLARS).map(|&i| of(i, d)).collect(),
-                        bottom: self
-                            .lowest(a, d, &ranked)
-                            .into_iter()
-                            .map(|i| of(i, d))
-                            .collect(),
-                    }
-                })
-                .collect(),
+            dimensions: shown.into_iter().map(row).collect(),
         }
     }
 

@@ -104,7 +104,7 @@ fn file_and_agent(path: &Path) -> (PathBuf, Option<String>) {
 }
 
 /// Compares all sources; intervals over stimuli are two-way, stimulus × triplet.
-pub(super) fn compare(sources: Vec<Source>, n_stimuli: usize, params: &AgreeParams) -> Consistency {
+pub(crate) fn compare(sources: Vec<Source>, n_stimuli: usize, params: &AgreeParams) -> Consistency {
     agree::consistency(sources, params, &|triplets, agreed| {
         let clusters = TrialClusters::of(n_stimuli, triplets.iter().copied()).ok()?;
         let interval = clusters.proportion_interval(agreed, Resampling::TwoWay, 0.95);

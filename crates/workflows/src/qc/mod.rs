@@ -33,7 +33,9 @@ mod wording;
 mod words;
 
 pub use consistency::Difference;
+pub(crate) use consistency::compare as agreement;
 pub use gather::{AgentQuality, Ending, MissingStimulus, NamedFinding, TrialCounts};
+pub(crate) use page::matrix;
 pub use ratings::RatingAgreement;
 pub use wording::{Factor, WordingEffect};
 

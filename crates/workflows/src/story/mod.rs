@@ -7,6 +7,9 @@ mod prediction;
 mod similarity;
 mod trust;
 
+pub(crate) use similarity::scatter;
+pub(crate) use trust::figure as reproducible;
+
 use crate::analysis::{Analysis, Scored};
 use crate::interpret::Meaning;
 use emotome_embedding::evaluate::score::CHANCE;

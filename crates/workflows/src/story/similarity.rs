@@ -1,7 +1,8 @@
 //! Similarity of a few stimuli, measured and predicted.
 
 use super::Material;
-use crate::analysis::Analysis;
+use crate::analysis::{Analysis, Prediction};
+use emotome_embedding::evaluate::rsm::{self, RsmCorrelation};
 use emotome_figures::heatmap::SimilarityMap;
 use emotome_figures::order;
 use emotome_figures::report::{Measure, Section};
@@ -30,10 +31,6 @@ pub(super) fn section(heading: String, a: &Analysis, material: &Material) -> Opt
         order_note: "ordered by average-linkage clustering of the measured similarities".into(),
     };
     let n = full.items.len();
-    let points = (0..n)
-        .flat_map(|i| (i + 1..n).map(move |j| (i, j)))
-        .map(|(i, j)| (full.measured[[i, j]], full.predicted[[i, j]]))
-        .collect();
     let c = &full.correlation;
     let possible = n * n.saturating_sub(1) * n.saturating_sub(2) / 6;
     let judged = if full.triplets == possible {
@@ -96,18 +93,47 @@ pub(super) fn section(heading: String, a: &Analysis, material: &Material) -> Opt
             },
         ],
         figures: vec![
-            Box::new(Scatter {
-                title: format!("Predicted against measured similarity, {}", a.agent),
-                x_label: "similarity measured from choices".into(),
-                y_label: "similarity predicted by the embedding".into(),
-                points,
-                r: c.r,
-                ci95: Some(c.ci95),
-                ceiling: repeats.then_some(full.split_half.ceiling),
-            }),
+            Box::new(points(
+                format!("Predicted against measured similarity, {}", a.agent),
+                (&full.measured, &full.predicted),
+                &full.correlation,
+                repeats.then_some(full.split_half.ceiling),
+            )),
             Box::new(map("Measured similarities", &full.measured)),
             Box::new(map("Predicted similarities", &full.predicted)),
         ],
         ..Section::default()
     })
+}
+
+/// A point for each pair; the ceiling where the measurement repeats.
+pub(crate) fn scatter(title: String, found: &Prediction) -> Scatter {
+    let repeats = rsm::explained(found.correlation.r, &found.split_half).is_ok();
+    points(
+        title,
+        (&found.measured.similarity, &found.predicted),
+        &found.correlation,
+        repeats.then_some(found.split_half.ceiling),
+    )
+}
+
+fn points(
+    title: String,
+    (measured, predicted): (&Array2<f64>, &Array2<f64>),
+    correlation: &RsmCorrelation,
+    ceiling: Option<f64>,
+) -> Scatter {
+    let n = measured.nrows();
+    let pairs = (0..n).flat_map(|i| (i + 1..n).map(move |j| [i, j]));
+    Scatter {
+        title,
+        x_label: "similarity measured from choices".into(),
+        y_label: "similarity predicted by the embedding".into(),
+        points: pairs
+            .map(|pair| (measured[pair], predicted[pair]))
+            .collect(),
+        r: correlation.r,
+        ci95: Some(correlation.ci95),
+        ceiling,
+    }
 }

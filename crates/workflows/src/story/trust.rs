@@ -63,7 +63,7 @@ pub(super) fn self_match(single: &SingleFit) -> String {
     )
 }
 
-pub(super) fn figure(of: &str, r: &evaluated::Reproducibility) -> Reproducibility {
+pub(crate) fn figure(of: &str, r: &evaluated::Reproducibility) -> Reproducibility {
     let dimensions = r.dimensions.iter().map(|d| DimensionReproducibility {
         label: (d.dimension + 1).to_string(),
         r: d.r,

@@ -66,7 +66,10 @@ pub(super) fn tell(
 
 /// The sections about an interpretation, for a page that holds others as well.
 pub(super) fn sections(found: &Interpretation, material: &Material) -> Vec<Section> {
-    let draw = |picture: Picture| picture.draw(found, material, &Selection::default());
+    let draw = |picture: Picture| -> Vec<Box<dyn Figure>> {
+        let painted = picture.draw(found, material, &Selection::default());
+        painted.into_iter().map(|one| one.figure).collect()
+    };
     let mut sections = Vec::new();
     sections.push(exemplars(found, draw));
     sections.extend(ratings::section(found, draw));

@@ -11,31 +11,6 @@ use emotome_judges::agree::{Consistency, Pair};
 use emotome_stats::interval::Interval;
 
 pub(super) fn consistency(found: &Consistency, summary: &QcSummary) -> Section {
-    let labels: Vec<String> = found.sources.iter().map(|s| s.name.clone()).collect();
-    let at = |name: &str| {
-        labels
-            .iter()
-            .position(|label| label == name)
-            .unwrap_or(usize::MAX)
-    };
-    let mut cells: Vec<AgreementCell> = found
-        .pairs
-        .iter()
-        .map(|p| AgreementCell {
-            between: (at(&p.first), at(&p.second)),
-            value: p.raw,
-            ci95: Some(widest(p)),
-            n: p.triplets,
-        })
-        .collect();
-    cells.extend(found.sources.iter().enumerate().filter_map(|(i, s)| {
-        Some(AgreementCell {
-            between: (i, i),
-            value: s.repeats_agree?,
-            ci95: None,
-            n: s.repeated,
-        })
-    }));
     let mut table = Table::new([
         "first",
         "second",
@@ -113,14 +88,7 @@ pub(super) fn consistency(found: &Consistency, summary: &QcSummary) -> Section {
     let figures: Vec<Box<dyn Figure>> = if found.pairs.is_empty() {
         Vec::new()
     } else {
-        vec![Box::new(AgreementMatrix {
-            title: "Agreement on the same triplets".into(),
-            quantity: "share of triplets answered alike".into(),
-            unit: Unit::Percent,
-            lowest: 1.0 / 3.0,
-            labels,
-            cells,
-        })]
+        vec![Box::new(matrix(found))]
     };
     Section {
         heading: "Who agrees with whom".into(),
@@ -141,5 +109,42 @@ fn widest(pair: &Pair) -> Interval {
     match pair.raw_ci95_stimuli {
         Some(ci) if width(&ci) > width(&pair.raw_ci95) => ci,
         _ => pair.raw_ci95,
+    }
+}
+
+/// All pairs, with each source's agreement with its own repeats on the diagonal.
+pub(crate) fn matrix(found: &Consistency) -> AgreementMatrix {
+    let labels: Vec<String> = found.sources.iter().map(|s| s.name.clone()).collect();
+    let at = |name: &str| {
+        labels
+            .iter()
+            .position(|label| label == name)
+            .unwrap_or(usize::MAX)
+    };
+    let mut cells: Vec<AgreementCell> = found
+        .pairs
+        .iter()
+        .map(|p| AgreementCell {
+            between: (at(&p.first), at(&p.second)),
+            value: p.raw,
+            ci95: Some(widest(p)),
+            n: p.triplets,
+        })
+        .collect();
+    cells.extend(found.sources.iter().enumerate().filter_map(|(i, s)| {
+        Some(AgreementCell {
+            between: (i, i),
+            value: s.repeats_agree?,
+            ci95: None,
+            n: s.repeated,
+        })
+    }));
+    AgreementMatrix {
+        title: "Agreement on the same triplets".into(),
+        quantity: "share of triplets answered alike".into(),
+        unit: Unit::Percent,
+        lowest: 1.0 / 3.0,
+        labels,
+        cells,
     }
 }

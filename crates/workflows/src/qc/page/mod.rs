@@ -10,6 +10,8 @@ mod probabilities;
 mod ratings;
 mod wording;
 
+pub(crate) use agreement::matrix;
+
 use super::{AgentQuality, QcSummary, words};
 use emotome_figures::report::Report;
 use emotome_figures::scale::{count, decimal, percent};
