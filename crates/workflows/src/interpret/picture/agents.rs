@@ -1,0 +1,75 @@
+//! Agents side by side.
+
+use super::Scene;
+use emotome_figures::communities::Communities;
+use emotome_figures::estimates::{Estimate, Estimates};
+use emotome_figures::scale::{Unit, count};
+use emotome_figures::upset::{Intersection, UpSet};
+use emotome_interpret::graph::overlap::Overlap;
+
+impl Scene<'_> {
+    pub(super) fn upset(
+        &self,
+        overlap: &Overlap,
+        (title, quantity): (&str, &str),
+        name: impl Fn(usize, usize) -> String,
+    ) -> UpSet {
+        let members = |group: usize| {
+            let group = &overlap.groups[group];
+            let named = group.members.iter().enumerate();
+            let named = named.filter_map(|(agent, cluster)| Some(name(agent, (*cluster)?)));
+            named.collect::<Vec<_>>().join(" ~ ")
+        };
+        UpSet {
+            title: title.into(),
+            quantity: quantity.into(),
+            sets: overlap.agents.iter().map(|agent| agent.name.clone()).collect(),
+            intersections: overlap
+                .intersections
+                .iter()
+                .map(|intersection| Intersection {
+                    sets: intersection.agents.clone(),
+                    count: intersection.count as u64,
+                    members: intersection.groups.iter().map(|&g| members(g)).collect(),
+                })
+                .collect(),
+            note: "shared: correlated over the same stimuli beyond chance, with the whole 95 % interval above r = .2".into(),
+        }
+    }
+
+    pub(super) fn shared_dimensions(&self) -> Option<UpSet> {
+        let overlap = &self.found.between.as_ref()?.dimensions;
+        let words = ("Dimensions that agents share", "dimensions");
+        Some(self.upset(overlap, words, |agent, d| self.agent(agent).name_of(d)))
+    }
+
+    pub(super) fn shared_communities(&self) -> Option<UpSet> {
+        let overlap = self.found.between.as_ref()?.communities.as_ref()?;
+        let words = ("Communities of dimensions that agents share", "communities");
+        Some(self.upset(overlap, words, |agent, cluster| {
+            overlap.agents[agent].clusters[cluster].clone()
+        }))
+    }
+
+    pub(super) fn agent_agreement(&self) -> Option<Estimates> {
+        let between = self.found.between.as_ref()?;
+        let rows = between.pairs.iter().map(|pair| {
+            let [a, b] = pair.agents.map(|agent| &self.found.agents[agent].agent);
+            Estimate {
+                label: format!("{a} and {b}"),
+                value: pair.rsm.r,
+                ci95: Some(pair.rsm.interval),
+                expected: None,
+                n: pair.rsm.pairs as u64,
+            }
+        });
+        Some(Estimates {
+            title: "How alike agents find pairs of stimuli".into(),
+            quantity: "Pearson’s r of similarities over pairs of stimuli".into(),
+            reading: "Each point is the correlation of two agents’ similarities (dot products of weights) over all pairs of stimuli, with its 95 % confidence interval over stimuli; n counts pairs. Guessing gives 0.".into(),
+            unit: Unit::Plain,
+            rows: rows.collect(),
+            reference: Some(("unrelated".into(), 0.0)),
+        })
+    }
+}
