@@ -1,9 +1,8 @@
 //! Agents side by side.
 
 use super::Scene;
-use emotome_figures::communities::Communities;
 use emotome_figures::estimates::{Estimate, Estimates};
-use emotome_figures::scale::{Unit, count};
+use emotome_figures::scale::Unit;
 use emotome_figures::upset::{Intersection, UpSet};
 use emotome_interpret::graph::overlap::Overlap;
 
