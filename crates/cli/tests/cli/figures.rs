@@ -73,10 +73,12 @@ fn flags(needs: &str) -> String {
 fn names(scratch: &Scratch) -> Vec<(String, String)> {
     let help = scratch.run("figure --help").success();
     let help = String::from_utf8(help.get_output().stdout.clone()).unwrap();
-    let lines = help
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("- "));
-    let named = lines.filter_map(|line| line.split_once(':'));
+    // Lines are wrapped: an entry goes on to the next one, or to a blank line.
+    let listed = help.split_once("Possible values:").unwrap().1;
+    let listed = listed.split_once("\n\n").unwrap().0;
+    let listed = listed.split_whitespace().collect::<Vec<_>>().join(" ");
+    let entries = listed.trim_start_matches("- ").split(" - ");
+    let named = entries.filter_map(|entry| entry.split_once(':'));
     named
         .filter(|(_, about)| about.contains("(--"))
         .map(|(name, about)| (name.trim().to_owned(), about.to_owned()))

@@ -350,6 +350,7 @@ pub(crate) fn clouds(n: usize) -> WordClouds {
 /// A small picture: a gradient with a bright disc, as an uncompressed bitmap inside PNG is too long to write here.
 pub(crate) fn exemplars(pictures: Option<&[u8]>) -> Exemplars {
     let card = |d: usize, k: usize, top: bool| Exemplar {
+        blurred: false,
         key: format!("clip_{:04}", 97 * d + 13 * k + 1),
         caption: CAPTIONS[(d + 2 * k + usize::from(top)) % 6].into(),
         weight: if top {
