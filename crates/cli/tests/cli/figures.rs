@@ -95,6 +95,11 @@ fn every_figure_is_listed_with_what_it_needs_and_drawn_from_that() {
             "figure {name} {} --bootstraps 50 --permutations 50",
             flags(&needs)
         );
+        if name == "shared-communities" {
+            // Three planted dimensions do not go together.
+            scratch.refuses(&format!("{line} --out {name}"), &["nothing to draw"]);
+            continue;
+        }
         let drawn = scratch.json(&format!("{line} --out {name}"));
         for figure in drawn["figures"].as_array().unwrap() {
             assert!(!figure["alt"].as_str().unwrap().contains("NaN"), "{figure}");
@@ -111,11 +116,7 @@ fn every_figure_is_listed_with_what_it_needs_and_drawn_from_that() {
             }
             assert_eq!(figure["files"].as_array().unwrap().len(), 4, "{name}");
         }
-        assert!(
-            scratch
-                .path(&format!("{name}/{name}.provenance.json"))
-                .exists()
-        );
+        assert!(scratch.path(&format!("{name}/{name}.json")).exists());
         // The same on one thread, in the dark, and narrow.
         scratch.json(&format!("{line} --as svg --threads 1 --out {name}-again"));
         let svg = &drawn["figures"][0]["files"][0].as_str().unwrap();
