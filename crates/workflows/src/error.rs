@@ -144,7 +144,7 @@ pub enum WorkflowError {
     },
     /// There is nothing of what a figure shows.
     #[error(
-        "there is nothing to draw in {figure}: what it shows needs ratings of both kinds, categories and affective dimensions (--categories N --dimensions M)"
+        "there is nothing to draw in {figure}: the embeddings and ratings hold none of what it shows (ratings of both kinds need --categories N --dimensions M)"
     )]
     NothingToDraw {
         /// The figure.
