@@ -792,22 +792,24 @@ impl Scene<'_> {
 
     fn agent_agreement(&self) -> Option<Estimates> {
         let between = self.found.between.as_ref()?;
-        let rows = between.pairs.iter().map(|pair| {
+        let rows = between.pairs.iter().filter_map(|pair| {
+            let rsm = pair.rsm.as_ref()?;
             let [a, b] = pair.agents.map(|agent| &self.found.agents[agent].agent);
-            Estimate {
+            Some(Estimate {
                 label: format!("{a} and {b}"),
-                value: pair.rsm.r,
-                ci95: Some(pair.rsm.interval),
+                value: rsm.r,
+                ci95: Some(rsm.interval),
                 expected: None,
-                n: pair.rsm.pairs as u64,
-            }
+                n: rsm.pairs as u64,
+            })
         });
-        Some(Estimates {
+        let rows: Vec<Estimate> = rows.collect();
+        (!rows.is_empty()).then(|| Estimates {
             title: "How alike agents find pairs of stimuli".into(),
             quantity: "Pearson’s r of similarities over pairs of stimuli".into(),
             reading: "Each point is the correlation of two agents’ similarities (dot products of weights) over all pairs of stimuli, with its 95 % confidence interval over stimuli; n counts pairs. Guessing gives 0.".into(),
             unit: Unit::Plain,
-            rows: rows.collect(),
+            rows,
             reference: Some(("unrelated".into(), 0.0)),
         })
     }
