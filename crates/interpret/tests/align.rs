@@ -721,7 +721,7 @@ fn bad_input_is_refused_by_name() {
             assert!(procrustes(bad.view(), y.view(), &ProcrustesParams::default(), run).is_err());
         }
         let none = CkaParams {
-            permutations: 0,
+            bootstraps: 0,
             ..CkaParams::default()
         };
         assert!(matches!(

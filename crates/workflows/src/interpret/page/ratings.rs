@@ -23,7 +23,7 @@ pub(super) fn section(
         return None;
     }
     let mut text = vec![format!(
-        "Every dimension was correlated with each of {} ratings.{} Size is what counts, and how far it exceeds what the best of so many ratings reaches by chance. In the table of thresholds the bound of chance holds for all thresholds together: permuted stimuli exceed it anywhere in at most one of twenty cases.",
+        "Every dimension was correlated with each of {} ratings.{} Size is what counts, and how far it exceeds what the best of so many ratings reaches by chance.",
         found.ratings.len(),
         match looked
             .iter()
@@ -60,8 +60,8 @@ pub(super) fn section(
     })
 }
 
-/// Stimuli of which correlations of .06 are significant.
-const MANY: usize = 1000;
+/// Stimuli of which a single |r| of .044 has p = .05.
+const MANY: usize = 2000;
 
 /// What was found about one agent, in words.
 fn told(agent: &AgentMeaning, ratings: &RatingsMeaning) -> String {
@@ -81,7 +81,7 @@ fn told(agent: &AgentMeaning, ratings: &RatingsMeaning) -> String {
     let chance = match pearson.curve.critical_any.is_nan() {
         true => String::new(),
         false => format!(
-            " By chance the largest of all would exceed {} in one of twenty cases; the |r| of chance beside each dimension is exceeded in each dimension in 1 of 20 cases by chance.",
+            " By chance the largest of all would exceed {} in one of twenty cases; the |r| of chance beside each dimension is exceeded in each dimension in 1 of 20 cases by chance, the bound in the table of thresholds anywhere in at most 1 of 20.",
             decimal(pearson.curve.critical_any)
         ),
     };
