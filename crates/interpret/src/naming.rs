@@ -96,6 +96,8 @@ pub enum Class {
     Dimension,
     /// Both.
     Hybrid,
+    /// What is explained needs neither kind alone: either explains it. No rule of labels gives it.
+    Shared,
     /// Neither, as far as chance can be told apart.
     Unexplained,
 }
@@ -109,6 +111,8 @@ pub struct ClassCounts {
     pub hybrid: usize,
     /// Dimensions of [`Class::Dimension`].
     pub dimension: usize,
+    /// Dimensions of [`Class::Shared`].
+    pub shared: usize,
     /// Dimensions of [`Class::Unexplained`].
     pub unexplained: usize,
 }
@@ -121,6 +125,7 @@ impl ClassCounts {
             Class::Category => self.category,
             Class::Hybrid => self.hybrid,
             Class::Dimension => self.dimension,
+            Class::Shared => self.shared,
             Class::Unexplained => self.unexplained,
         }
     }
@@ -134,6 +139,7 @@ impl FromIterator<Class> for ClassCounts {
                 Class::Category => &mut counts.category,
                 Class::Dimension => &mut counts.dimension,
                 Class::Hybrid => &mut counts.hybrid,
+                Class::Shared => &mut counts.shared,
                 Class::Unexplained => &mut counts.unexplained,
             } += 1;
         }

@@ -280,6 +280,88 @@ fn percentile_intervals_of_a_bounded_correlation_lie_nearer_zero() {
     assert_ne!(low(IntervalKind::Percentile), low(IntervalKind::Bca));
 }
 
+#[test]
+fn a_curve_of_noise_leaves_its_band_no_more_often_than_the_level_says() {
+    let (studies, mut outside, mut pointwise) = (200, 0, 0);
+    for study in 0..studies {
+        let pairs = Pairs::new(
+            noise(30, 12, 2 * study).view(),
+            noise(30, 6, 2 * study + 1).view(),
+        )
+        .unwrap();
+        let params = CorrelateParams {
+            bootstraps: 0,
+            permutations: 199,
+            level: 0.9,
+            seed: study,
+            ..CorrelateParams::default()
+        };
+        let curve = run_on(&pairs, Coefficient::Pearson, &params).unwrap().curve;
+        assert!(curve.null_high.iter().all(|high| high.fract() == 0.0));
+        let above = |(count, high): (&usize, &f64)| *count as f64 > *high;
+        outside += usize::from(curve.counts.iter().zip(&curve.null_high).any(above));
+        pointwise += usize::from(
+            curve
+                .counts
+                .iter()
+                .zip(&curve.null_mean)
+                .any(|(count, mean)| *count as f64 > *mean),
+        );
+    }
+    // At most 20 of 200 are expected, fewer where counts tie.
+    assert!((3..=31).contains(&outside), "{outside} of {studies}");
+    assert!(pointwise > 100, "{pointwise}");
+}
+
+#[test]
+fn values_of_extreme_size_correlate_as_their_likes() {
+    let (a, b) = (noise(40, 3, 1), noise(40, 4, 2));
+    let params = CorrelateParams {
+        bootstraps: 20,
+        permutations: 20,
+        ..CorrelateParams::default()
+    };
+    let of = |a: &Array2<f64>, b: &Array2<f64>| {
+        let pairs = Pairs::new(a.view(), b.view()).unwrap();
+        run_on(&pairs, Coefficient::Pearson, &params).unwrap()
+    };
+    let plain = of(&a, &b);
+    // Powers of two round nothing.
+    let scaled = of(
+        &a.mapv(|x| x * 2f64.powi(1015)),
+        &b.mapv(|x| x * 2f64.powi(-900)),
+    );
+    assert_eq!(plain.r, scaled.r);
+    assert_eq!(plain.intervals, scaled.intervals);
+    let scaled = of(&a, &b.mapv(|x| x * 1e305));
+    assert!(
+        plain
+            .r
+            .iter()
+            .zip(&scaled.r)
+            .all(|(x, y)| (x - y).abs() < 1e-12)
+    );
+}
+
+#[test]
+fn more_resampled_correlations_than_memory_holds_are_refused() {
+    let pairs = Pairs::new(noise(12, 50, 1).view(), noise(12, 50, 2).view()).unwrap();
+    let params = CorrelateParams {
+        bootstraps: 100_000,
+        ..CorrelateParams::default()
+    };
+    let refused = run_on(&pairs, Coefficient::Pearson, &params).unwrap_err();
+    let expected = CorrelateError::Memory {
+        bootstraps: 100_000,
+        cells: 2500,
+    };
+    assert_eq!(refused, expected);
+    assert!(
+        refused.to_string().contains("at most 53687 bootstraps"),
+        "{refused}"
+    );
+}
+
 /// The size of a study: 2,180 stimuli, 30 dimensions, 48 ratings, a thousand resamples and permutations.
 #[test]
 #[ignore = "measures time"]

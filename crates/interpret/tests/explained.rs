@@ -152,6 +152,39 @@ fn a_purely_affective_dimension_is_a_dimension() {
 }
 
 #[test]
+fn a_class_needs_a_share_of_some_size_and_what_either_kind_explains_is_shared() {
+    let n = 2000;
+    let base = planted(n, 77);
+    let mut rng = CounterRng::new(Seed(77), 1);
+    let mut ratings = base.ratings().to_owned();
+    for i in 0..n {
+        ratings[[i, 47]] = ratings[[i, 33]] + 0.02 * rng.normal();
+    }
+    // The first follows what both kinds measure; the second a category, by 3 % of its variance.
+    let dimensions = Array2::from_shape_fn((n, 2), |(i, d)| match d {
+        0 => 2.0 * ratings[[i, 33]] + rng.normal(),
+        _ => 0.55 * ratings[[i, 30]] + rng.normal(),
+    });
+    let pairs = Pairs::new(dimensions.view(), ratings.view()).unwrap();
+    let folds = Folds::random(n, Folds::USUAL, Seed(1)).unwrap();
+    let classes = |least_share| {
+        let params = ExplainParams {
+            least_share,
+            ..quick(1)
+        };
+        let found = run_on(&pairs, 34, &folds, &params).unwrap();
+        [0, 1].map(|d| found.dimensions[d].class)
+    };
+    assert_eq!(classes(0.05), [Class::Shared, Class::Shared]);
+    assert_eq!(classes(0.0), [Class::Shared, Class::Category]);
+    let none = ExplainParams {
+        least_share: f64::NAN,
+        ..quick(1)
+    };
+    assert!(run_on(&pairs, 34, &folds, &none).is_err());
+}
+
+#[test]
 fn noise_is_explained_no_more_often_than_the_level_says() {
     let (studies, level) = (120, 0.05);
     let mut small = 0.0;

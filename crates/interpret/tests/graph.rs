@@ -337,6 +337,7 @@ fn shared_divided_and_unique_clusters_are_told_apart() {
     );
     assert_eq!(found.groups[0].members, [Some(1), Some(1), Some(1)]);
     assert!(found.groups[0].least_r.unwrap() > 0.6 && found.conflicts.is_empty());
+    assert_eq!(found.groups[0].status, Status::Shared);
     let count = |agents: &[usize]| {
         let found = found.intersections.iter().find(|i| i.agents == agents);
         found.map_or(0, |i| i.count)
@@ -353,7 +354,101 @@ fn shared_divided_and_unique_clusters_are_told_apart() {
     );
     for i in &found.intersections {
         assert!(i.range.contains(i.count as f64), "{i:?}");
+        assert_eq!(i.sure + i.divided + i.undecided, i.count);
     }
+}
+
+/// n stimuli, two agents of `k` dimensions each, corresponding ones with true correlation r.
+fn correlated(n: usize, k: usize, r: f64, seed: u64) -> [Array2<f64>; 2] {
+    let mut rng = CounterRng::new(Seed(seed), 0);
+    let a = Array2::from_shape_simple_fn((n, k), || rng.normal());
+    let b = a.mapv(|x| r * x + (1.0 - r * r).sqrt() * rng.normal());
+    [a, b]
+}
+
+#[test]
+fn counts_of_shared_dimensions_and_their_ranges_follow_one_rule() {
+    let mut outside = 0;
+    for seed in 0..6 {
+        let [a, b] = correlated(300, 12, 0.26, seed);
+        let agents = [
+            Agent::dimensions("a", a.view()),
+            Agent::dimensions("b", b.view()),
+        ];
+        let params = OverlapParams {
+            bootstraps: 300,
+            permutations: 300,
+            ..OverlapParams::default()
+        };
+        let found = with_run(|run| overlap(&agents, &params, run)).unwrap();
+        let both = &found.intersections[0];
+        assert_eq!(both.agents, [0, 1]);
+        // The estimates are near the truth, of which few are sure: r lies .06 above the least, its error is .05.
+        assert!((7..=12).contains(&both.count), "{both:?}");
+        assert!(
+            both.sure <= 6 && both.sure + both.undecided == both.count,
+            "{both:?}"
+        );
+        assert!(both.range.high - both.range.low >= 2.0, "{both:?}");
+        outside += usize::from(!both.range.contains(both.count as f64));
+        for alone in &found.intersections[1..] {
+            assert_eq!(alone.sure + alone.divided + alone.undecided, alone.count);
+        }
+        // What nobody can tell is not called unique.
+        let groups = found.groups.iter().filter(|g| g.status == Status::Unique);
+        for group in groups {
+            let (agent, cluster) = group
+                .members
+                .iter()
+                .enumerate()
+                .find_map(|(a, c)| Some((a, (*c)?)))
+                .unwrap();
+            assert!(
+                found.pairs[0]
+                    .with(agent, Status::Unique)
+                    .contains(&cluster)
+            );
+        }
+    }
+    assert_eq!(outside, 0);
+}
+
+#[test]
+fn dimensions_that_go_against_one_another_are_told_and_not_shared() {
+    let [a, mut b] = correlated(200, 3, 0.8, 3);
+    b.column_mut(1).mapv_inplace(|x| -x);
+    let agents = [
+        Agent::dimensions("a", a.view()),
+        Agent::dimensions("b", b.view()),
+    ];
+    let found = with_run(|run| overlap(&agents, &OverlapParams::default(), run)).unwrap();
+    let pair = &found.pairs[0];
+    assert_eq!(pair.with(0, Status::Shared), [0, 2]);
+    assert_eq!(pair.opposites.len(), 1);
+    let opposite = pair.opposites[0];
+    assert_eq!(opposite.clusters, [1, 1]);
+    assert!(
+        opposite.r < -0.7 && opposite.p.unwrap() < 0.01,
+        "{opposite:?}"
+    );
+}
+
+#[test]
+fn without_permutations_intervals_alone_decide() {
+    let [a, b] = correlated(200, 3, 0.8, 4);
+    let agents = [
+        Agent::dimensions("a", a.view()),
+        Agent::dimensions("b", b.view()),
+    ];
+    let params = OverlapParams {
+        permutations: 0,
+        ..OverlapParams::default()
+    };
+    let found = with_run(|run| overlap(&agents, &params, run)).unwrap();
+    let pair = &found.pairs[0];
+    assert_eq!(pair.critical, None);
+    assert!(pair.matches.iter().all(|m| m.likeness.p.is_none()));
+    assert_eq!(pair.with(0, Status::Shared), [0, 1, 2]);
 }
 
 #[test]
@@ -388,7 +483,12 @@ fn no_clusters_of_unrelated_agents_are_shared_more_often_than_the_level_says() {
             ..OverlapParams::default()
         };
         let found = with_run(|run| overlap(&agents, &params, run)).unwrap();
-        any += usize::from(found.pairs[0].matches.iter().any(|m| m.likeness.p <= 0.1));
+        any += usize::from(
+            found.pairs[0]
+                .matches
+                .iter()
+                .any(|m| m.likeness.p.unwrap() <= 0.1),
+        );
     }
     // Expected about 15 of 150, a little less where the largest r was not matched.
     assert!((3..=29).contains(&any), "{any} of {studies}");

@@ -256,7 +256,7 @@ fn classes_are_counted_as_published() {
         category,
         hybrid,
         dimension,
-        unexplained: 0,
+        ..ClassCounts::default()
     };
     assert_eq!(counts(&llm), of(11, 15, 4));
     assert_eq!(counts(&mllm), of(17, 13, 0));

@@ -94,10 +94,7 @@ fn dimensions_of_three_embeddings_of_the_same_objects_are_shared_and_unique() {
     println!("{:?}", start.elapsed());
     for pair in &found.pairs {
         let [a, b] = pair.agents;
-        println!(
-            "{} with {}: chance {:.3}",
-            all[a].0, all[b].0, pair.critical
-        );
+        println!("{} with {}: chance {:?}", all[a].0, all[b].0, pair.critical);
         for side in [0, 1] {
             let counts = [
                 Status::Shared,
@@ -115,7 +112,7 @@ fn dimensions_of_three_embeddings_of_the_same_objects_are_shared_and_unique() {
             let l = m.likeness;
             let name = if a == 0 { &labels[l.clusters[0]] } else { "" };
             println!(
-                "  {:2} {:2} {:.2} [{:.2}, {:.2}] p {:.4} kept {:.2} {} {name}",
+                "  {:2} {:2} {:.2} [{:.2}, {:.2}] p {:?} kept {:.2} {} {name}",
                 l.clusters[0] + 1,
                 l.clusters[1] + 1,
                 l.r,
@@ -268,7 +265,7 @@ fn three_embeddings_compared_in_every_way() {
         timed("procrustes", &|run| {
             let f = procrustes(x, y, &ProcrustesParams::default(), run).unwrap();
             format!(
-                "disparity {:.3} held out {:.3} {:?} p {:.4}",
+                "disparity {:.3} held out {:.3} {:?} p {:?}",
                 f.disparity, f.held_out, f.interval, f.p
             )
         });

@@ -119,10 +119,39 @@ pub fn cross_correlation(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Arra
     r
 }
 
-/// The columns, centred and of unit length; constant ones become NaN. Two passes, row by row.
+/// The power of two at or below the largest |x|: divided by it, which rounds nothing, values have finite sums of squares.
+///
+/// 1 where no value is finite and other than 0. O(n).
+///
+/// ```
+/// use emotome_stats::correlation::magnitude;
+/// assert_eq!(magnitude([-5.0, 3.0].into_iter()), 4.0);
+/// assert_eq!(magnitude([0.0].into_iter()), 1.0);
+/// ```
+#[must_use]
+pub fn magnitude(values: impl Iterator<Item = f64>) -> f64 {
+    const EXPONENT: u64 = 0x7ff << 52;
+    let largest = values
+        .map(f64::abs)
+        .filter(|x| x.is_finite())
+        .fold(0.0, f64::max);
+    if largest > 0.0 {
+        f64::from_bits(largest.to_bits() & EXPONENT).max(f64::MIN_POSITIVE)
+    } else {
+        1.0
+    }
+}
+
+/// The columns, centred and of unit length; constant ones become NaN. Three passes, row by row.
 #[must_use]
 pub fn standardised(a: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut out = a.as_standard_layout().into_owned();
+    let scale: Array1<f64> = a
+        .columns()
+        .into_iter()
+        .map(|column| magnitude(column.iter().copied()))
+        .collect();
+    out.rows_mut().into_iter().for_each(|mut row| row /= &scale);
     let n = out.nrows() as f64;
     let mut centre = Array1::<f64>::zeros(out.ncols());
     out.rows().into_iter().for_each(|row| centre += &row);
@@ -172,6 +201,21 @@ mod tests {
             pearson(&[1e-160, 2e-160, 3e-160], &[1e-160, 2e-160, 3e-160]),
             1.0
         );
+    }
+
+    #[test]
+    fn scales_of_any_size_leave_correlations_as_they_are() {
+        let a = Array2::from_shape_fn((40, 3), |(i, d)| ((i * (d + 1)) as f64).sin() + 0.5);
+        let r = cross_correlation(a.view(), a.view());
+        for size in [1e305, 1e-300, 2f64.powi(1023), -1e200] {
+            let scaled = a.mapv(|x| x / 2.0 * size);
+            let again = cross_correlation(scaled.view(), a.view());
+            let alike = r
+                .iter()
+                .zip(&again)
+                .all(|(r, s)| (r.abs() - s.abs()).abs() < 1e-12);
+            assert!(alike, "{size}: {again}");
+        }
     }
 
     proptest! {

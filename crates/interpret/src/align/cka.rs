@@ -50,8 +50,8 @@ pub struct Cka {
     pub debiased: f64,
     /// Percentile interval of `debiased` over resampled stimuli.
     pub interval: Interval,
-    /// p of `debiased` when the stimuli of the second agent are permuted.
-    pub p: f64,
+    /// p of `debiased` when the stimuli of the second agent are permuted; none without permutations.
+    pub p: Option<f64>,
 }
 
 /// Compares two spaces of the same stimuli, n × d₁ and n × d₂, by centred kernel alignment with linear kernels.
@@ -77,7 +77,7 @@ pub fn cka(
 ) -> Result<Cka, AlignError> {
     AlignError::features(x, y, 10, "at least 10")?;
     AlignError::replicates("the number of bootstraps", params.bootstraps)?;
-    AlignError::replicates("the number of permutations", params.permutations)?;
+    AlignError::permutations(params.permutations)?;
     AlignError::level(params.level)?;
     let n = x.nrows();
     let [x, y] = [x, y].map(|a| &a - &(a.sum_axis(Axis(0)) / n as f64));

@@ -140,6 +140,16 @@ impl AlignError {
         Self::unless(allowed, parameter, found as f64, "from 1 to 100000")
     }
 
+    fn permutations(found: usize) -> Result<(), Self> {
+        let allowed = found <= MOST_REPLICATES;
+        Self::unless(
+            allowed,
+            "the number of permutations",
+            found as f64,
+            "at most 100000",
+        )
+    }
+
     fn level(found: f64) -> Result<(), Self> {
         Self::unless(
             found > 0.0 && found < 1.0,
@@ -226,8 +236,9 @@ fn permuted(n: usize, rng: &mut CounterRng) -> Vec<usize> {
 }
 
 /// (1 + #{null ≥ observed}) / (1 + permutations); rounding does not tell an order that changes nothing from the data.
-fn p_of(observed: f64, null: &[f64]) -> f64 {
+/// None without a null.
+fn p_of(observed: f64, null: &[f64]) -> Option<f64> {
     let least = observed - 1e-12 * observed.abs();
     let reached = null.iter().filter(|x| **x >= least).count();
-    (1 + reached) as f64 / (1 + null.len()) as f64
+    (!null.is_empty()).then(|| (1 + reached) as f64 / (1 + null.len()) as f64)
 }

@@ -3,6 +3,7 @@
 use super::{AlignError, p_of, permuted, proceed, resampled};
 use emotome_stats::interval::{Interval, percentile};
 use emotome_stats::random::{CounterRng, Seed};
+use emotome_stats::summary::mean;
 use emotome_stimuli::run::Run;
 use faer::Mat;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
@@ -24,7 +25,7 @@ pub struct ProcrustesParams {
     pub folds: usize,
     /// Resamples of the stimuli.
     pub bootstraps: usize,
-    /// Permutations of the stimuli.
+    /// Permutations of the stimuli; 0 for no null.
     pub permutations: usize,
     /// Level of the interval.
     pub level: f64,
@@ -62,8 +63,11 @@ pub struct Procrustes {
     pub held_out: f64,
     /// Its percentile interval over resampled stimuli, given the fits.
     pub interval: Interval,
-    /// p of the held-out R² when the second agent's stimuli are permuted and everything is repeated.
-    pub p: f64,
+    /// The mean held-out R² when the second agent's stimuli are permuted and everything is repeated: below 0, the more so
+    /// the larger the spaces. None without permutations.
+    pub chance: Option<f64>,
+    /// p of the held-out R² under that null; none without permutations.
+    pub p: Option<f64>,
 }
 
 struct Fit {
@@ -167,7 +171,7 @@ pub fn procrustes(
 ) -> Result<Procrustes, AlignError> {
     AlignError::features(x, y, 10, "at least 10")?;
     AlignError::replicates("the number of bootstraps", params.bootstraps)?;
-    AlignError::replicates("the number of permutations", params.permutations)?;
+    AlignError::permutations(params.permutations)?;
     AlignError::level(params.level)?;
     let n = x.nrows();
     let folds = params.folds;
@@ -209,6 +213,7 @@ pub fn procrustes(
         })
         .collect();
     run.progress.end();
+    let null = null?;
     Ok(Procrustes {
         items: n,
         disparity: (1.0 - fit.trace * fit.trace / (fit.squares[0] * fit.squares[1])).max(0.0),
@@ -216,6 +221,7 @@ pub fn procrustes(
         rotation: fit.rotation,
         held_out,
         interval: percentile(&resamples, params.level),
-        p: p_of(held_out, &null?),
+        chance: (!null.is_empty()).then(|| mean(&null)),
+        p: p_of(held_out, &null),
     })
 }

@@ -109,8 +109,8 @@ pub struct RsmComparison {
     pub r: f64,
     /// Its percentile interval over resampled items.
     pub interval: Interval,
-    /// Mantel's p, one-sided: (1 + #{null ≥ r}) / (1 + permutations); none with missing pairs, which would travel with
-    /// the items.
+    /// Mantel's p, one-sided: (1 + #{null ≥ r}) / (1 + permutations); none without permutations, or with
+    /// missing pairs, which would travel with the items.
     pub p: Option<f64>,
     /// The correlation without noise; none where a reliability is unknown.
     pub corrected: Option<Corrected>,
@@ -176,7 +176,7 @@ pub fn compare(
     run: Run<'_>,
 ) -> Result<RsmComparison, AlignError> {
     AlignError::replicates("the number of bootstraps", params.bootstraps)?;
-    AlignError::replicates("the number of permutations", params.permutations)?;
+    AlignError::permutations(params.permutations)?;
     AlignError::level(params.level)?;
     let coefficient = params.coefficient;
     let pairs = Pairs::new(
@@ -327,5 +327,5 @@ fn mantel(
         })
         .collect();
     run.progress.end();
-    Ok(Some(p_of(r, &null?)))
+    Ok(p_of(r, &null?))
 }

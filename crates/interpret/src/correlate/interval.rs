@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::sample::Sample;
-use super::{CorrelateError, CorrelateParams, Intervals};
+use super::{CorrelateError, CorrelateParams, Intervals, MOST_HELD};
 
 /// Which bootstrap interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -34,6 +34,10 @@ pub(super) fn intervals(
 ) -> Result<Option<Intervals>, CorrelateError> {
     if params.bootstraps == 0 {
         return Ok(None);
+    }
+    let (bootstraps, cells) = (params.bootstraps, sample.cells());
+    if bootstraps.saturating_mul(cells) > MOST_HELD {
+        return Err(CorrelateError::Memory { bootstraps, cells });
     }
     let acceleration = match params.interval {
         IntervalKind::Percentile => Array2::zeros(r.dim()),

@@ -72,6 +72,8 @@ impl Default for CorrelateParams {
 
 /// Most resamples or permutations: their results are held at once.
 pub const MOST_REPLICATES: usize = 100_000;
+/// Most correlations of all resamples together, B D K: they are held at once, in 1 GiB.
+pub const MOST_HELD: usize = 1 << 27;
 
 /// Why correlations were not computed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -86,6 +88,18 @@ pub enum CorrelateError {
         found: f64,
         /// The values possible.
         expected: &'static str,
+    },
+    /// More resampled correlations than are held.
+    #[error(
+        "{bootstraps} resamples of {cells} correlations of a dimension with a rating are more numbers than the \
+         {MOST_HELD} held at once; ask for at most {} bootstraps, or leave out ratings or dimensions",
+        MOST_HELD / cells
+    )]
+    Memory {
+        /// Resamples.
+        bootstraps: usize,
+        /// Correlations, D K.
+        cells: usize,
     },
     /// A stop was asked for.
     #[error("correlating dimensions with ratings was interrupted; nothing was kept")]
@@ -148,7 +162,9 @@ pub struct Strongest {
     pub q: f64,
     /// p of max |r| under the null of the maximum over *all* dimensions: controls any false alarm.
     pub p_any: f64,
-    /// The |r| that the best rating exceeds by chance with probability 1 − level, in this dimension.
+    /// The |r| that the best rating exceeds by chance with probability 1 − level, in this dimension alone: of D
+    /// unrelated dimensions, (1 − level) D exceed theirs on average. The one that none exceeds is
+    /// [`critical_any`](ThresholdCurve::critical_any).
     pub critical: f64,
 }
 
@@ -163,7 +179,9 @@ pub struct ThresholdCurve {
     pub counts: Vec<usize>,
     /// The mean count under the null; empty without permutations.
     pub null_mean: Vec<f64>,
-    /// The `level` quantile of the count under the null; empty without permutations.
+    /// The largest counts that chance gives, whole numbers: a curve of permuted stimuli is above them at *any* threshold
+    /// with probability at most 1 − `level`, so that a count above is beyond chance wherever one looks. Empty without
+    /// permutations; with fewer than `1/(1 − level) − 1` of them the largest counts of all.
     pub null_high: Vec<f64>,
     /// max |r| over all dimensions and ratings that chance exceeds with probability 1 − level.
     pub critical_any: f64,
@@ -220,11 +238,11 @@ impl CorrelateParams {
 ///
 /// r by one matrix product of columns of unit length; intervals by resampling stimuli (ranks are taken anew
 /// in each resample); the null of max |r| by permuting stimuli. O((B + P) n D K) time for B bootstraps and P
-/// permutations, BCa intervals another O(n² D K); O(B D K) memory. The result does not depend on the number
+/// permutations, BCa intervals another O(n² D K); O(B D K) memory, which [`MOST_HELD`] bounds. The result does not depend on the number
 /// of threads.
 ///
 /// # Errors
-/// [`CorrelateError`]: a parameter out of range, or interrupted.
+/// [`CorrelateError`]: a parameter out of range, more resampled correlations than [`MOST_HELD`], or interrupted.
 ///
 /// # Sources
 /// Efron (1987), doi:10.1080/01621459.1987.10478410 (BCa); Westfall & Young (1993) (max null); Phipson &

@@ -85,6 +85,36 @@ pub(super) fn strongest(r: &Array2<f64>, null: &[Vec<f64>], level: f64) -> Vec<S
     strongest
 }
 
+/// Counts that a permutation exceeds anywhere with probability at most `alpha`: thresholds are judged by the share of
+/// permutations that reach a count there, a permutation by the least of its shares (min-p, Westfall & Young).
+/// `columns` are the counts at each threshold, ascending.
+fn band(counts: &[Vec<usize>], columns: &[Vec<f64>], alpha: f64) -> Vec<f64> {
+    let total = counts.len();
+    let mut least: Vec<usize> = counts
+        .iter()
+        .map(|counts| {
+            let reached = counts
+                .iter()
+                .zip(columns)
+                .map(|(&count, column)| total - column.partition_point(|x| *x < count as f64));
+            reached.min().unwrap_or(total)
+        })
+        .collect();
+    least.sort_unstable();
+    // So many permutations may stand out, the observed curve counted among them: (1 + #)/(1 + permutations) ≤ alpha.
+    let allowed = (alpha * (total + 1) as f64 + 1e-9).floor() as usize;
+    let allowed = allowed.saturating_sub(1);
+    // The next one is the first that must not, nor any as extreme as it.
+    let above = match least.get(allowed) {
+        Some(&first) => first - 1,
+        None => 0,
+    };
+    columns
+        .iter()
+        .map(|column| column[total - 1 - above.min(total - 1)])
+        .collect()
+}
+
 pub(super) fn curve(
     r: &Array2<f64>,
     null: &[Vec<f64>],
@@ -110,7 +140,7 @@ pub(super) fn curve(
         dimensions: r.nrows(),
         counts: threshold_counts(r.view(), &thresholds),
         null_mean: columns.iter().map(|c| mean(c)).collect(),
-        null_high: columns.iter().map(|c| quantile(c, params.level)).collect(),
+        null_high: band(&counts, &columns, 1.0 - params.level),
         critical_any: quantile(&any, params.level),
         thresholds,
     }

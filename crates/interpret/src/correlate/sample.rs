@@ -1,5 +1,6 @@
 //! Columns of both sides, ready to be correlated under any weights of the stimuli.
 
+use emotome_stats::correlation::magnitude;
 use emotome_stats::random::CounterRng;
 use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis, concatenate, s};
 
@@ -21,9 +22,14 @@ impl Sample {
         ratings: ArrayView2<'_, f64>,
         coefficient: Coefficient,
     ) -> Self {
-        let columns = concatenate![Axis(0), dimensions.t(), ratings.t()]
+        let mut columns = concatenate![Axis(0), dimensions.t(), ratings.t()]
             .as_standard_layout()
             .into_owned();
+        if coefficient == Coefficient::Pearson {
+            for mut column in columns.rows_mut() {
+                column /= magnitude(column.iter().copied());
+            }
+        }
         let orders = (coefficient == Coefficient::Spearman)
             .then(|| columns.rows().into_iter().map(order).collect());
         let mut sample = Self {

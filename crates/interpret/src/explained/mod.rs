@@ -32,6 +32,7 @@ const SETS: usize = 3;
 /// | `permutations` | 1000 | p down to .001 |
 /// | `level` | 0.95 | custom |
 /// | `alpha` | 0.05 | false-discovery rate over dimensions at which one is explained |
+/// | `least_share` | 0.05 | a choice: of thousands of stimuli any share is surely above 0, so a class needs a size |
 /// | `seed` | 0 | |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExplainParams {
@@ -45,6 +46,8 @@ pub struct ExplainParams {
     pub level: f64,
     /// False-discovery rate at which a dimension counts as explained.
     pub alpha: f64,
+    /// Share of a dimension's variance that the interval of a unique share lies above for it to make a class, from 0 up to 1.
+    pub least_share: f64,
     /// Seed of resamples and permutations.
     pub seed: u64,
 }
@@ -57,6 +60,7 @@ impl Default for ExplainParams {
             permutations: 1000,
             level: 0.95,
             alpha: 0.05,
+            least_share: 0.05,
             seed: 0,
         }
     }
@@ -109,8 +113,8 @@ pub struct DimensionShare {
     pub partition: Partition,
     /// Benjamini–Hochberg adjusted p of R²(both) over the dimensions.
     pub q: f64,
-    /// Unexplained if q > alpha; category or dimension if only that unique share has an interval above 0;
-    /// hybrid if both have, or neither: then what is explained is shared.
+    /// Unexplained if q > alpha; category or dimension if only that unique share has an interval above `least_share`;
+    /// hybrid if both have; shared if neither has: then either kind explains most of what is explained.
     pub class: Class,
 }
 
@@ -125,6 +129,8 @@ pub struct Explained {
     pub predictors: [usize; 2],
     /// Ratings that were constant among the training stimuli of some fold, and without effect there.
     pub constant_in_training: Vec<usize>,
+    /// The share of variance that a unique share's interval had to exceed to make a class.
+    pub least_share: f64,
     /// Each dimension; NaN shares and class unexplained for a constant one.
     pub dimensions: Vec<DimensionShare>,
     /// All dimensions together, each with variance 1: shares of their mean.
@@ -210,6 +216,13 @@ impl ExplainParams {
                 return wrong(parameter, found, "between 0 and 1");
             }
         }
+        if !(0.0..1.0).contains(&self.least_share) {
+            return wrong(
+                "the least unique share",
+                self.least_share,
+                "from 0 to below 1",
+            );
+        }
         if !(1..=1000).contains(&self.penalties.len()) {
             let found = self.penalties.len() as f64;
             return wrong("the number of penalties", found, "from 1 to 1000");
@@ -292,6 +305,7 @@ pub fn explain(
         folds: folds.len(),
         predictors: [sets[0].len(), sets[1].len()],
         constant_in_training: design.constant_in_training(),
+        least_share: params.least_share,
         dimensions,
         overall,
     })

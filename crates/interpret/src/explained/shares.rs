@@ -115,15 +115,15 @@ pub(super) fn partitions(
         .zip(benjamini_hochberg(&p))
         .map(|(partition, q)| DimensionShare {
             q,
-            class: class(&partition, q <= params.alpha),
+            class: class(&partition, q <= params.alpha, params.least_share),
             partition,
         })
         .collect();
     (dimensions, partition(all))
 }
 
-fn class(partition: &Partition, explained: bool) -> Class {
-    let unique = |share: Share| share.interval.low > 0.0;
+fn class(partition: &Partition, explained: bool, least: f64) -> Class {
+    let unique = |share: Share| share.interval.low > least;
     match (
         explained,
         unique(partition.unique_category),
@@ -132,6 +132,7 @@ fn class(partition: &Partition, explained: bool) -> Class {
         (false, ..) => Class::Unexplained,
         (true, true, false) => Class::Category,
         (true, false, true) => Class::Dimension,
-        (true, ..) => Class::Hybrid,
+        (true, true, true) => Class::Hybrid,
+        (true, false, false) => Class::Shared,
     }
 }

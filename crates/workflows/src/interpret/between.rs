@@ -4,6 +4,7 @@ use super::InterpretParams;
 use super::agent::AgentMeaning;
 use super::material::Material;
 use crate::WorkflowError;
+use emotome_interpret::align::AlignError;
 use emotome_interpret::align::cka::{Cka, CkaParams, cka};
 use emotome_interpret::align::procrustes::{Procrustes, ProcrustesParams, procrustes};
 use emotome_interpret::align::rsm::{Kernel, Measured, Rsm, RsmComparison, RsmParams, compare};
@@ -12,8 +13,8 @@ use emotome_interpret::correlate::Coefficient;
 use emotome_interpret::explained::Folds;
 use emotome_interpret::graph::overlap::{Agent, Overlap, OverlapParams, overlap};
 use emotome_interpret::rating::RatingKind;
-use emotome_interpret::structure::Resampling;
 use emotome_interpret::structure::cross::{Cross, CrossParams, cross};
+use emotome_interpret::structure::{Resampling, StructureError};
 use emotome_stats::random::Seed;
 use emotome_stimuli::run::Run;
 use ndarray::{Array1, Array2, ArrayView2};
@@ -30,25 +31,40 @@ pub struct Between {
     pub communities: Option<Overlap>,
 }
 
-/// Two agents compared.
+/// Two agents compared. A part that these agents do not allow is `null`, with the reason in `untested`.
 #[derive(Debug, Clone, Serialize)]
 pub struct PairComparison {
     /// The two, by place among the agents.
     pub agents: [usize; 2],
     /// Their similarity matrices, dot products of weights, by Pearson.
-    pub rsm: RsmComparison,
+    pub rsm: Option<RsmComparison>,
     /// The same by Spearman.
-    pub rsm_spearman: RsmComparison,
+    pub rsm_spearman: Option<RsmComparison>,
     /// Alignment of the two spaces.
-    pub cka: Cka,
+    pub cka: Option<Cka>,
     /// The second turned onto the first, and the first onto the second.
-    pub procrustes: [Procrustes; 2],
+    pub procrustes: [Option<Procrustes>; 2],
     /// What each space explains of the other.
-    pub cross: Cross,
+    pub cross: Option<Cross>,
     /// The same through as many principal components of both, those of the smaller space.
-    pub cross_equal: Cross,
+    pub cross_equal: Option<Cross>,
     /// Alignment of categories without knowing which is which; `null` without enough categories.
     pub unsupervised: Option<Unsupervised>,
+    /// What was not tested, and why.
+    pub untested: Vec<String>,
+    /// How often stimuli were permuted for each p.
+    pub permutations: Permutations,
+}
+
+/// How often stimuli were permuted: as often as was asked for, where that takes long no more than stated.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Permutations {
+    /// For similarities, alignment, corresponding dimensions and matched categories.
+    pub most: usize,
+    /// For Spearman's ρ of similarities, which ranks all pairs of stimuli anew: at most 200.
+    pub ranked: usize,
+    /// For rotations and predictions, which repeat all fits: at most 200.
+    pub fitted: usize,
 }
 
 /// Alignment of two structures by distances alone, of the mean places of categories.
@@ -58,8 +74,10 @@ pub struct Unsupervised {
     pub categories: Vec<usize>,
     /// The Gromov–Wasserstein distance found.
     pub distance: f64,
-    /// p of that distance against shuffled structures.
+    /// p of that distance against shuffled structures; `null` without permutations.
     pub p: Option<f64>,
+    /// The number of shuffled structures, at most 19: each is sought as the data are.
+    pub shuffles: usize,
     /// How often a category is sent to itself.
     pub matching: Matching,
 }
@@ -70,8 +88,8 @@ const FEWEST_STIMULI: usize = 5;
 
 /// Resamples and permutations of ranked similarities, at most: each ranks all pairs anew.
 const RANKED: usize = 200;
-/// Permutations of predictions, at most: each repeats all fits both ways.
-const CROSS_PERMUTATIONS: usize = 200;
+/// Permutations of rotations and predictions, at most: each repeats all fits.
+const FITTED: usize = 200;
 
 impl Between {
     /// Compares every two agents; nothing with one agent alone.
@@ -138,6 +156,13 @@ impl PairComparison {
         run: Run<'_>,
     ) -> Result<Self, WorkflowError> {
         let [x, y] = [a, b].map(|agent| material.agents[agent].values.view());
+        let names = [a, b].map(|agent| material.agents[agent].name.as_str());
+        let mut untested = Untested::default();
+        let permutations = Permutations {
+            most: params.permutations,
+            ranked: params.permutations.min(RANKED),
+            fitted: params.permutations.min(FITTED),
+        };
         let measured = |values| Measured {
             whole: Rsm::Features {
                 values,
@@ -146,14 +171,14 @@ impl PairComparison {
             reliability: None,
         };
         let rsm = |coefficient| {
-            let most = match coefficient {
-                Coefficient::Pearson => usize::MAX,
-                Coefficient::Spearman => RANKED,
+            let (bootstraps, permutations) = match coefficient {
+                Coefficient::Pearson => (params.bootstraps, permutations.most),
+                Coefficient::Spearman => (params.bootstraps.min(RANKED), permutations.ranked),
             };
             let how = RsmParams {
                 coefficient,
-                bootstraps: params.bootstraps.min(most),
-                permutations: params.permutations.min(most),
+                bootstraps,
+                permutations,
                 seed,
                 ..RsmParams::default()
             };
@@ -163,9 +188,7 @@ impl PairComparison {
             let how = ProcrustesParams {
                 folds: params.folds,
                 bootstraps: params.bootstraps,
-                permutations: params
-                    .permutations
-                    .min(ProcrustesParams::default().permutations),
+                permutations: permutations.fitted,
                 seed,
                 ..ProcrustesParams::default()
             };
@@ -177,7 +200,7 @@ impl PairComparison {
                 components,
                 resampling: Resampling {
                     bootstraps: params.bootstraps,
-                    permutations: params.permutations.min(CROSS_PERMUTATIONS),
+                    permutations: permutations.fitted,
                     seed,
                     ..Resampling::default()
                 },
@@ -191,16 +214,86 @@ impl PairComparison {
             seed,
             ..CkaParams::default()
         };
+        let turned_names = [names[1], names[0]];
+        let mut both = [None, None];
+        if permutations.fitted == 0 {
+            let why =
+                "what each space explains of the other: without permutations its chance is unknown";
+            untested.0.push(why.into());
+        } else {
+            let equal = x.ncols().min(y.ncols());
+            for (found, components) in both.iter_mut().zip([None, Some(equal)]) {
+                let what = "what each space explains of the other";
+                *found = untested.allow(what, names, crossed(components))?;
+            }
+        }
+        let [cross, cross_equal] = both;
         Ok(Self {
             agents: [a, b],
-            rsm: rsm(Coefficient::Pearson)?,
-            rsm_spearman: rsm(Coefficient::Spearman)?,
-            cka: cka(x, y, &how, run)?,
-            procrustes: [turned(x, y)?, turned(y, x)?],
-            cross: crossed(None)?,
-            cross_equal: crossed(Some(x.ncols().min(y.ncols())))?,
-            unsupervised: unsupervised(material, [x, y], (params, seed), run)?,
+            rsm: untested.allow("similarities", names, rsm(Coefficient::Pearson))?,
+            rsm_spearman: untested.allow(
+                "ranks of similarities",
+                names,
+                rsm(Coefficient::Spearman),
+            )?,
+            cka: untested.allow("alignment of the spaces", names, cka(x, y, &how, run))?,
+            procrustes: [
+                untested.allow("rotation of the second onto the first", names, turned(x, y))?,
+                untested.allow(
+                    "rotation of the second onto the first",
+                    turned_names,
+                    turned(y, x),
+                )?,
+            ],
+            cross,
+            cross_equal,
+            unsupervised: untested
+                .allow(
+                    "alignment of categories",
+                    names,
+                    unsupervised(material, [x, y], (params, seed), run),
+                )?
+                .flatten(),
+            untested: untested.0,
+            permutations,
         })
+    }
+}
+
+/// Reasons why parts of a comparison do not exist.
+#[derive(Default)]
+struct Untested(Vec<String>);
+
+impl Untested {
+    /// None, and the reason kept, where it is these two agents that do not allow a part; other errors go on.
+    fn allow<T>(
+        &mut self,
+        what: &str,
+        [first, second]: [&str; 2],
+        found: Result<T, impl Into<WorkflowError>>,
+    ) -> Result<Option<T>, WorkflowError> {
+        let error = match found {
+            Ok(found) => return Ok(Some(found)),
+            Err(error) => error.into(),
+        };
+        let unfit = matches!(
+            error,
+            WorkflowError::Align(
+                AlignError::Constant { .. }
+                    | AlignError::Decomposition
+                    | AlignError::NoDirection { .. }
+                    | AlignError::Size { .. }
+            ) | WorkflowError::Structure(
+                StructureError::TooFew { .. } | StructureError::Decomposition { .. }
+            )
+        );
+        if !unfit {
+            return Err(error);
+        }
+        self.0.push(format!(
+            "{what}: {error} (the first agent is {first}, the second {second})"
+        ));
+        Ok(None)
     }
 }
 
@@ -231,16 +324,24 @@ fn unsupervised(
         }
         distances(means.view())
     };
+    let usual = TransportParams::default();
     let how = TransportParams {
         seed,
-        ..TransportParams::default()
+        shuffles: usual.shuffles.min(params.permutations),
+        ..usual
     };
     let found = align(means(x).view(), means(y).view(), &how, run)?;
-    let permutations = params.permutations.max(1);
     Ok(Some(Unsupervised {
-        matching: matching(found.plan.plan.view(), None, &[1, 3, 5], permutations, seed)?,
+        matching: matching(
+            found.plan.plan.view(),
+            None,
+            &[1, 3, 5],
+            params.permutations,
+            seed,
+        )?,
         distance: found.plan.distance,
         p: found.p,
+        shuffles: how.shuffles,
         categories,
     }))
 }

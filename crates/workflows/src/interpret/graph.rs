@@ -26,8 +26,8 @@ pub struct DimensionGraph {
     pub consensus: Option<Consensus>,
     /// The communities, largest first.
     pub communities: Vec<Community>,
-    /// The same against permuted stimuli.
-    pub null: CommunityNull,
+    /// The same against permuted stimuli; `null` without permutations.
+    pub null: Option<CommunityNull>,
     /// The communities at other thresholds and resolutions.
     pub sweep: Vec<SweepSummary>,
 }
@@ -88,7 +88,7 @@ impl DimensionGraph {
         });
         members.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
         let null = NullParams {
-            permutations: params.permutations.max(1),
+            permutations: params.permutations,
             seed,
             ..NullParams::default()
         };
@@ -106,7 +106,10 @@ impl DimensionGraph {
                 false => pagerank(&network.graph, DAMPING)?,
             },
             communities: named(values, material, members)?,
-            null: community_null(values.view(), &null, run)?,
+            null: match null.permutations {
+                0 => None,
+                _ => Some(community_null(values.view(), &null, run)?),
+            },
             sweep: points
                 .iter()
                 .map(|point| SweepSummary {

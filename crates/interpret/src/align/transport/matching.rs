@@ -16,8 +16,9 @@ pub struct Matching {
     pub rates: Vec<f64>,
     /// The same by chance, k / m.
     pub chance: Vec<f64>,
-    /// p of each rate when the counterparts are permuted: (1 + #{null ≥ rate}) / (1 + permutations).
-    pub p: Vec<f64>,
+    /// p of each rate when the counterparts are permuted: (1 + #{null ≥ rate}) / (1 + permutations). None without
+    /// permutations.
+    pub p: Option<Vec<f64>>,
     /// Share of points whose best target is of their category; none without categories.
     pub category_rate: Option<f64>,
     /// Its mean when counterparts are permuted.
@@ -72,7 +73,7 @@ pub fn matching(
             "from 1 to the number of points",
         )?;
     }
-    AlignError::replicates("the number of permutations", permutations)?;
+    AlignError::permutations(permutations)?;
     // Targets above each target, and as many as it, itself among them.
     let mut ranks = Array2::from_elem((n, n), (0_u32, 0_u32));
     let mut best = vec![0; n];
@@ -128,7 +129,7 @@ pub fn matching(
             .collect(),
         rates,
         category_rate,
-        category_chance: category_rate.map(|_| mean(&category_null)),
-        category_p: category_rate.map(|rate| p_of(rate, &category_null)),
+        category_chance: (!category_null.is_empty()).then(|| mean(&category_null)),
+        category_p: category_rate.and_then(|rate| p_of(rate, &category_null)),
     })
 }

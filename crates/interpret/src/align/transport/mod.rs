@@ -172,7 +172,7 @@ pub fn align(
                 Ok(-attempts[least(&attempts)].distance)
             })
             .collect();
-        p = Some(p_of(-observed, &null?));
+        p = p_of(-observed, &null?);
     }
     run.progress.end();
     let sharp = params.sharpen && params.rho.is_none() && c1.dim() == c2.dim();

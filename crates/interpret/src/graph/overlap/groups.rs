@@ -1,7 +1,7 @@
 //! Clusters of several agents that correspond, and which agents have which.
 
 use super::scores::Scores;
-use super::{OverlapParams, PairOverlap, PairResample};
+use super::{OverlapParams, PairOverlap, PairResample, Status};
 use emotome_stats::interval::{Interval, percentile};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -11,13 +11,17 @@ use std::collections::BTreeMap;
 pub struct Group {
     /// The cluster of each agent, from 0; none where an agent has none.
     pub members: Vec<Option<usize>>,
+    /// Shared: several agents, joined by surely shared matches alone. Unique: one agent, unique beside every other.
+    /// Divided: one agent, whose cluster another divides, or divides otherwise. Undecided: the intervals leave open
+    /// whether these agents, or others too, have it.
+    pub status: Status,
     /// The mean r of two members; none for a single one.
     pub mean_r: Option<f64>,
     /// The least r of two members: members that correspond to a third need not correspond to each other.
     pub least_r: Option<f64>,
 }
 
-/// A shared match that would have brought two clusters of one agent into a group.
+/// A match that would have brought two clusters of one agent into a group.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Conflict {
     /// The two agents.
@@ -35,11 +39,18 @@ pub struct Intersection {
     pub agents: Vec<usize>,
     /// Their groups, by place among the groups.
     pub groups: Vec<usize>,
-    /// The number of groups.
+    /// The number of groups, joined where a match exceeds chance with r > `least`: an estimate, the undecided among them.
     pub count: usize,
-    /// The range of that number over resampled stimuli, where a match that exceeds chance counts as shared if its
-    /// r in the resample is above `least`. The count, which asks for a whole interval above it, may lie at its edge.
+    /// The range of that number over resampled stimuli by the same rule, each resample with its own r. Drawing anew
+    /// moves r of matches near `least` to either side and so counts to the middle: where that leaves the count outside,
+    /// the range is extended to it.
     pub range: Interval,
+    /// The groups that are sure: surely shared, or unique to the agent.
+    pub sure: usize,
+    /// The groups of one agent that another divides.
+    pub divided: usize,
+    /// The groups of which the intervals do not tell.
+    pub undecided: usize,
 }
 
 type Node = (usize, usize);
@@ -86,6 +97,43 @@ fn owners(members: &[Option<usize>]) -> Vec<usize> {
         .collect()
 }
 
+/// What the intervals say of a group: `sure` are the surely shared matches.
+fn status(members: &[Option<usize>], pairs: &[PairOverlap], sure: &[(Node, Node)]) -> Status {
+    let owners = owners(members);
+    let inside = |(agent, cluster): Node| members[agent] == Some(cluster);
+    // Those that surely shared matches reach from the first member.
+    let mut reached = vec![owners[0]];
+    let mut at = 0;
+    while at < reached.len() {
+        for &(x, y) in sure.iter().filter(|(x, y)| inside(*x) && inside(*y)) {
+            for (from, to) in [(x.0, y.0), (y.0, x.0)] {
+                if from == reached[at] && !reached.contains(&to) {
+                    reached.push(to);
+                }
+            }
+        }
+        at += 1;
+    }
+    let beside = pairs.iter().flat_map(|pair| {
+        [0, 1].into_iter().filter_map(|side| {
+            let (own, other) = (pair.agents[side], pair.agents[1 - side]);
+            let cluster = members[own].filter(|_| members[other].is_none())?;
+            let mut standings = pair.standings[side].iter();
+            Some(standings.find(|s| s.cluster == cluster)?.status)
+        })
+    });
+    let beside: Vec<Status> = beside.collect();
+    if reached.len() < owners.len() || beside.contains(&Status::Undecided) {
+        Status::Undecided
+    } else if owners.len() > 1 {
+        Status::Shared
+    } else if beside.iter().all(|status| *status == Status::Unique) {
+        Status::Unique
+    } else {
+        Status::Divided
+    }
+}
+
 pub(super) fn groups(
     scores: &Scores,
     pairs: &[PairOverlap],
@@ -96,7 +144,7 @@ pub(super) fn groups(
     let mut candidates: Vec<(f64, [usize; 2])> = Vec::new();
     for (pair, found) in pairs.iter().enumerate() {
         for (at, m) in found.matches.iter().enumerate() {
-            if m.likeness.p <= params.alpha {
+            if m.likeness.beyond_chance(params) {
                 candidates.push((m.likeness.r, [pair, at]));
             }
         }
@@ -110,7 +158,12 @@ pub(super) fn groups(
     let shared: Vec<[usize; 2]> = candidates
         .iter()
         .map(|c| c.1)
-        .filter(|&[pair, at]| pairs[pair].matches[at].shared)
+        .filter(|&[pair, at]| pairs[pair].matches[at].likeness.r > params.least)
+        .collect();
+    let sure: Vec<_> = shared
+        .iter()
+        .filter(|&&[pair, at]| pairs[pair].matches[at].shared)
+        .map(|&at| edge(at))
         .collect();
     let edges: Vec<_> = shared.iter().map(|&at| edge(at)).collect();
     let (mut members, refused) = join(scores, &edges);
@@ -119,6 +172,7 @@ pub(super) fn groups(
         let owners = owners(m);
         (std::cmp::Reverse(owners.len()), owners, m.clone())
     });
+    let statuses: Vec<Status> = members.iter().map(|m| status(m, pairs, &sure)).collect();
     let mut counts: BTreeMap<Vec<usize>, Vec<f64>> = BTreeMap::new();
     for (replicate, resample) in resamples.iter().enumerate() {
         let above = candidates
@@ -144,9 +198,21 @@ pub(super) fn groups(
         .map(|(agents, groups)| {
             let mut counts = counts.remove(&agents).unwrap_or_default();
             counts.resize(resamples.len(), 0.0);
+            let count = groups.len() as f64;
+            let range = percentile(&counts, params.level);
+            let of = |wanted: Status| {
+                let found = groups.iter().filter(|&&g: &&usize| statuses[g] == wanted);
+                found.count()
+            };
             Intersection {
                 count: groups.len(),
-                range: percentile(&counts, params.level),
+                range: Interval {
+                    low: range.low.min(count),
+                    high: range.high.max(count),
+                },
+                sure: of(Status::Shared) + of(Status::Unique),
+                divided: of(Status::Divided),
+                undecided: of(Status::Undecided),
                 agents,
                 groups,
             }
@@ -164,7 +230,8 @@ pub(super) fn groups(
     let conflicts = conflicts.collect();
     let groups = members
         .into_iter()
-        .map(|members| {
+        .zip(statuses)
+        .map(|(members, status)| {
             let owners = owners(&members);
             let r: Vec<f64> = pairs
                 .iter()
@@ -175,6 +242,7 @@ pub(super) fn groups(
                 .collect();
             Group {
                 members,
+                status,
                 mean_r: (!r.is_empty()).then(|| r.iter().sum::<f64>() / r.len() as f64),
                 least_r: r.iter().copied().reduce(f64::min),
             }

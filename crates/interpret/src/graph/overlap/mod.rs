@@ -2,7 +2,8 @@
 //!
 //! Clusters that were given the same name need not order stimuli alike, and clusters with different names may.
 //! Here the score of a cluster on a stimulus is the mean of its z-scored components, and two clusters
-//! correspond if their scores correlate: more than chance allows, and surely more than `least`.
+//! correspond if their scores correlate: more than chance allows, and surely more than `least`. Components have a
+//! direction: clusters that order stimuli the *opposite* way (r < 0) are no counterparts, but listed as opposites.
 
 mod groups;
 mod scores;
@@ -75,7 +76,7 @@ impl<'a> Agent<'a> {
 /// | `least` | 0.2 | the r that a match must surely exceed; the published threshold |
 /// | `alpha` | 0.05 | of the null of the largest r |
 /// | `bootstraps` | 1000 | percentiles of a 95 % interval settle to about a tenth of its width |
-/// | `permutations` | 1000 | p down to .001 |
+/// | `permutations` | 1000 | p down to .001; 0: chance is not asked, and intervals alone decide |
 /// | `level` | 0.95 | of the intervals |
 /// | `seed` | 0 | |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -86,7 +87,7 @@ pub struct OverlapParams {
     pub alpha: f64,
     /// Resamples of the stimuli.
     pub bootstraps: usize,
-    /// Permutations of the stimuli.
+    /// Permutations of the stimuli; 0 for no null.
     pub permutations: usize,
     /// Level of the intervals.
     pub level: f64,
@@ -116,9 +117,11 @@ pub enum Status {
     /// The same of the cluster nearest to it, but that one has another partner: the other agent does not
     /// divide what this one divides.
     Divided,
-    /// The intervals do not tell whether r is above `least`.
+    /// An interval reaches `least`, of its partner's r or its nearest's, but does not lie above it, or chance may
+    /// reach that r.
     Undecided,
-    /// No cluster of the other agent has an interval that reaches `least`.
+    /// Neither its partner nor its nearest has an interval that reaches `least`; of the others, whose r is smaller than
+    /// the nearest's, no interval is looked at. An opposite may exist.
     Unique,
 }
 
@@ -131,14 +134,31 @@ pub struct Likeness {
     pub r: f64,
     /// Its percentile interval over resampled stimuli.
     pub interval: Interval,
-    /// Probability that the largest r of *any* two clusters reaches this when stimuli are permuted.
-    pub p: f64,
+    /// Probability that the largest r of *any* two clusters reaches this when stimuli are permuted; none without
+    /// permutations.
+    pub p: Option<f64>,
 }
 
 impl Likeness {
-    fn sure(&self, params: &OverlapParams) -> bool {
-        self.p <= params.alpha && self.interval.low > params.least
+    fn beyond_chance(&self, params: &OverlapParams) -> bool {
+        self.p.is_none_or(|p| p <= params.alpha)
     }
+
+    fn sure(&self, params: &OverlapParams) -> bool {
+        self.beyond_chance(params) && self.interval.low > params.least
+    }
+}
+
+/// Two clusters that order stimuli the opposite way.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Opposite {
+    /// The clusters, of the first and of the second agent, from 0.
+    pub clusters: [usize; 2],
+    /// The correlation of their scores, below −`least`.
+    pub r: f64,
+    /// Probability that the least r of *any* two clusters is as low when stimuli are permuted; none without
+    /// permutations.
+    pub p: Option<f64>,
 }
 
 /// A cluster of either agent that was given to the other's as partner.
@@ -176,12 +196,15 @@ pub struct PairOverlap {
     /// Correlations of their clusters' scores; NaN with a cluster that has none.
     #[serde(serialize_with = "crate::rows::serialize")]
     pub r: Array2<f64>,
-    /// The largest r of any two clusters that chance exceeds with probability alpha.
-    pub critical: f64,
+    /// The largest r of any two clusters that chance exceeds with probability alpha; none without permutations.
+    pub critical: Option<f64>,
     /// The one-to-one matching with the largest Σ max(r, 0), by cluster of the first; pairs with r ≤ 0 left out.
     pub matches: Vec<Match>,
     /// How the clusters of either agent stand to the other, those without scores left out.
     pub standings: [Vec<Standing>; 2],
+    /// Clusters that go against one another beyond chance, r < −`least`, each the other's most opposite; the strongest
+    /// first. They are no counterparts.
+    pub opposites: Vec<Opposite>,
 }
 
 impl PairOverlap {
@@ -223,7 +246,8 @@ pub struct Overlap {
 /// interval of a partner, chosen as the best of many, is as if it had been fixed: for r near `least` and few stimuli
 /// it errs upwards, which the null's p bounds.
 ///
-/// Groups of several agents grow from shared matches, the largest r first, never to two clusters of one agent.
+/// Groups of several agents grow from matches that exceed chance with r > `least`, the largest r first, never to two
+/// clusters of one agent; in every resample they grow by the same rule. Which groups are sure is said beside.
 ///
 /// O((B + P) n C²) time for C clusters in all, B resamples and P permutations, parallel over them; O(n C) memory
 /// a thread and O(B C · agents) in all. The result does not depend on the number of threads.
@@ -272,16 +296,17 @@ pub fn overlap(
     let null = null(&scores, params, seed.derive("permutation"), run)?;
     let mut pairs = Vec::with_capacity(which.len());
     for (pair, r) in observed.into_iter().enumerate() {
-        let mut largest: Vec<f64> = null.iter().map(|x| x[pair]).collect();
+        let [mut largest, mut lowest] =
+            [0, 1].map(|end| null.iter().map(|x| x[pair][end]).collect::<Vec<f64>>());
         largest.sort_unstable_by(f64::total_cmp);
+        lowest.sort_unstable_by(f64::total_cmp);
         let likeness = |clusters: [usize; 2], values: Vec<f64>| {
             let r = r[clusters];
-            let below = largest.partition_point(|&x| x < r - 1e-12 * r.abs());
             Likeness {
                 clusters,
                 r,
                 interval: percentile(&values, params.level),
-                p: (1 + largest.len() - below) as f64 / (1 + largest.len()) as f64,
+                p: p_of(r, &largest),
             }
         };
         let matches: Vec<Match> = matched[pair]
@@ -335,7 +360,8 @@ pub fn overlap(
         });
         pairs.push(PairOverlap {
             agents: which[pair],
-            critical: quantile(&largest, 1.0 - params.alpha),
+            critical: (!largest.is_empty()).then(|| quantile(&largest, 1.0 - params.alpha)),
+            opposites: opposites(&r, &lowest, params),
             matches,
             standings,
             r,
@@ -363,18 +389,18 @@ impl OverlapParams {
         for (name, value) in [("alpha", self.alpha), ("the level", self.level)] {
             GraphError::unless(value > 0.0 && value < 1.0, name, value, "between 0 and 1")?;
         }
-        for (name, value) in [
-            ("the number of bootstraps", self.bootstraps),
-            ("the number of permutations", self.permutations),
-        ] {
-            GraphError::unless(
-                (1..=MOST_REPLICATES).contains(&value),
-                name,
-                value as f64,
-                "from 1 to 100000",
-            )?;
-        }
-        Ok(())
+        GraphError::unless(
+            (1..=MOST_REPLICATES).contains(&self.bootstraps),
+            "the number of bootstraps",
+            self.bootstraps as f64,
+            "from 1 to 100000",
+        )?;
+        GraphError::unless(
+            self.permutations <= MOST_REPLICATES,
+            "the number of permutations",
+            self.permutations as f64,
+            "at most 100000",
+        )
     }
 }
 
@@ -390,6 +416,34 @@ fn matching(r: &Array2<f64>) -> Vec<(usize, usize)> {
     let mut pairs = best_matching(r.mapv(|r| r.max(0.0)).view()).unwrap_or_default();
     pairs.retain(|&at| r[at] > 0.0);
     pairs
+}
+
+/// (1 + #{null ≥ r}) / (1 + permutations); rounding does not tell an order that changes nothing from the data.
+fn p_of(r: f64, ascending: &[f64]) -> Option<f64> {
+    let below = ascending.partition_point(|&x| x < r - 1e-12 * r.abs());
+    let total = ascending.len();
+    (total > 0).then(|| (1 + total - below) as f64 / (1 + total) as f64)
+}
+
+/// `lowest` holds −min r of each permutation, ascending.
+fn opposites(r: &Array2<f64>, lowest: &[f64], params: &OverlapParams) -> Vec<Opposite> {
+    let turned = -r;
+    let [rows, columns] = [largest(turned.view()), largest(turned.t())];
+    let mutual = rows.iter().enumerate().filter_map(|(a, b)| {
+        let b = (*b)?;
+        (columns[b] == Some(a)).then_some([a, b])
+    });
+    let mut found: Vec<Opposite> = mutual
+        .filter(|&at| turned[at] > params.least)
+        .map(|clusters| Opposite {
+            clusters,
+            r: r[clusters],
+            p: p_of(turned[clusters], lowest),
+        })
+        .filter(|opposite| opposite.p.is_none_or(|p| p <= params.alpha))
+        .collect();
+    found.sort_by(|x, y| x.r.total_cmp(&y.r).then(x.clusters.cmp(&y.clusters)));
+    found
 }
 
 /// The column of the largest positive value of each row.
@@ -464,13 +518,13 @@ fn resample(
     resamples
 }
 
-/// The largest r of every two agents when stimuli are permuted, permutations × pairs.
+/// The largest r of every two agents, and the largest −r, when stimuli are permuted: permutations × pairs.
 fn null(
     scores: &Scores,
     params: &OverlapParams,
     seed: Seed,
     run: Run<'_>,
-) -> Result<Vec<Vec<f64>>, GraphError> {
+) -> Result<Vec<Vec<[f64; 2]>>, GraphError> {
     run.progress
         .begin("Permuting stimuli", Some(params.permutations as u64));
     let null = (0..params.permutations)
@@ -479,8 +533,14 @@ fn null(
             proceed(run)?;
             run.progress.advance(1);
             let found = scores.permuted(seed.child(permutation as u64));
-            let largest = |r: &Array2<f64>| r.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            Ok(found.iter().map(largest).collect())
+            let ends = |r: &Array2<f64>| {
+                let largest = |sign: f64| {
+                    let turned = r.iter().map(|r| sign * r);
+                    turned.fold(f64::NEG_INFINITY, f64::max)
+                };
+                [largest(1.0), largest(-1.0)]
+            };
+            Ok(found.iter().map(ends).collect())
         })
         .collect();
     run.progress.end();

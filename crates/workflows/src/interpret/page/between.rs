@@ -5,7 +5,7 @@ use super::super::{Between, Interpretation};
 use super::{all, p};
 use emotome_figures::Figure;
 use emotome_figures::report::{Measure, Section};
-use emotome_figures::scale::{Unit, decimal};
+use emotome_figures::scale::{Unit, count, decimal};
 use emotome_figures::table::{Cell, Table};
 use emotome_interpret::graph::overlap::Status;
 use emotome_stats::interval::Interval;
@@ -31,10 +31,15 @@ pub(super) fn section(
             ("How many dimensions agents share".into(), shared(found, between)),
             ("What each space explains of another".into(), crossed(found, between)),
             ("Dimensions that correspond".into(), matches(found, between)),
-        ],
+            ("Dimensions that go against one another".into(), opposites(found, between)),
+        ]
+        .into_iter()
+        .filter(|(_, table): &(String, Table)| !table.is_empty())
+        .collect(),
         cautions: vec![
             "Agents differ in reliability: similarities from ten thousand judgments a stimulus repeat better than means of a dozen raters. Without a correction for it, the more reliable agent agrees better with everything.".into(),
             "A dimension that another agent lacks may be divided there among several: “divided” is not “unique”.".into(),
+            "Only dimensions that order stimuli the same way count as counterparts. One that goes against another (r below 0) is called unique, although it may hold the same with its ends exchanged.".into(),
         ],
     })
 }
@@ -49,43 +54,90 @@ fn told(found: &Interpretation, between: &Between) -> Vec<String> {
     ];
     for pair in &between.dimensions.pairs {
         let [a, b] = pair.agents;
-        let count = |side, status| pair.with(side, status).len();
+        let number = |side, status| pair.with(side, status).len();
         let of = |side, agent: usize| {
             format!(
                 "Of the {} dimensions of {}, {} have a counterpart, {} are divided differently, {} are undecided and {} unique.",
                 found.agents[agent].dims,
                 name(found, agent),
-                count(side, Status::Shared),
-                count(side, Status::Divided),
-                count(side, Status::Undecided),
-                count(side, Status::Unique),
+                number(side, Status::Shared),
+                number(side, Status::Divided),
+                number(side, Status::Undecided),
+                number(side, Status::Unique),
             )
         };
         text.push(format!(
-            "{} and {}: {} {} By chance the largest r of any two dimensions would exceed {} in one of twenty cases.",
+            "{} and {}: {} {}",
             name(found, a),
             name(found, b),
             of(0, a),
             of(1, b),
-            decimal(pair.critical)
         ));
+        if let Some(critical) = pair.critical {
+            text.push(format!(
+                "By chance the largest r of any two dimensions of {} and {} would exceed {} in one of twenty cases ({} permutations).",
+                name(found, a),
+                name(found, b),
+                decimal(critical),
+                count(found.params.permutations as u64),
+            ));
+        }
+        for opposite in &pair.opposites {
+            let [first, second] = opposite.clusters;
+            text.push(format!(
+                "Dimension {} of {} goes against dimension {} of {}: r = {}{}.",
+                found.agents[a].name_of(first),
+                name(found, a),
+                found.agents[b].name_of(second),
+                name(found, b),
+                decimal(opposite.r),
+                by_chance(opposite.p, found.params.permutations),
+            ));
+        }
     }
     for pair in &between.pairs {
+        let [a, b] = pair.agents;
+        text.extend(pair.untested.iter().map(|why| {
+            format!(
+                "{} and {}, not tested: {why}.",
+                name(found, a),
+                name(found, b)
+            )
+        }));
         let Some(free) = &pair.unsupervised else {
             continue;
         };
-        let [a, b] = pair.agents;
+        let matched = free.matching.p.as_ref().and_then(|p| p.first().copied());
         text.push(format!(
-            "{} and {}, aligned without knowing which category is which: by the distances among the mean places of {} categories alone, {} of the categories are sent to themselves (chance {}, p = {}).",
+            "{} and {}, aligned without knowing which category is which: by the distances among the mean places of {} categories alone, {} of the categories are sent to themselves (chance {}{}).{}",
             name(found, a),
             name(found, b),
             free.categories.len(),
             Unit::Percent.show(free.matching.rates[0]),
             Unit::Percent.show(free.matching.chance[0]),
-            p(free.matching.p[0]),
+            by_chance(matched, pair.permutations.most),
+            match free.p {
+                Some(value) => format!(
+                    " Arrangements with shuffled distances align as closely with p = {} ({} shuffles).",
+                    p(value),
+                    free.shuffles
+                ),
+                None => String::new(),
+            },
         ));
     }
     text
+}
+
+/// A p and the permutations that it was counted over; nothing without.
+fn by_chance(value: Option<f64>, permutations: usize) -> String {
+    value.map_or_else(String::new, |value| {
+        format!(
+            ", p = {} over {} permutations",
+            p(value),
+            count(permutations as u64)
+        )
+    })
 }
 
 fn measures(found: &Interpretation, between: &Between) -> Vec<Measure> {
@@ -99,39 +151,53 @@ fn measures(found: &Interpretation, between: &Between) -> Vec<Measure> {
             value,
             unit: Unit::Plain,
             ci95: Some(ci95),
-            n: Some((pair.rsm.items as u64, "stimuli".into())),
+            n: Some((between.dimensions.items as u64, "stimuli".into())),
             chance: Some(0.0),
             ..Measure::default()
         };
-        let mantel = pair.rsm.p.map_or_else(String::new, |value| {
-            format!(" p = {} when stimuli are permuted.", p(value))
-        });
-        measures.push(measure(
-            "Similarities",
-            format!(
-                "Pearson’s r of the similarities of all pairs of stimuli (dot products of weights); Spearman’s ρ is {}.{mantel}",
-                decimal(pair.rsm_spearman.r)
-            ),
-            pair.rsm.r,
-            pair.rsm.interval,
-        ));
-        measures.push(measure(
-            "Alignment of the spaces",
-            format!(
-                "Debiased linear CKA: 1 if one space is the other turned, 0 by chance; p = {}.",
-                p(pair.cka.p)
-            ),
-            pair.cka.debiased,
-            pair.cka.interval,
-        ));
+        let permuted = pair.permutations;
+        if let Some(rsm) = &pair.rsm {
+            let ranked = pair
+                .rsm_spearman
+                .as_ref()
+                .map_or_else(String::new, |ranked| {
+                    format!(
+                        "; Spearman’s ρ is {}{}",
+                        decimal(ranked.r),
+                        by_chance(ranked.p, permuted.ranked)
+                    )
+                });
+            measures.push(measure(
+                "Similarities",
+                format!(
+                    "Pearson’s r of the similarities of all pairs of stimuli (dot products of weights){}{ranked}.",
+                    by_chance(rsm.p, permuted.most)
+                ),
+                rsm.r,
+                rsm.interval,
+            ));
+        }
+        if let Some(cka) = &pair.cka {
+            measures.push(measure(
+                "Alignment of the spaces",
+                format!(
+                    "Debiased linear CKA: 1 if one space is the other turned, 0 by chance{}.",
+                    by_chance(cka.p, permuted.most)
+                ),
+                cka.debiased,
+                cka.interval,
+            ));
+        }
         for (turned, (onto, from)) in pair.procrustes.iter().zip([(a, b), (b, a)]) {
+            let Some(turned) = turned else { continue };
             measures.push(Measure {
+                chance: turned.chance,
                 name: format!("{} turned onto {}", name(found, from), name(found, onto)),
                 ..measure(
                     "",
                     format!(
-                        "R² for stimuli held out, after the best rotation and scaling; p = {}.",
-                        p(turned.p)
+                        "R² for stimuli held out, after the best rotation and scaling{}; chance is the mean of the same with permuted stimuli, below 0 since it is fitted to noise.",
+                        by_chance(turned.p, permuted.fitted)
                     ),
                     turned.held_out,
                     turned.interval,
@@ -145,9 +211,12 @@ fn measures(found: &Interpretation, between: &Between) -> Vec<Measure> {
 fn shared(found: &Interpretation, between: &Between) -> Table {
     let mut table = Table::new([
         "dimensions of exactly",
-        "number",
-        "resampled low",
-        "resampled high",
+        "number, by r > .2",
+        "resampled low, by r > .2",
+        "resampled high, by r > .2",
+        "sure: ci95 of r above or below .2",
+        "divided by another agent",
+        "undecided",
     ]);
     for intersection in &between.dimensions.intersections {
         let agents: Vec<&str> = intersection
@@ -160,6 +229,9 @@ fn shared(found: &Interpretation, between: &Between) -> Table {
             intersection.count.into(),
             intersection.range.low.into(),
             intersection.range.high.into(),
+            intersection.sure.into(),
+            intersection.divided.into(),
+            intersection.undecided.into(),
         ]);
     }
     table
@@ -175,19 +247,15 @@ fn crossed(found: &Interpretation, between: &Between) -> Table {
         "ci95 high",
         "R², of all variance",
         "p",
+        "permutations",
     ]);
     for pair in &between.pairs {
         let [a, b] = pair.agents;
-        for (what, cross) in [
-            ("as they are".to_owned(), &pair.cross),
-            (
-                format!(
-                    "{} components each",
-                    pair.cross_equal.components.unwrap_or(0)
-                ),
-                &pair.cross_equal,
-            ),
-        ] {
+        for cross in [&pair.cross, &pair.cross_equal].into_iter().flatten() {
+            let what = match cross.components {
+                None => "as they are".to_owned(),
+                Some(components) => format!("{components} components each"),
+            };
             for (from, to, prediction) in [(a, b, &cross.forward), (b, a, &cross.backward)] {
                 let mean = &prediction.mean;
                 table.push([
@@ -199,6 +267,7 @@ fn crossed(found: &Interpretation, between: &Between) -> Table {
                     mean.estimate.interval.high.into(),
                     prediction.weighted.estimate.value.into(),
                     mean.chance.p.into(),
+                    pair.permutations.fitted.into(),
                 ]);
             }
         }
@@ -235,6 +304,25 @@ fn matches(found: &Interpretation, between: &Between) -> Table {
                 likeness.interval.high.into(),
                 likeness.p.into(),
                 if found_match.shared { "yes" } else { "no" }.into(),
+            ]);
+        }
+    }
+    table
+}
+
+fn opposites(found: &Interpretation, between: &Between) -> Table {
+    let mut table = Table::new(["first", "dimension", "second", "dimension there", "r", "p"]);
+    for pair in &between.dimensions.pairs {
+        let [a, b] = pair.agents;
+        for opposite in &pair.opposites {
+            let [first, second] = opposite.clusters;
+            table.push([
+                Cell::from(name(found, a)),
+                found.agents[a].name_of(first).as_str().into(),
+                name(found, b).into(),
+                found.agents[b].name_of(second).as_str().into(),
+                opposite.r.into(),
+                opposite.p.into(),
             ]);
         }
     }

@@ -20,8 +20,9 @@ pub(super) fn section(
     let (_, first) = agents.first()?;
     let [categories, dimensions] = first.predictors;
     let mut text = vec![format!(
-        "Ridge regressions predict every dimension from {categories} categories, from {dimensions} affective dimensions and from both, for stimuli in {} folds that the fit has not seen; so {categories} ratings gain nothing over {dimensions} by their number alone. “Chance” is what permuted stimuli exceed in one of twenty cases.",
+        "Ridge regressions predict every dimension from {categories} categories, from {dimensions} affective dimensions and from both, for stimuli in {} folds that the fit has not seen; so {categories} ratings gain nothing over {dimensions} by their number alone. “Chance” is what permuted stimuli exceed in one of twenty cases. A dimension whose R² exceeds chance (q ≤ .05) is of class category or dimension if only that kind explains something of its own, the interval of that share above {} of the variance (a choice); hybrid if both kinds do, shared if neither: then either kind explains most of what is explained.",
         first.folds,
+        percent(first.least_share),
     )];
     let mut measures = Vec::new();
     let mut tables = Vec::new();

@@ -5,9 +5,9 @@ use super::super::{DimensionGraph, Interpretation};
 use super::{of, p};
 use emotome_figures::Figure;
 use emotome_figures::report::Section;
-use emotome_figures::scale::decimal;
+use emotome_figures::scale::{count, decimal};
 use emotome_figures::table::{Cell, Table};
-use emotome_interpret::graph::null::AgainstChance;
+use emotome_interpret::graph::null::{AgainstChance, CommunityNull};
 
 pub(super) fn section(
     found: &Interpretation,
@@ -19,12 +19,19 @@ pub(super) fn section(
     let mut tables = Vec::new();
     for agent in &found.agents {
         let Some(graph) = &agent.graph else { continue };
-        text.push(format!("{}: {}", agent.agent, told(graph)));
+        text.push(format!(
+            "{}: {}",
+            agent.agent,
+            told(graph, found.params.permutations)
+        ));
         tables.push((
             of(found, agent, "Communities"),
             members(graph, |d| agent.name_of(d)),
         ));
-        tables.push((of(found, agent, "The graph against chance"), chance(graph)));
+        if let Some(null) = &graph.null {
+            let caption = of(found, agent, "The graph against chance");
+            tables.push((caption, chance(null)));
+        }
         let caption = of(
             found,
             agent,
@@ -44,21 +51,30 @@ pub(super) fn section(
     })
 }
 
-fn told(graph: &DimensionGraph) -> String {
+fn told(graph: &DimensionGraph, permutations: usize) -> String {
     let network = &graph.network;
     let Some(agreed) = &graph.consensus else {
         return "no two dimensions correlate above .2.".into();
     };
-    let null = &graph.null.same_edges.modularity;
+    let chance = match &graph.null {
+        None => String::new(),
+        Some(null) => {
+            let modularity = &null.same_edges.modularity;
+            format!(
+                " ({} in graphs of permuted stimuli with as many edges, p = {}, {} permutations)",
+                decimal(modularity.null_mean),
+                p(modularity.p),
+                count(permutations as u64),
+            )
+        }
+    };
     format!(
-        "{} edges among {} of {} dimensions; {} communities, modularity {} ({} in graphs of permuted stimuli with as many edges, p = {}). Two runs agree with an adjusted mutual information of {}.",
+        "{} edges among {} of {} dimensions; {} communities, modularity {}{chance}. Two runs agree with an adjusted mutual information of {}.",
         network.edges.len(),
         network.nodes.len(),
         network.nodes.len() + network.isolated.len() + network.constant.len(),
         graph.communities.len(),
         decimal(agreed.modularity),
-        decimal(null.null_mean),
-        p(null.p),
         decimal(agreed.stability.agreement.ami),
     )
 }
@@ -82,11 +98,11 @@ fn members(graph: &DimensionGraph, name: impl Fn(usize) -> String) -> Table {
     table
 }
 
-fn chance(graph: &DimensionGraph) -> Table {
+fn chance(null: &CommunityNull) -> Table {
     let mut table = Table::new(["null", "what", "found", "by chance", "low", "high", "p"]);
     for (name, null) in [
-        ("same threshold", &graph.null.same_threshold),
-        ("same number of edges", &graph.null.same_edges),
+        ("same threshold", &null.same_threshold),
+        ("same number of edges", &null.same_edges),
     ] {
         let rows: [(&str, &AgainstChance); 4] = [
             ("edges", &null.edges),

@@ -28,8 +28,9 @@ pub(super) fn section(found: &Interpretation) -> Section {
         .find_map(|agent| agent.explained.as_ref())
     {
         text.push(format!(
-            "Explained variance. Ridge regression (Hoerl & Kennard, 1970) with penalties chosen by generalised cross-validation within training stimuli (Golub, Heath & Wahba, 1979) predicted each dimension from categories, from affective dimensions and from both in {} folds. Unique and shared variance follow from the three R² (commonality analysis; Newton & Spurrell, 1967). Intervals resample stimuli ({} times); the null permutes the stimuli of all dimensions jointly ({} times) and repeats every step.",
+            "Explained variance. Ridge regression (Hoerl & Kennard, 1970) with penalties chosen by generalised cross-validation within training stimuli (Golub, Heath & Wahba, 1979) predicted each dimension from categories, from affective dimensions and from both in {} folds. Unique and shared variance follow from the three R² (commonality analysis; Newton & Spurrell, 1967); a dimension is of the class of the kind whose unique share has an interval above {:.0} % of the variance, hybrid with both, shared with neither. Intervals resample stimuli ({} times); the null permutes the stimuli of all dimensions jointly ({} times) and repeats every step.",
             explained.folds,
+            100.0 * explained.least_share,
             p.bootstraps,
             p.permutations,
         ));
@@ -59,7 +60,7 @@ pub(super) fn section(found: &Interpretation) -> Section {
     }
     if found.between.is_some() {
         text.push(
-            "Comparison of agents. Similarities (dot products of weights) of all pairs of stimuli were correlated, with intervals from resampled stimuli (pairs of a stimulus with its copy left out) and Mantel’s permutation test; spaces were compared by debiased linear CKA (Kornblith et al., 2019; Song et al., 2012) and by Procrustes rotation on held-out stimuli (Schönemann, 1966); ridge regressions predicted each space from the other for stimuli held out, from all columns and from equally many principal components. Dimensions were matched one to one by correlation over the same stimuli; a match is shared if it exceeds the largest correlation of permuted stimuli (p ≤ .05) and its interval lies above .2. Mean places of categories were aligned without labels by entropic Gromov–Wasserstein transport (Peyré, Cuturi & Solomon, 2016).".into(),
+            "Comparison of agents. Similarities (dot products of weights) of all pairs of stimuli were correlated, with intervals from resampled stimuli (pairs of a stimulus with its copy left out) and Mantel’s permutation test; spaces were compared by debiased linear CKA (Kornblith et al., 2019; Song et al., 2012) and by Procrustes rotation on held-out stimuli (Schönemann, 1966); ridge regressions predicted each space from the other for stimuli held out, from all columns and from equally many principal components. Dimensions were matched one to one by correlation over the same stimuli; a match is shared if its r is above .2 and exceeds the largest correlation of permuted stimuli (p ≤ .05), and surely so if its interval lies above .2. Mean places of categories were aligned without labels by entropic Gromov–Wasserstein transport (Peyré, Cuturi & Solomon, 2016).".into(),
         );
     }
     if let Some(maps) = found.agents.iter().find_map(|agent| agent.maps.as_ref()) {

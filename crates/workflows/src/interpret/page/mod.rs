@@ -185,7 +185,7 @@ pub(super) fn glossary() -> Vec<(String, String)> {
         ("r, ρ", "Correlation over stimuli: Pearson’s of the values, Spearman’s of the ranks. 1 or −1 for a perfect line or order, 0 for none."),
         ("Chance", "What comes out when the ratings are given to other stimuli, at random, many times. The best of 48 ratings is never 0 by chance."),
         ("q", "p adjusted so that, of all that are called significant at 5 %, about 5 % are so by chance (Benjamini & Hochberg 1995)."),
-        ("Class", "Category: named after emotion categories alone. Dimension: after affective dimensions alone. Hybrid: after both. Unexplained: no rating follows it more closely than chance."),
+        ("Class", "Category: named after emotion categories alone. Dimension: after affective dimensions alone. Hybrid: after both. Unexplained: no rating follows it more closely than chance. By explained variance: a kind counts if what it alone explains surely exceeds 5 % of the variance; shared, if neither does."),
         ("R²", "The share of a dimension’s variance that ratings predict for stimuli that played no part in the fit; below 0 if they predict worse than the mean."),
         ("Unique", "What only this kind of ratings explains: R² of both kinds less R² of the other kind."),
         ("Shared", "What either kind of ratings explains."),

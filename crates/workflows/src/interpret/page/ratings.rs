@@ -9,6 +9,7 @@ use emotome_figures::scale::{count, decimal};
 use emotome_figures::table::{Cell, Table};
 use emotome_interpret::chance::{ClassChance, Permuted};
 use emotome_interpret::naming::{Class, ClassCounts};
+use emotome_interpret::rating::RatingKind;
 
 pub(super) fn section(
     found: &Interpretation,
@@ -22,8 +23,16 @@ pub(super) fn section(
         return None;
     }
     let mut text = vec![format!(
-        "Every dimension was correlated with each of {} ratings. With thousands of stimuli nearly every correlation is significant, however small; size is what counts, and how far it exceeds what the best of so many ratings reaches by chance.",
-        found.ratings.len()
+        "Every dimension was correlated with each of {} ratings.{} Size is what counts, and how far it exceeds what the best of so many ratings reaches by chance.",
+        found.ratings.len(),
+        match looked
+            .iter()
+            .all(|(_, ratings)| ratings.pearson.items >= MANY)
+        {
+            true =>
+                " With thousands of stimuli nearly every correlation is significant, however small.",
+            false => "",
+        }
     )];
     text.extend(looked.iter().map(|(agent, ratings)| told(agent, ratings)));
     let mut tables = Vec::new();
@@ -51,6 +60,9 @@ pub(super) fn section(
     })
 }
 
+/// Stimuli of which a single |r| of .044 has p = .05.
+const MANY: usize = 2000;
+
 /// What was found about one agent, in words.
 fn told(agent: &AgentMeaning, ratings: &RatingsMeaning) -> String {
     let pearson = &ratings.pearson;
@@ -62,15 +74,24 @@ fn told(agent: &AgentMeaning, ratings: &RatingsMeaning) -> String {
             .filter(|(_, q)| **q <= 0.05)
     };
     let smallest = significant().map(|(r, _)| r.abs()).fold(f64::NAN, f64::min);
+    let smallest = match smallest.is_nan() {
+        true => String::new(),
+        false => format!(", the smallest of them with |r| = {}", decimal(smallest)),
+    };
+    let chance = match pearson.curve.critical_any.is_nan() {
+        true => String::new(),
+        false => format!(
+            " By chance the largest of all would exceed {} in one of twenty cases; the |r| of chance beside each dimension is exceeded in each dimension in 1 of 20 cases by chance, the bound in the table of thresholds anywhere in at most 1 of 20.",
+            decimal(pearson.curve.critical_any)
+        ),
+    };
     let cells = pearson.q.iter().filter(|q| !q.is_nan()).count();
     format!(
-        "{}: {} of {} correlations over {} stimuli are significant at a false-discovery rate of 5 %, the smallest of them with |r| = {}. By chance the largest of all would exceed {} in one of twenty cases.",
+        "{}: {} of {} correlations over {} stimuli are significant at a false-discovery rate of 5 %{smallest}.{chance}",
         agent.agent,
         count(significant().count() as u64),
         count(cells as u64),
         count(pearson.items as u64),
-        decimal(smallest),
-        decimal(pearson.curve.critical_any),
     )
 }
 
@@ -117,7 +138,7 @@ fn names_table(agent: &AgentMeaning, ratings: &RatingsMeaning) -> Table {
         "ci95 low",
         "ci95 high",
         "ρ",
-        "chance |r|",
+        "chance |r| in this dimension",
         "q",
         "share of variance",
     ]);
@@ -147,7 +168,7 @@ fn counts_table(ratings: &RatingsMeaning) -> Table {
         "threshold",
         "dimensions above",
         "chance mean",
-        "chance 95 %",
+        "chance 95 %, all thresholds together",
     ]);
     for (t, threshold) in curve.thresholds.iter().enumerate() {
         table.push([
@@ -178,15 +199,19 @@ pub(super) fn classes(
             "Classes of dimensions by three rules, and by chance",
         );
         tables.push((caption, classes_table(agent, ratings)));
-        if let Some(kinds) = null(ratings, Permuted::Kinds, Class::Category) {
+        if let Some((kinds, shuffles)) = null(ratings, Permuted::Kinds, Class::Category) {
+            let number = |kind| found.ratings.iter().filter(|r| r.kind == kind).count();
             text.push(format!(
-                "{}: if it meant nothing which ratings are called categories, {} dimensions would still be of class category ({} to {} in 95 % of shuffles), because there are more of them to choose from; {} are (p = {}).",
+                "{}: if it meant nothing which ratings are called categories, {} dimensions would still be of class category ({} to {} in 95 % of shuffles), with {} categories and {} affective dimensions to choose from; by the published rule {} are (p = {}, {} shuffles).",
                 agent.agent,
                 decimal(kinds.mean),
                 decimal(kinds.range[0]),
                 decimal(kinds.range[1]),
+                number(RatingKind::Category),
+                number(RatingKind::Dimension),
                 kinds.observed,
-                p(kinds.p)
+                p(kinds.p),
+                count(shuffles as u64),
             ));
         }
     }
@@ -199,22 +224,29 @@ pub(super) fn classes(
     })
 }
 
-fn null(ratings: &RatingsMeaning, permuted: Permuted, class: Class) -> Option<&ClassChance> {
+/// A class under a null, and how often was permuted.
+fn null(
+    ratings: &RatingsMeaning,
+    permuted: Permuted,
+    class: Class,
+) -> Option<(&ClassChance, usize)> {
     let mut nulls = ratings.class_nulls.iter();
     let null = nulls.find(|null| null.permuted == permuted)?;
-    null.classes.iter().find(|chance| chance.class == class)
+    let mut classes = null.classes.iter();
+    let found = classes.find(|chance| chance.class == class)?;
+    Some((found, null.permutations))
 }
 
 fn classes_table(agent: &AgentMeaning, ratings: &RatingsMeaning) -> Table {
     let mut table = Table::new([
         "class",
         "published rule",
-        "beyond chance, signed",
+        "published, other stimuli: mean",
+        "published, other stimuli: p",
+        "published, kinds shuffled: mean",
+        "published, kinds shuffled: p",
+        "signed, beyond chance",
         "by explained variance",
-        "mean, other stimuli",
-        "p, other stimuli",
-        "mean, kinds shuffled",
-        "p, kinds shuffled",
     ]);
     let principled = agent.explained.as_ref().map(|explained| {
         let classes = explained.dimensions.iter().map(|d| d.class);
@@ -224,19 +256,25 @@ fn classes_table(agent: &AgentMeaning, ratings: &RatingsMeaning) -> Table {
         (Class::Category, "category"),
         (Class::Hybrid, "hybrid"),
         (Class::Dimension, "dimension"),
+        (Class::Shared, "shared"),
         (Class::Unexplained, "unexplained"),
     ] {
+        // No label makes a shared dimension, and without regressions none is.
+        let labelled = class != Class::Shared;
+        if !labelled && principled.is_none() {
+            continue;
+        }
         let other = null(ratings, Permuted::Stimuli, class);
         let kinds = null(ratings, Permuted::Kinds, class);
         table.push([
             Cell::from(word),
-            ratings.published.classes.of(class).into(),
-            ratings.signed.classes.of(class).into(),
+            labelled.then(|| ratings.published.classes.of(class)).into(),
+            other.map(|(c, _)| c.mean).into(),
+            other.map(|(c, _)| c.p).into(),
+            kinds.map(|(c, _)| c.mean).into(),
+            kinds.map(|(c, _)| c.p).into(),
+            labelled.then(|| ratings.signed.classes.of(class)).into(),
             principled.map(|counts| counts.of(class)).into(),
-            other.map(|c| c.mean).into(),
-            other.map(|c| c.p).into(),
-            kinds.map(|c| c.mean).into(),
-            kinds.map(|c| c.p).into(),
         ]);
     }
     table

@@ -4,7 +4,7 @@ use super::Scene;
 use emotome_figures::estimates::{Estimate, Estimates};
 use emotome_figures::scale::Unit;
 use emotome_figures::upset::{Intersection, UpSet};
-use emotome_interpret::graph::overlap::Overlap;
+use emotome_interpret::graph::overlap::{Overlap, Status};
 
 impl Scene<'_> {
     pub(super) fn upset(
@@ -17,7 +17,11 @@ impl Scene<'_> {
             let group = &overlap.groups[group];
             let named = group.members.iter().enumerate();
             let named = named.filter_map(|(agent, cluster)| Some(name(agent, (*cluster)?)));
-            named.collect::<Vec<_>>().join(" ~ ")
+            let named = named.collect::<Vec<_>>().join(" ~ ");
+            match group.status {
+                Status::Undecided => format!("{named} (undecided)"),
+                _ => named,
+            }
         };
         UpSet {
             title: title.into(),
@@ -32,7 +36,7 @@ impl Scene<'_> {
                     members: intersection.groups.iter().map(|&g| members(g)).collect(),
                 })
                 .collect(),
-            note: "shared: correlated over the same stimuli beyond chance, with the whole 95 % interval above r = .2".into(),
+            note: "shared: correlated over the same stimuli with r above .2, beyond what the best of all pairs reaches by chance".into(),
         }
     }
 
@@ -52,22 +56,24 @@ impl Scene<'_> {
 
     pub(super) fn agent_agreement(&self) -> Option<Estimates> {
         let between = self.found.between.as_ref()?;
-        let rows = between.pairs.iter().map(|pair| {
+        let rows = between.pairs.iter().filter_map(|pair| {
+            let rsm = pair.rsm.as_ref()?;
             let [a, b] = pair.agents.map(|agent| &self.found.agents[agent].agent);
-            Estimate {
+            Some(Estimate {
                 label: format!("{a} and {b}"),
-                value: pair.rsm.r,
-                ci95: Some(pair.rsm.interval),
+                value: rsm.r,
+                ci95: Some(rsm.interval),
                 expected: None,
-                n: pair.rsm.pairs as u64,
-            }
+                n: rsm.pairs as u64,
+            })
         });
-        Some(Estimates {
+        let rows: Vec<Estimate> = rows.collect();
+        (!rows.is_empty()).then(|| Estimates {
             title: "How alike agents find pairs of stimuli".into(),
             quantity: "Pearson’s r of similarities over pairs of stimuli".into(),
             reading: "Each point is the correlation of two agents’ similarities (dot products of weights) over all pairs of stimuli, with its 95 % confidence interval over stimuli; n counts pairs. Guessing gives 0.".into(),
             unit: Unit::Plain,
-            rows: rows.collect(),
+            rows,
             reference: Some(("unrelated".into(), 0.0)),
         })
     }

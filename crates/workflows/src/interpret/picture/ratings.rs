@@ -72,16 +72,17 @@ impl Scene<'_> {
         (!agents.is_empty()).then(|| ThresholdCurves {
             title: "Dimensions that some rating follows".into(),
             ratings: self.found.ratings.len() as u64,
-            null_note: "95 % of permuted stimuli".into(),
+            null_note: "95 % of permuted stimuli, all thresholds together".into(),
             agents,
         })
     }
 
     pub(super) fn class_shares(&self) -> Option<Shares> {
-        const CLASSES: [Class; 4] = [
+        const CLASSES: [Class; 5] = [
             Class::Category,
             Class::Hybrid,
             Class::Dimension,
+            Class::Shared,
             Class::Unexplained,
         ];
         let row = |label: String, dims: usize, classes: ClassCounts| ShareRow {
@@ -119,8 +120,14 @@ impl Scene<'_> {
             title: "What kind of dimensions these are".into(),
             quantity: "share of dimensions".into(),
             of: "rule".into(),
-            reading: "Each bar divides the dimensions of an embedding into those called after emotion categories, after affective dimensions, after both, and those that no rating follows more closely than chance. The published rule leaves none unexplained, however weakly ratings follow it.".into(),
-            parts: parts(["category", "hybrid", "affective dimension", "unexplained"]),
+            reading: "Each bar divides the dimensions of an embedding into those called after emotion categories, after affective dimensions, after both, and those that no rating follows more closely than chance; by explained variance also those that either kind explains as well as both. The published rule leaves none unexplained, however weakly ratings follow it.".into(),
+            parts: parts([
+                "category",
+                "hybrid",
+                "affective dimension",
+                "shared",
+                "unexplained",
+            ]),
             rows,
             sorted: false,
         })
@@ -219,7 +226,7 @@ impl Scene<'_> {
     }
 }
 
-fn parts(names: [&str; 4]) -> Vec<SharePart> {
+fn parts<const N: usize>(names: [&str; N]) -> Vec<SharePart> {
     let part = |name: &str| SharePart {
         name: name.into(),
         rest: name == "unexplained",
