@@ -108,9 +108,9 @@ pub struct Blends {
     /// The mean advantage over mixed stimuli, in nats: above 0 if they are in between, below 0 if they are at
     /// either end. Its interval is no test: where the two accounts are equally bad, it need not hold 0.
     pub advantage: Estimate,
-    /// The same with mixtures permuted within pairs: what being in the middle alone makes, whatever the mixture.
-    /// p is of an advantage as large.
-    pub advantage_permuted: Chance,
+    /// The same with as many pure stimuli of the pair drawn, of b with the probability of its mixture t: what
+    /// mixed stimuli make that are where pure ones are. p is of an advantage as large.
+    pub advantage_pure: Chance,
     /// The same with as many stimuli drawn that are not of the pair, at the mixtures observed: what clusters that
     /// have nothing to do with the pair make. p is of an advantage as *small*.
     pub advantage_elsewhere: Chance,
@@ -193,7 +193,7 @@ pub fn blends(
         estimate: estimate(which),
         chance: draws.chance(observed[which], &nulls(which).collect::<Vec<_>>()),
     };
-    let permuted: Vec<f64> = nulls(3).collect();
+    let as_pure: Vec<f64> = nulls(3).collect();
     let elsewhere: Vec<f64> = nulls(4).collect();
     let as_small: Vec<f64> = nulls(4).map(|x| -x).collect();
     Ok(Blends {
@@ -210,7 +210,7 @@ pub fn blends(
         step: estimate(4),
         gradient: estimate(5),
         advantage: estimate(6),
-        advantage_permuted: draws.chance(observed[6], &permuted),
+        advantage_pure: draws.chance(observed[6], &as_pure),
         advantage_elsewhere: Chance {
             p: p_of(-observed[6], &as_small),
             ..draws.chance(observed[6], &elsewhere)
@@ -304,12 +304,12 @@ fn summary(drawn: &[(&PairData, Vec<usize>)]) -> [f64; NUMBERS] {
     ]
 }
 
-/// r, between and nearness by chance, then the advantage of permuted mixtures, and of stimuli from elsewhere.
+/// r, between and nearness by chance, then the advantage of pure stimuli, and of stimuli from elsewhere.
 fn chance(data: &[PairData], folds: usize, seed: Seed, permutation: u64) -> [f64; 5] {
     let mut rng = CounterRng::new(seed, permutation);
     let (mut z, mut weight, mut mixed) = (0.0, 0.0, 0.0);
     let mut sums = [0.0; 2];
-    let (mut permuted, mut elsewhere): (Vec<Placed>, Vec<Placed>) = (Vec::new(), Vec::new());
+    let (mut as_pure, mut elsewhere): (Vec<Placed>, Vec<Placed>) = (Vec::new(), Vec::new());
     for pair in data {
         let count = pair.mixed();
         let (observed, position) = pair.placed();
@@ -320,7 +320,13 @@ fn chance(data: &[PairData], folds: usize, seed: Seed, permutation: u64) -> [f64
             z += fisher_z(r) * (count as f64 - 3.0);
             weight += count as f64 - 3.0;
         }
-        permuted.push((mixture, position));
+        let pure = observed.iter().map(|t| {
+            let b = usize::from(rng.uniform() < *t);
+            let first = count + b * pair.report.pure[0];
+            pair.position[first + rng.below(pair.report.pure[b] as u64) as usize]
+        });
+        let pure: Vec<f64> = pure.collect();
+        as_pure.push((observed.clone(), pure));
         let mut drawn = vec![f64::NAN; count];
         if !pair.others.is_empty() {
             for drawn in &mut drawn {
@@ -342,7 +348,7 @@ fn chance(data: &[PairData], folds: usize, seed: Seed, permutation: u64) -> [f64
         (z / weight).tanh(),
         sums[0] / mixed,
         sums[1] / mixed,
-        advantage(&permuted),
+        advantage(&as_pure),
         advantage(&elsewhere),
     ]
 }

@@ -149,7 +149,7 @@ pub struct Verdict {
 /// | mixtures | all of these |
 /// |---|---|
 /// | rare | at most the share `rare` |
-/// | in between | r beyond permuted mixtures; nearness beyond stimuli drawn elsewhere; advantage beyond permuted mixtures, with its interval above 0 |
+/// | in between | r beyond permuted mixtures; nearness beyond stimuli drawn elsewhere; advantage beyond pure stimuli of the pair, with its interval above 0 |
 /// | at either end | nearness beyond stimuli drawn elsewhere; advantage below stimuli drawn elsewhere, with its interval below 0 |
 /// | unclear | otherwise |
 ///
@@ -282,7 +282,7 @@ fn mixtures(blends: &Blends, params: &VerdictParams) -> Mixtures {
         Mixtures::Rare
     } else if near
         && shown(blends.r.chance.p)
-        && shown(blends.advantage_permuted.p)
+        && shown(blends.advantage_pure.p)
         && advantage.low > 0.0
     {
         Mixtures::Between
