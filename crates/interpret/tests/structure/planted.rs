@@ -97,8 +97,6 @@ fn mixtures_in_a_third_cluster_are_not_in_between() {
         let found = judge(&third_cluster(400, seed), seed);
         assert_eq!(found.mixtures, Mixtures::Unclear);
         assert_eq!(found.structure, Structure::Undecided);
-        // What a projection alone would say.
-        assert!(found.blends.advantage.interval.low > 0.0);
     }
 }
 
