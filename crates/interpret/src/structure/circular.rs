@@ -189,7 +189,9 @@ pub fn circularity(
                 feature,
                 r: r[[c, feature]],
                 linear: draws.estimate(linear[c], &replicates),
-                ceiling: reliability.map_or(f64::NAN, |x| x[class.category].max(0.0).sqrt()),
+                ceiling: reliability.map_or(f64::NAN, |x| {
+                    x[class.category].clamp(0.0, f64::INFINITY).sqrt()
+                }),
             }
         })
         .collect();
