@@ -22,6 +22,8 @@ pub struct Scores {
     pub unit: Unit,
     /// What the chance band is, e.g. `95 % of permuted labels`.
     pub chance_note: String,
+    /// What the reference band is, e.g. `the other half's ratings`; if empty, `noise ceiling`.
+    pub reference_note: String,
     /// The groups, from top to bottom.
     pub groups: Vec<ScoreGroup>,
 }
@@ -46,7 +48,7 @@ pub struct Score {
     pub ci95: Option<Interval>,
     /// The range that chance reaches.
     pub chance: Option<Interval>,
-    /// The range in which the best possible score lies.
+    /// The range of the score of reference, see [`Scores::reference_note`].
     pub ceiling: Option<Interval>,
     /// What it rests on.
     pub n: u64,
@@ -55,6 +57,13 @@ pub struct Score {
 }
 
 impl Scores {
+    fn reference(&self) -> &str {
+        match self.reference_note.as_str() {
+            "" => "noise ceiling",
+            note => note,
+        }
+    }
+
     fn words(&self, group: &ScoreGroup, bar: &Score) -> String {
         let show = |v: f64| self.unit.show(v);
         let mut text = format!(
@@ -64,7 +73,7 @@ impl Scores {
             show(bar.value),
             ci_words(bar.ci95, self.unit)
         );
-        for (name, span) in [("chance", bar.chance), ("ceiling", bar.ceiling)] {
+        for (name, span) in [("chance", bar.chance), (self.reference(), bar.ceiling)] {
             if let Some(span) = span {
                 text += &format!(", {name} {} to {}", show(span.low), show(span.high));
             }
@@ -95,8 +104,8 @@ impl Figure for Scores {
     }
 
     fn how_to_read(&self) -> &str {
-        "Each bar is a score with its 95 % confidence interval. The grey band across it is what chance reaches with the same classes; the band further right is where \
-         the best possible score lies, where that is known. A hollow bar is circular and no evidence."
+        "Each bar is a score with its 95 % confidence interval. The grey band across it is what chance reaches with the same classes; the other band, named in \
+         the key, is a score to compare with, where there is one. A hollow bar is circular and no evidence."
     }
 
     fn svg(&self) -> Svg {
@@ -136,7 +145,7 @@ impl Figure for Scores {
             entries.push((Sign::Area("null"), self.chance_note.as_str()));
         }
         if bars().any(|b| b.ceiling.is_some()) {
-            entries.push((Sign::Area("ceiling"), "noise ceiling"));
+            entries.push((Sign::Area("ceiling"), self.reference()));
         }
         if bars().any(|b| b.circular.is_some()) {
             entries.push((Sign::Area("hollow0"), "circular"));

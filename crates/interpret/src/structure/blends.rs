@@ -10,7 +10,8 @@ use emotome_stimuli::run::Run;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use super::{Estimate, Measure, Resampling, StructureError, replicate};
+use super::{Chance, Estimate, Measure, Resampling, StructureError, p_of, replicate};
+use accounts::{Placed, advantages};
 use pair::{Cast, PairData, correlation};
 
 /// How blends are looked at.
@@ -84,14 +85,17 @@ pub struct Blends {
     pub sparse_pairs: usize,
     /// Pure stimuli of any category.
     pub pure: usize,
-    /// Mixed stimuli of any pair.
+    /// Mixed stimuli of any pair, sparse ones among them.
     pub mixed: usize,
+    /// Mixed stimuli of `pairs`: those that all measures are of.
+    pub used: usize,
     /// Stimuli that are neither: the second and third rating are the same, or nothing was rated.
     pub neither: usize,
     /// The correlation of position and mixture among mixed stimuli: mean over pairs in Fisher's z, weighted by
     /// mixed stimuli less 3. Chance permutes the mixtures within pairs.
     pub r: Measure,
-    /// The share of mixed stimuli between the ends. Chance draws as many stimuli that are of neither category.
+    /// The share of mixed stimuli between the ends. Chance draws as many stimuli that are neither
+    /// pure nor mixed of the pair; NaN where there are none, as with two categories.
     pub between: Measure,
     /// Minus the mean distance from the line, in lengths of the line: larger is nearer. Chance as above.
     pub nearness: Measure,
@@ -102,8 +106,14 @@ pub struct Blends {
     /// The line's R² less the step's: above 0 for gradients, below 0 for jumps.
     pub gradient: Estimate,
     /// The mean advantage over mixed stimuli, in nats: above 0 if they are in between, below 0 if they are at
-    /// either end.
+    /// either end. Its interval is no test: where the two accounts are equally bad, it need not hold 0.
     pub advantage: Estimate,
+    /// The same with as many pure stimuli of the pair drawn, of b with the probability of its mixture t: what
+    /// mixed stimuli make that are where pure ones are. p is of an advantage as large.
+    pub advantage_pure: Chance,
+    /// The same with as many stimuli drawn that are not of the pair, at the mixtures observed: what clusters that
+    /// have nothing to do with the pair make. p is of an advantage as *small*.
+    pub advantage_elsewhere: Chance,
 }
 
 /// Places the mixed stimuli of each pair of categories on the line between the pure ones.
@@ -120,8 +130,11 @@ pub struct Blends {
 /// pairs. Linear fits alone cannot tell the two apart: if a
 /// half-and-half stimulus is at either end as often, the *mean* position is a straight line too.
 ///
-/// Intervals resample pairs, and stimuli within pairs. All measures are NaN without a pair. O(pairs n d + (B +
-/// P) m) for m mixed stimuli.
+/// Projection on the line hides what is beside it: a stimulus in a third cluster lies at s ≈ .5 as well. So the
+/// advantage is to be read with `nearness`.
+///
+/// Intervals resample pairs, and stimuli within pairs. All measures are NaN without a pair. O(pairs n d + B m
+/// + P m E) for m mixed stimuli and E rounds of fitting the jump, at most 60 for each fold.
 ///
 /// # Errors
 /// [`StructureError`]: different stimuli, values that are no numbers, negative ratings, a parameter out of
@@ -142,7 +155,12 @@ pub fn blends(
         .enumerate()
         .map(|(p, pair)| PairData::new(points, ratings, &cast, pair, params, seed.child(p as u64)))
         .collect();
-    accounts::compare(&mut data, params.folds);
+    let placed: Vec<Placed> = data.iter().map(PairData::placed).collect();
+    let found = advantages(&data, &placed, params.folds);
+    for (pair, advantage) in data.iter_mut().zip(found) {
+        pair.report.advantage = average(advantage.iter().copied());
+        pair.advantage = advantage;
+    }
     let whole: Vec<(&PairData, Vec<usize>)> = data
         .iter()
         .map(|pair| (pair, (0..pair.items()).collect()))
@@ -164,20 +182,22 @@ pub fn blends(
         run,
         "Permuting mixtures",
         draws.permutations,
-        |permutation| Ok(chance(&data, seed, permutation as u64)),
+        |permutation| Ok(chance(&data, params.folds, seed, permutation as u64)),
     )?;
+    let nulls = |which: usize| null.iter().map(move |x| x[which]);
     let estimate = |which: usize| {
         let replicates: Vec<f64> = bootstrap.iter().map(|x| x[which]).collect();
         draws.estimate(observed[which], &replicates)
     };
     let measure = |which: usize| Measure {
         estimate: estimate(which),
-        chance: draws.chance(
-            observed[which],
-            &null.iter().map(|x| x[which]).collect::<Vec<_>>(),
-        ),
+        chance: draws.chance(observed[which], &nulls(which).collect::<Vec<_>>()),
     };
+    let as_pure: Vec<f64> = nulls(3).collect();
+    let elsewhere: Vec<f64> = nulls(4).collect();
+    let as_small: Vec<f64> = nulls(4).map(|x| -x).collect();
     Ok(Blends {
+        used: data.iter().map(PairData::mixed).sum(),
         pairs: data.iter().map(|pair| pair.report).collect(),
         sparse_pairs: cast.sparse_pairs,
         pure: cast.pure,
@@ -190,6 +210,11 @@ pub fn blends(
         step: estimate(4),
         gradient: estimate(5),
         advantage: estimate(6),
+        advantage_pure: draws.chance(observed[6], &as_pure),
+        advantage_elsewhere: Chance {
+            p: p_of(-observed[6], &as_small),
+            ..draws.chance(observed[6], &elsewhere)
+        },
     })
 }
 
@@ -224,6 +249,17 @@ impl BlendParams {
         }
         Ok(())
     }
+}
+
+/// The category of each stimulus that is pure, where it has enough pure stimuli.
+pub(super) fn pure(ratings: ArrayView2<'_, f64>, params: &BlendParams) -> Vec<Option<usize>> {
+    let mut category = vec![None; ratings.nrows()];
+    for (k, stimuli) in Cast::new(ratings, params).of.into_iter().enumerate() {
+        if stimuli.len() >= params.least_pure {
+            stimuli.into_iter().for_each(|i| category[i] = Some(k));
+        }
+    }
+    category
 }
 
 /// The numbers of summaries: r, between, nearness, linear, step, gradient, advantage.
@@ -268,28 +304,53 @@ fn summary(drawn: &[(&PairData, Vec<usize>)]) -> [f64; NUMBERS] {
     ]
 }
 
-/// r, between and nearness by chance.
-fn chance(data: &[PairData], seed: Seed, permutation: u64) -> [f64; 3] {
+/// r, between and nearness by chance, then the advantage of pure stimuli, and of stimuli from elsewhere.
+fn chance(data: &[PairData], folds: usize, seed: Seed, permutation: u64) -> [f64; 5] {
     let mut rng = CounterRng::new(seed, permutation);
     let (mut z, mut weight, mut mixed) = (0.0, 0.0, 0.0);
     let mut sums = [0.0; 2];
+    let (mut as_pure, mut elsewhere): (Vec<Placed>, Vec<Placed>) = (Vec::new(), Vec::new());
     for pair in data {
         let count = pair.mixed();
-        let mut mixture = pair.mixture[..count].to_vec();
+        let (observed, position) = pair.placed();
+        let mut mixture = observed.clone();
         rng.shuffle(&mut mixture);
-        let r = correlation(mixture.into_iter().zip(pair.position.iter().copied()));
+        let r = correlation(mixture.iter().copied().zip(position.iter().copied()));
         if !r.is_nan() {
             z += fisher_z(r) * (count as f64 - 3.0);
             weight += count as f64 - 3.0;
         }
-        for _ in 0..count.min(pair.others.len()) {
-            let (position, off_line) = pair.others[rng.below(pair.others.len() as u64) as usize];
-            mixed += 1.0;
-            sums[0] += f64::from(position > 0.0 && position < 1.0);
-            sums[1] -= off_line;
+        let pure = observed.iter().map(|t| {
+            let b = usize::from(rng.uniform() < *t);
+            let first = count + b * pair.report.pure[0];
+            pair.position[first + rng.below(pair.report.pure[b] as u64) as usize]
+        });
+        let pure: Vec<f64> = pure.collect();
+        as_pure.push((observed.clone(), pure));
+        let mut drawn = vec![f64::NAN; count];
+        if !pair.others.is_empty() {
+            for drawn in &mut drawn {
+                let (position, off_line) =
+                    pair.others[rng.below(pair.others.len() as u64) as usize];
+                mixed += 1.0;
+                sums[0] += f64::from(position > 0.0 && position < 1.0);
+                sums[1] -= off_line;
+                *drawn = position;
+            }
         }
+        elsewhere.push((observed, drawn));
     }
-    [(z / weight).tanh(), sums[0] / mixed, sums[1] / mixed]
+    let advantage = |placed: &[Placed]| {
+        let advantages = advantages(data, placed, folds).concat();
+        average(advantages.into_iter())
+    };
+    [
+        (z / weight).tanh(),
+        sums[0] / mixed,
+        sums[1] / mixed,
+        advantage(&as_pure),
+        advantage(&elsewhere),
+    ]
 }
 
 /// The mean of finite values.

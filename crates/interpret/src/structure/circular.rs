@@ -55,6 +55,8 @@ pub enum Source {
     /// Most labels are of ratings that features follow more closely than any independent measurement could:
     /// held out, r > √reliability. They share the raters' noise.
     SharedNoise,
+    /// None of these was found, but too many ratings have no reliability to tell [`Source::SharedNoise`] by.
+    Unknown,
     /// None of these was found.
     Independent,
 }
@@ -79,7 +81,7 @@ pub struct Recovered {
 /// Whether labels and features come from the same numbers, and the evidence.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Circularity {
-    /// Whether accuracy of these labels from these features says nothing.
+    /// Whether accuracy of these labels from these features says nothing; false where that is [unknown](Source).
     pub circular: bool,
     /// Why.
     pub source: Source,
@@ -89,6 +91,8 @@ pub struct Circularity {
     pub same_linear: f64,
     /// … that the features follow beyond the ceiling; 0 without reliabilities.
     pub beyond_ceiling: f64,
+    /// … whose reliability is not known, so that shared noise cannot be told.
+    pub unknown_ceiling: f64,
     /// The share of labelled stimuli whose label is the highest rating reconstructed, held out.
     pub labels_recovered: f64,
     /// Each class.
@@ -185,7 +189,9 @@ pub fn circularity(
                 feature,
                 r: r[[c, feature]],
                 linear: draws.estimate(linear[c], &replicates),
-                ceiling: reliability.map_or(f64::NAN, |x| x[class.category].max(0.0).sqrt()),
+                ceiling: reliability.map_or(f64::NAN, |x| {
+                    x[class.category].clamp(0.0, f64::INFINITY).sqrt()
+                }),
             }
         })
         .collect();
@@ -197,21 +203,25 @@ pub fn circularity(
     let same_columns = share(&|x| x.r.abs() >= params.same);
     let same_linear = share(&|x| x.linear.value >= params.same);
     let beyond_ceiling = share(&|x| x.linear.interval.low > x.ceiling);
+    let unknown_ceiling = share(&|x| x.ceiling.is_nan());
     let source = if same_columns >= params.share {
         Source::SameColumns
     } else if same_linear >= params.share {
         Source::SameLinear
     } else if beyond_ceiling >= params.share {
         Source::SharedNoise
+    } else if beyond_ceiling + unknown_ceiling >= params.share {
+        Source::Unknown
     } else {
         Source::Independent
     };
     Ok(Circularity {
-        circular: source != Source::Independent,
+        circular: !matches!(source, Source::Independent | Source::Unknown),
         source,
         same_columns,
         same_linear,
         beyond_ceiling,
+        unknown_ceiling,
         labels_recovered: recovered(&rated, &predicted, labels),
         categories,
     })

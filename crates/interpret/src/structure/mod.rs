@@ -276,9 +276,9 @@ impl Resampling {
     }
 }
 
-/// (1 + #{null ≥ observed}) / (1 + #null); NaN where nothing was observed.
+/// (1 + #{null ≥ observed}) / (1 + #null); NaN where nothing was observed, or a draw of the null has no value.
 fn p_of(observed: f64, null: &[f64]) -> f64 {
-    if observed.is_nan() {
+    if observed.is_nan() || null.iter().any(|x| x.is_nan()) {
         return f64::NAN;
     }
     // Rounding must not tell a permutation that changes nothing from the observed order.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Chance, StructureError, centred, replicate};
 
+pub(super) use modes::modes_and_members;
 pub use modes::{Modes, ModesParams, modes};
 
 /// A space without clusters that is otherwise like the one observed.

@@ -128,6 +128,58 @@ pub(crate) fn dimensional(n: usize, uniform: bool, seed: u64) -> World {
     }
 }
 
+/// Pure stimuli are in the cluster of their category, mixed ones in that of a third.
+pub(crate) fn third_cluster(n: usize, seed: u64) -> World {
+    let mut scene = Scene::new(CATEGORIES, seed);
+    let mut latent = Array2::zeros((n, CATEGORIES));
+    let mut seen = Array2::from_elem((n, CATEGORIES), 0.01);
+    for i in 0..n {
+        let (a, b, share) = scene.mixture(0.4);
+        seen[[i, a]] += 1.0 - share;
+        seen[[i, b]] += share;
+        let mut at = a;
+        while share > 0.2 && (at == a || at == b) {
+            at = scene.rng.below(CATEGORIES as u64) as usize;
+        }
+        latent[[i, at]] = 1.0;
+    }
+    World {
+        points: scene.seen(&latent, 0.12),
+        ratings: scene.rate(&seen),
+    }
+}
+
+/// Two lobes of three categories each; within a lobe stimuli of different categories overlap, and mixed stimuli
+/// are in the lobe of what they are most.
+pub(crate) fn lobes(n: usize, seed: u64) -> World {
+    let mut scene = Scene::new(2, seed);
+    let mut latent = Array2::zeros((n, 2));
+    let mut seen = Array2::from_elem((n, CATEGORIES), 0.01);
+    for i in 0..n {
+        let (a, b, share) = scene.mixture(0.4);
+        seen[[i, a]] += 1.0 - share;
+        seen[[i, b]] += share;
+        let within = (a / 2) as f64 - 1.0;
+        latent[[i, 0]] = if a % 2 == 0 { 1.0 } else { -1.0 } + 0.2 * scene.rng.normal();
+        latent[[i, 1]] = 0.3 * within + 0.3 * scene.rng.normal();
+    }
+    World {
+        points: scene.seen(&latent, 0.05),
+        ratings: scene.rate(&seen),
+    }
+}
+
+/// Clusters that have nothing to do with the ratings.
+pub(crate) fn noise(n: usize, seed: u64) -> World {
+    let clusters = categorical(n, seed).points;
+    let mut scene = Scene::new(1, seed + 1000);
+    let seen = Array2::from_shape_simple_fn((n, 4), || scene.rng.uniform().powi(3) + 0.01);
+    World {
+        points: clusters,
+        ratings: scene.rate(&seen),
+    }
+}
+
 /// The ratings of other stimuli.
 pub(crate) fn unrelated(world: &World, seed: u64) -> World {
     let mut order: Vec<usize> = (0..world.points.nrows()).collect();

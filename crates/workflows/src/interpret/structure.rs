@@ -70,7 +70,7 @@ pub struct RaterSplit {
     pub reliability: Vec<f64>,
     /// How well the space tells the labels.
     pub space: SplitClassification,
-    /// How well the ratings of the other half do: the ceiling of the labels.
+    /// How well the ratings of the other half do; no ceiling, as half of the raters have more noise than all.
     pub other_half: SplitClassification,
 }
 
@@ -99,6 +99,7 @@ impl SpaceStructure {
             points: pairs.dimensions(),
             categories: categories.view(),
             raters: material.raters,
+            folds: params.folds,
             resampling: Resampling {
                 bootstraps: params.bootstraps,
                 permutations: params.permutations,
@@ -116,24 +117,37 @@ struct Tests<'a> {
     points: ArrayView2<'a, f64>,
     categories: ArrayView2<'a, f64>,
     raters: Option<u32>,
+    folds: usize,
     resampling: Resampling,
     run: Run<'a>,
 }
 
-/// A test that has too little to go on is left out with its reason; any other error stands.
+/// A test that these numbers do not allow is left out with its reason, and the flag that would change it; an
+/// interruption, and what is wrong with all tests alike, stand.
 fn tested<T>(
     what: &str,
     result: Result<T, StructureError>,
     untested: &mut Vec<String>,
 ) -> Result<Option<T>, WorkflowError> {
-    match result {
-        Ok(found) => Ok(Some(found)),
-        Err(error @ StructureError::TooFew { .. }) => {
-            untested.push(format!("{what}: {error}"));
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
-    }
+    let error = match result {
+        Ok(found) => return Ok(Some(found)),
+        Err(error) => error,
+    };
+    let flag = match &error {
+        StructureError::Folds(_) => " (--folds)",
+        StructureError::Parameter { parameter, .. } => match *parameter {
+            "the number of folds" => " (--folds)",
+            "the number of bootstraps" => " (--bootstraps)",
+            "the number of permutations" => " (--permutations)",
+            _ => "",
+        },
+        StructureError::TooFew { .. }
+        | StructureError::Decomposition { .. }
+        | StructureError::Space(_) => "",
+        _ => return Err(error.into()),
+    };
+    untested.push(format!("{what}: {error}{flag}"));
+    Ok(None)
 }
 
 impl Tests<'_> {
@@ -146,6 +160,7 @@ impl Tests<'_> {
         let circular = match &labels {
             Some(labels) => {
                 let how = CircularParams {
+                    folds: self.folds,
                     resampling: self.resampling,
                     ..CircularParams::default()
                 };
@@ -190,6 +205,7 @@ impl Tests<'_> {
         let dimensions = dimensionality(self.points, &how, self.run);
         let dimensions = tested("number of dimensions", dimensions, &mut untested)?;
         let how = VerdictParams {
+            folds: self.folds,
             resampling,
             ..VerdictParams::default()
         };
@@ -214,6 +230,22 @@ impl Tests<'_> {
         })
     }
 
+    /// The usual classifier, in the folds asked for.
+    fn discriminant(&self) -> ClassifyParams {
+        let default = ClassifyParams::default();
+        let classifier = match default.classifier {
+            Classifier::Discriminant { shrinkage, .. } => Classifier::Discriminant {
+                folds: self.folds,
+                shrinkage,
+            },
+            other => other,
+        };
+        ClassifyParams {
+            classifier,
+            ..default
+        }
+    }
+
     fn classified(
         &self,
         labels: Option<&Labels>,
@@ -226,7 +258,7 @@ impl Tests<'_> {
         let neighbours = Classifier::Neighbours { neighbours: 15 };
         let rules = [
             ClassifyParams::published(),
-            default,
+            self.discriminant(),
             ClassifyParams {
                 classifier: neighbours,
                 ..default
@@ -253,11 +285,16 @@ impl Tests<'_> {
             ));
             return Ok(None);
         };
-        let how = RaterParams {
-            usual: raters,
-            fewest: (raters * 3 / 4).max(2),
-            most: (raters * 3 / 2).max(2),
-            ..RaterParams::default()
+        let published = RaterParams::default();
+        let how = if raters == published.usual {
+            published
+        } else {
+            RaterParams {
+                usual: raters,
+                fewest: (raters * 3 / 4).max(2),
+                most: (raters * 3 / 2).max(2),
+                ..published
+            }
         };
         if self.categories.iter().any(|x| !(0.0..=1.0).contains(x)) {
             untested.push(format!("{WHAT}: the categories are not shares from 0 to 1"));
@@ -272,7 +309,7 @@ impl Tests<'_> {
                 permutations: self.resampling.permutations.min(SPLIT_PERMUTATIONS),
                 ..self.resampling
             },
-            ..ClassifyParams::default()
+            ..self.discriminant()
         };
         let classify = |features| {
             split_classify(

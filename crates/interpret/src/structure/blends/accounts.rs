@@ -5,26 +5,25 @@ use std::f64::consts::TAU;
 use super::average;
 use super::pair::PairData;
 
-/// Fills in the held-out log likelihood of the gradient less that of the jump, for the mixed stimuli of all pairs.
-pub(super) fn compare(pairs: &mut [PairData], folds: usize) {
+/// Mixtures t and positions s of the mixed stimuli of a pair.
+pub(super) type Placed = (Vec<f64>, Vec<f64>);
+
+/// The held-out log likelihood of the gradient less that of the jump, of each mixed stimulus of each pair.
+pub(super) fn advantages(pairs: &[PairData], placed: &[Placed], folds: usize) -> Vec<Vec<f64>> {
+    let mut advantages: Vec<Vec<f64>> = pairs.iter().map(|x| vec![f64::NAN; x.mixed()]).collect();
     for held_out in 0..folds {
-        let training: Vec<Place> = places(pairs, |fold| fold != held_out)
+        let training: Vec<Place> = places(pairs, placed, |fold| fold != held_out)
             .map(|x| x.1)
             .collect();
         if training.is_empty() {
             continue;
         }
         let (gradient, jump) = (Gradient::fit(&training), Jump::fit(&training));
-        let found: Vec<((usize, usize), f64)> = places(pairs, |fold| fold == held_out)
-            .map(|(at, x)| (at, gradient.log_likelihood(x) - jump.log_likelihood(x)))
-            .collect();
-        for ((pair, item), advantage) in found {
-            pairs[pair].advantage[item] = advantage;
+        for ((pair, item), x) in places(pairs, placed, |fold| fold == held_out) {
+            advantages[pair][item] = gradient.log_likelihood(x) - jump.log_likelihood(x);
         }
     }
-    for pair in pairs {
-        pair.report.advantage = average(pair.advantage.iter().copied());
-    }
+    advantages
 }
 
 /// Where a mixed stimulus is, in units of the space, from what the accounts expect.
@@ -37,17 +36,19 @@ struct Place {
     equal: bool,
 }
 
-fn places(
-    pairs: &[PairData],
-    chosen: impl Fn(usize) -> bool + Copy,
-) -> impl Iterator<Item = ((usize, usize), Place)> {
-    pairs.iter().enumerate().flat_map(move |(p, pair)| {
+fn places<'a>(
+    pairs: &'a [PairData],
+    placed: &'a [Placed],
+    chosen: impl Fn(usize) -> bool + Copy + 'a,
+) -> impl Iterator<Item = ((usize, usize), Place)> + 'a {
+    let both = pairs.iter().zip(placed).enumerate();
+    both.flat_map(move |(p, (pair, (mixture, position)))| {
         let [a, b] = pair.ends;
         let slope = (b[1] - a[1]) / (b[0] - a[0]);
         (0..pair.mixed())
             .filter(move |&i| chosen(pair.fold[i]))
             .map(move |i| {
-                let (t, s) = (pair.mixture[i], pair.position[i]);
+                let (t, s) = (mixture[i], position[i]);
                 let from = |place: f64| (s - place) * pair.length;
                 let mut from_ends = [from(a[1]), from(b[1])];
                 if t > 0.5 {
@@ -99,8 +100,9 @@ struct Jump {
     deviation: f64,
 }
 
-/// Rounds of expectation maximisation: enough for two numbers.
+/// Most rounds of expectation maximisation, and the relative change at which two numbers have settled.
 const ROUNDS: usize = 60;
+const SETTLED: f64 = 1e-7;
 
 impl Jump {
     fn fit(places: &[Place]) -> Self {
@@ -122,8 +124,14 @@ impl Jump {
                 square += of_first * place.from_ends[0].powi(2);
                 square += (1.0 - of_first) * place.from_ends[1].powi(2);
             }
+            let before = (jump.share, jump.deviation);
             jump.share = larger / votes;
             jump.deviation = (square / places.len() as f64).sqrt().max(least);
+            let share = (jump.share - before.0).abs();
+            let deviation = (jump.deviation - before.1).abs();
+            if share < SETTLED && deviation <= SETTLED * jump.deviation {
+                break;
+            }
         }
         jump
     }

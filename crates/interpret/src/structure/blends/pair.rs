@@ -10,7 +10,7 @@ use super::{BlendParams, Pair, average};
 /// The parts that stimuli play.
 pub(super) struct Cast {
     /// Pure stimuli of each category.
-    of: Vec<Vec<usize>>,
+    pub(super) of: Vec<Vec<usize>>,
     /// Categories with enough pure stimuli, and their mixed ones.
     pub(super) pairs: Vec<([usize; 2], Vec<usize>)>,
     pub(super) sparse_pairs: usize,
@@ -75,7 +75,8 @@ pub(super) struct PairData {
     pub(super) length: f64,
     /// Held-out log likelihood of the gradient less that of the jump, of mixed stimuli.
     pub(super) advantage: Vec<f64>,
-    /// Position and distance from the line of stimuli that are of neither category.
+    /// Position and distance from the line of all other stimuli: neither pure of a or b nor mixed of the two;
+    /// those mixed of a and a third category are among them.
     pub(super) others: Vec<(f64, f64)>,
 }
 
@@ -163,6 +164,15 @@ impl PairData {
         data.report.linear = 1.0 - total(1) / total(0);
         data.report.step = 1.0 - total(2) / total(0);
         data
+    }
+
+    /// Mixtures and positions of the mixed stimuli.
+    pub(super) fn placed(&self) -> (Vec<f64>, Vec<f64>) {
+        let mixed = self.mixed();
+        (
+            self.mixture[..mixed].to_vec(),
+            self.position[..mixed].to_vec(),
+        )
     }
 
     pub(super) const fn mixed(&self) -> usize {

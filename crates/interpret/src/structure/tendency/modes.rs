@@ -78,15 +78,26 @@ pub fn modes(
     params: &ModesParams,
     run: Run<'_>,
 ) -> Result<Modes, StructureError> {
+    Ok(modes_and_members(points, standardise, params, run)?.0)
+}
+
+/// [`modes`], and the peak of each stimulus, counted from 0: the one of those beyond chance that it rises to.
+pub(in crate::structure) fn modes_and_members(
+    points: ArrayView2<'_, f64>,
+    standardise: bool,
+    params: &ModesParams,
+    run: Run<'_>,
+) -> Result<(Modes, Vec<usize>), StructureError> {
     params.check(points)?;
     let points = centred(points, standardise);
-    let prominences = |space: &Array2<f64>| -> Result<Vec<f64>, StructureError> {
+    let landscape = |space: &Array2<f64>| -> Result<Landscape, StructureError> {
         let distances = Distances::new(Space::euclidean(space.view()))?;
         let near = Neighbours::exact(&distances, params.neighbours);
-        Ok(prominences(&near, space.dim()))
+        Ok(Landscape::new(&near, space.dim()))
     };
     let second = |prominences: &[f64]| prominences.first().copied().unwrap_or(0.0);
-    let observed = prominences(&points)?;
+    let observed_landscape = landscape(&points)?;
+    let (observed, _) = observed_landscape.peaks(f64::INFINITY);
     let deviations = deviations(&points)?;
     let seed = Seed(params.seed).derive("modes");
     let null = replicate(
@@ -95,21 +106,19 @@ pub fn modes(
         params.draws,
         |draw| {
             let mut rng = CounterRng::new(seed, draw as u64);
-            Ok(second(&prominences(&even(
-                &deviations,
-                points.nrows(),
-                &mut rng,
-            ))?))
+            let space = even(&deviations, points.nrows(), &mut rng);
+            Ok(second(&landscape(&space)?.peaks(f64::INFINITY).0))
         },
     )?;
     let mut sorted = null.clone();
     sorted.sort_unstable_by(f64::total_cmp);
     let critical = quantile(&sorted, params.level);
-    Ok(Modes {
+    let modes = Modes {
         prominence: second(&observed),
         chance: params.resampling().chance(second(&observed), &null),
         peaks: 1 + observed.iter().filter(|x| **x > critical).count(),
-    })
+    };
+    Ok((modes, observed_landscape.peaks(critical).1))
 }
 
 impl ModesParams {
@@ -158,54 +167,92 @@ fn deviations(x: &Array2<f64>) -> Result<Vec<f64>, StructureError> {
     Ok(values.into_iter().map(|x| x.max(0.0).sqrt()).collect())
 }
 
-/// The prominences of all peaks but the highest, descending.
-fn prominences(near: &Neighbours, (n, d): (usize, usize)) -> Vec<f64> {
-    let last = |i: usize| near.lengths(i)[near.k - 1];
-    // Stimuli in one place, more than k of them, are as dense as the densest others.
-    let least = (0..n)
-        .map(last)
-        .filter(|r| *r > 0.0)
-        .fold(f64::INFINITY, f64::min);
-    let density: Vec<f64> = (0..n)
-        .map(|i| -(d as f64) * last(i).max(least).ln())
-        .collect();
-    let mut joined = vec![Vec::new(); n];
-    for i in 0..n {
-        for &j in near.of(i) {
-            joined[i].push(j as usize);
-            joined[j as usize].push(i);
+/// Density, and who is joined to whom.
+struct Landscape {
+    density: Vec<f64>,
+    joined: Vec<Vec<usize>>,
+    /// From the densest stimulus down.
+    order: Vec<usize>,
+}
+
+impl Landscape {
+    fn new(near: &Neighbours, (n, d): (usize, usize)) -> Self {
+        let last = |i: usize| near.lengths(i)[near.k - 1];
+        // Stimuli in one place, more than k of them, are as dense as the densest others.
+        let least = (0..n)
+            .map(last)
+            .filter(|r| *r > 0.0)
+            .fold(f64::INFINITY, f64::min);
+        let density: Vec<f64> = (0..n)
+            .map(|i| -(d as f64) * last(i).max(least).ln())
+            .collect();
+        let mut joined = vec![Vec::new(); n];
+        for i in 0..n {
+            for &j in near.of(i) {
+                joined[i].push(j as usize);
+                joined[j as usize].push(i);
+            }
+        }
+        let mut order: Vec<usize> = (0..n).collect();
+        order.sort_by(|&a, &b| density[b].total_cmp(&density[a]));
+        Self {
+            density,
+            joined,
+            order,
         }
     }
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|&a, &b| density[b].total_cmp(&density[a]));
-    // The peak that each stimulus rises to, through those that rise on; none before its turn.
-    let mut up: Vec<Option<usize>> = vec![None; n];
-    let mut rank = vec![0; n];
-    order
-        .iter()
-        .enumerate()
-        .for_each(|(place, &i)| rank[i] = place);
-    let mut found = Vec::new();
-    for &i in &order {
-        up[i] = Some(i);
-        for &j in &joined[i] {
-            let (Some(a), Some(b)) = (peak(&mut up, j), peak(&mut up, i)) else {
-                continue;
-            };
-            let (high, low) = if rank[a] < rank[b] { (a, b) } else { (b, a) };
-            if high != low {
-                up[low] = Some(high);
-                if low != i {
-                    found.push(density[low] - density[i]);
+
+    /// The prominences of all peaks but the highest, descending, and the peak of each stimulus, where peaks of a
+    /// prominence above `kept` stay apart; then only the prominences of the others are true.
+    fn peaks(&self, kept: f64) -> (Vec<f64>, Vec<usize>) {
+        let Self {
+            density,
+            joined,
+            order,
+        } = self;
+        let n = density.len();
+        // The peak that each stimulus rises to, through those that rise on; none before its turn.
+        let mut up: Vec<Option<usize>> = vec![None; n];
+        let mut rank = vec![0; n];
+        order
+            .iter()
+            .enumerate()
+            .for_each(|(place, &i)| rank[i] = place);
+        let mut found = Vec::new();
+        for &i in order {
+            up[i] = Some(i);
+            // By way of the densest neighbour, where peaks stay apart.
+            let mut above: Vec<usize> = joined[i]
+                .iter()
+                .copied()
+                .filter(|&j| rank[j] < rank[i])
+                .collect();
+            above.sort_unstable_by_key(|&j| rank[j]);
+            for j in above {
+                let (Some(a), Some(b)) = (peak(&mut up, j), peak(&mut up, i)) else {
+                    continue;
+                };
+                let (high, low) = if rank[a] < rank[b] { (a, b) } else { (b, a) };
+                let fall = density[low] - density[i];
+                if high != low && fall <= kept {
+                    up[low] = Some(high);
+                    if low != i {
+                        found.push(fall);
+                    }
                 }
             }
         }
+        let bottom = order.last().map_or(0.0, |&i| density[i]);
+        let alone = order.iter().filter(|&&i| up[i] == Some(i)).skip(1);
+        found.extend(alone.map(|&i| density[i] - bottom));
+        found.sort_unstable_by(|a, b| b.total_cmp(a));
+        let tops: Vec<Option<usize>> = (0..n).map(|i| peak(&mut up, i)).collect();
+        let mut number = vec![0; n];
+        let peaks = order.iter().filter(|&&i| tops[i] == Some(i)).enumerate();
+        peaks.for_each(|(count, &i)| number[i] = count);
+        let members = tops.iter().map(|top| top.map_or(0, |top| number[top]));
+        (found, members.collect())
     }
-    let bottom = order.last().map_or(0.0, |&i| density[i]);
-    let alone = order.iter().filter(|&&i| up[i] == Some(i)).skip(1);
-    found.extend(alone.map(|&i| density[i] - bottom));
-    found.sort_unstable_by(|a, b| b.total_cmp(a));
-    found
 }
 
 /// Follows the way up, and shortens it.

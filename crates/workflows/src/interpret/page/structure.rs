@@ -5,10 +5,11 @@ use super::super::{Interpretation, SpaceStructure};
 use super::{of, p};
 use emotome_figures::Figure;
 use emotome_figures::report::{Measure, Section};
-use emotome_figures::scale::{Unit, decimal, percent};
+use emotome_figures::scale::{Unit, count, decimal, percent};
 use emotome_figures::table::{Cell, Table};
 use emotome_interpret::structure::Measure as Tested;
 use emotome_interpret::structure::circular::Source;
+use emotome_interpret::structure::tendency::Continuum;
 use emotome_interpret::structure::verdict::Structure;
 
 pub(super) fn section(
@@ -16,7 +17,7 @@ pub(super) fn section(
     draw: impl Fn(Picture) -> Vec<Box<dyn Figure>>,
 ) -> Option<Section> {
     let mut text = vec![
-        "Whether a space is categorical or dimensional is asked in steps. Do ratings predict it at all? Does it have clusters, that is several peaks of density with valleys between them? Are stimuli that people rated as mixtures of two categories in between, or in one or the other? Clusters without anything in between make a categorical space, gradients without clusters a dimensional one, clusters with gradients a blended one.".to_owned(),
+        "Whether a space is categorical or dimensional is asked in steps. Do ratings predict it at all? Does it have clusters, that is several peaks of density with valleys between them? Are these clusters the categories? Are stimuli that people rated as mixtures of two categories in between, or in one or the other? Each answer must exceed what permuted ratings, or other stimuli in their place, would give. Clusters that are the categories, without anything in between, make a categorical space; gradients where no clusters are shown a dimensional one; clusters that are the categories, with gradients, a blended one. All else is undecided.".to_owned(),
     ];
     let mut cautions = Vec::new();
     let mut measures = Vec::new();
@@ -49,34 +50,83 @@ fn told(structure: &SpaceStructure) -> String {
         return "no verdict.".into();
     };
     let answer = match verdict.structure {
-        Structure::Categorical => "categorical: clusters, with mixtures in one or the other",
-        Structure::Dimensional => "dimensional: no clusters, and mixtures in between",
-        Structure::Blended => "blended: clusters, with mixtures in between",
+        Structure::Categorical => {
+            "categorical: clusters that are the categories, with mixtures, if any, in one or the other"
+        }
+        Structure::Dimensional => "dimensional: no clusters shown, and mixtures in between",
+        Structure::Blended => "blended: clusters that are the categories, with mixtures in between",
         Structure::Unrelated => "unrelated to these ratings",
         Structure::Undecided => "undecided: none of the three could be shown",
     };
     let modes = &verdict.modes;
     format!(
-        "{answer}. Ratings explain {} of its components for stimuli held out (p = {}). Its density has {} (p = {}). A mixture is {} nats better described as in between than as at either end ({} to {}).",
+        "{answer}. Ratings explain {} of its {} for stimuli held out (p = {}). Its density, in these components, has {} (p = {}); peaks and categories agree by {} (adjusted mutual information, 0 by chance; p = {}). In these components a mixture is {} nats better described as in between than as at either end ({} to {}; p = {} of as much with pure stimuli in their place, {} of as little with stimuli from elsewhere), and mixtures are nearer to the line between their categories than other stimuli with p = {}.{}",
         percent(verdict.relation),
+        match verdict.components {
+            1 => "one component beyond chance".to_owned(),
+            n => format!("{n} components beyond chance"),
+        },
         p(verdict.relation_chance.p),
         match modes.peaks {
             1 => "one peak".to_owned(),
             n => format!("{n} peaks beyond chance"),
         },
         p(modes.chance.p),
+        decimal(verdict.agreement.adjusted),
+        p(verdict.agreement.chance.p),
         decimal(verdict.blends.advantage.value),
         decimal(verdict.blends.advantage.interval.low),
         decimal(verdict.blends.advantage.interval.high),
+        p(verdict.blends.advantage_pure.p),
+        p(verdict.blends.advantage_elsewhere.p),
+        p(verdict.blends.nearness.chance.p),
+        whole(structure),
     )
+}
+
+/// What is said of the space with all its dimensions as they were fitted.
+fn whole(structure: &SpaceStructure) -> String {
+    let mut text = String::new();
+    if let Some(tendency) = &structure.tendency {
+        let hopkins = tendency.hopkins.iter().map(|found| {
+            format!(
+                "{} against {} (p = {})",
+                decimal(found.value),
+                match found.null {
+                    Continuum::Normal => "a normal distribution",
+                    Continuum::Copula => "columns with the same values and rank correlations",
+                    Continuum::Columns => "columns without any relation",
+                },
+                p(found.chance.p)
+            )
+        });
+        text += &format!(
+            " With all dimensions as fitted, peaks of density: {} (p = {}); Hopkins' statistic, about .5 without clusters: {}.",
+            tendency.modes.peaks,
+            p(tendency.modes.chance.p),
+            hopkins.collect::<Vec<_>>().join(", ")
+        );
+    }
+    if let Some(blends) = &structure.blends {
+        text += &format!(
+            " Measures and table below are of all dimensions as fitted, and of {} of {} mixed stimuli: {} pairs of categories were left out for too few mixed or pure stimuli.",
+            count(blends.used as u64),
+            count(blends.mixed as u64),
+            count(blends.sparse_pairs as u64)
+        );
+    }
+    text
 }
 
 /// Why accuracies of an agent may say nothing.
 fn circular(structure: &SpaceStructure) -> Option<String> {
-    let found = structure
-        .circularity
-        .as_ref()
-        .filter(|found| found.circular)?;
+    let found = structure.circularity.as_ref()?;
+    if found.source == Source::Unknown {
+        return Some("whether labels and space share the noise of the same raters could not be tested, as the reliability of the ratings is not known. Accuracies are evidence only if the space was made without these ratings. State the number of raters (--raters N) if the ratings are shares of them.".into());
+    }
+    if !found.circular {
+        return None;
+    }
     Some(format!(
         "labels and space come from the same numbers ({}), so that telling the labels from the space shows nothing. Labels from half of the raters do not help either: all raters are behind the space. Fit the space to the ratings of one half, and take labels from the other.",
         source(found.source)
@@ -90,6 +140,7 @@ pub(in crate::interpret) const fn source(source: Source) -> &'static str {
         Source::SharedNoise => {
             "the space follows the ratings more closely than independent raters could"
         }
+        Source::Unknown => "not known",
         _ => "independent",
     }
 }
@@ -109,7 +160,7 @@ fn measured(of: impl Fn(&str) -> String, structure: &SpaceStructure) -> Vec<Meas
         });
     };
     if let Some(blends) = &structure.blends {
-        let n = (blends.mixed, "mixed stimuli");
+        let n = (blends.used, "mixed stimuli");
         tested(
             "Place and mixture",
             "Correlation of where a mixed stimulus lies between two categories with how people mixed them.",
@@ -186,7 +237,7 @@ fn pairs(found: &Interpretation, structure: &SpaceStructure) -> Option<Table> {
         "mean place",
         "in between",
         "distance from the line",
-        "advantage of in between",
+        "advantage of in between, all dimensions",
     ]);
     for pair in order {
         let [a, b] = pair.categories;
