@@ -535,6 +535,7 @@ pub(crate) fn scores() -> Scores {
         bar.circular = Some("the label is the largest of the same ratings".into());
     }
     Scores {
+        reference_note: String::new(),
         title: "Categories read from the space".into(),
         quantity: "stimuli put into their category".into(),
         unit: Unit::Percent,

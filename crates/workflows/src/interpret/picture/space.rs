@@ -65,6 +65,7 @@ impl Scene<'_> {
             quantity: "stimuli whose highest category is told".into(),
             unit: Unit::Percent,
             chance_note: "95 % of permuted labels".into(),
+            reference_note: "the other half’s ratings".into(),
             groups,
         })
     }
