@@ -179,7 +179,7 @@ fn agents_are_compared_by_their_scores_and_keep_the_names_they_were_given() {
     );
     scratch.refuses(
         "figure shared-dimensions --embedding embedding.tsv --out refused",
-        &["compares agents", "at least twice"],
+        &["shared-dimensions", "at least twice"],
     );
 }
 
