@@ -224,11 +224,11 @@ pub enum WorkflowError {
         /// The embedding that shares least.
         embedding: PathBuf,
         /// Its first key.
-        embedding_key: String,
+        embedding_key: Box<str>,
         /// The ratings, or the embedding that names the stimuli.
         other: PathBuf,
         /// Its first key.
-        other_key: String,
+        other_key: Box<str>,
         /// Stimuli that all share.
         shared: usize,
         /// Fewest needed.

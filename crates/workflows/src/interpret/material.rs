@@ -495,11 +495,7 @@ fn few_shared(
         let keys = a.keys().iter();
         keys.filter(|key| b.get(key.as_str()).is_some()).count()
     };
-    let first = |set: &StimulusSet| {
-        set.keys()
-            .first()
-            .map_or_else(String::new, ToString::to_string)
-    };
+    let first = |set: &StimulusSet| Box::from(set.keys().first().map_or("", |key| key.as_str()));
     let pairs = (0..sets.len()).flat_map(|a| (a + 1..sets.len()).map(move |b| (a, b)));
     let least = pairs.min_by_key(|&(a, b)| common(sets[a].1, sets[b].1));
     let (a, b) = least.unwrap_or((0, 0));
