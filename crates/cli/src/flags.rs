@@ -11,7 +11,9 @@ use emotome_triplets::design::{Balance, CeilingParams};
 use emotome_triplets::formats::Format;
 use emotome_workflows::choices::ChoiceFile;
 use emotome_workflows::design::DesignSpec;
-use emotome_workflows::interpret::{EmbeddingOf, Frames, Inputs, NamesOf, Scales};
+use emotome_workflows::interpret::{
+    EmbeddingOf, Frames, HalvesOf, Inputs, NamesOf, Scales, TsneRecipe,
+};
 use emotome_workflows::rule::Rule;
 use std::path::{Path, PathBuf};
 
@@ -104,6 +106,10 @@ pub(crate) struct MeaningFlags {
     /// there are several embeddings. [default: by the ratings]
     #[arg(long, value_name = "[NAME=]FILE")]
     names: Vec<String>,
+    /// Embeddings fitted to either half of the choices (`emotome fit --half 1`, `--half 2`), to correct comparisons
+    /// for how far each agent repeats; NAME= says whose, where there are several embeddings.
+    #[arg(long, value_name = "[NAME=]FILE,FILE", value_parser = parse_halves)]
+    halves: Vec<HalvesOf>,
     /// Ratings of the stimuli, a scale per column: .csv or .tsv with keys in the first column, or any matrix with
     /// --categories and --dimensions.
     #[arg(long, value_name = "FILE")]
@@ -136,10 +142,11 @@ pub(crate) struct MeaningFlags {
 
 impl MeaningFlags {
     /// Which flags are given, for [`refuse_idle`].
-    pub(crate) const fn given(&self) -> [(&'static str, bool); 9] {
+    pub(crate) const fn given(&self) -> [(&'static str, bool); 10] {
         [
             ("--keys", self.keys.is_some()),
             ("--names", !self.names.is_empty()),
+            ("--halves", !self.halves.is_empty()),
             ("--ratings", self.ratings.is_some()),
             ("--categories", self.categories.is_some()),
             ("--raters", self.raters.is_some()),
@@ -169,6 +176,7 @@ impl MeaningFlags {
                     }
                 })
                 .collect(),
+            halves: self.halves,
             ratings: self.ratings,
             scales: match (self.categories, self.dimensions) {
                 (Some(categories), Some(dimensions)) => Scales::Counted {
@@ -187,6 +195,48 @@ impl MeaningFlags {
             },
         })
     }
+}
+
+/// How t-SNE maps are made.
+#[derive(Debug, Args)]
+pub(crate) struct TsneFlag {
+    /// How t-SNE maps are made.
+    #[arg(long, value_enum, value_name = "RECIPE", default_value = "standard")]
+    tsne: TsneName,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TsneName {
+    /// Euclidean distances of weights, perplexity 30, start from principal components.
+    Standard,
+    /// As the published maps: predicted dissimilarities, perplexities 5 and 30, start by metric stress.
+    Published,
+}
+
+impl TsneFlag {
+    /// Whether it is other than by default.
+    pub(crate) fn is_given(&self) -> bool {
+        self.tsne != TsneName::Standard
+    }
+
+    pub(crate) fn get(&self) -> TsneRecipe {
+        match self.tsne {
+            TsneName::Standard => TsneRecipe::Standard,
+            TsneName::Published => TsneRecipe::Published,
+        }
+    }
+}
+
+/// `NAME=FILE,FILE`, or `FILE,FILE`.
+fn parse_halves(text: &str) -> Result<HalvesOf, String> {
+    let (agent, paths) = split_name(text);
+    let paths: Vec<PathBuf> = paths.split(',').map(PathBuf::from).collect();
+    let paths = <[PathBuf; 2]>::try_from(paths)
+        .map_err(|found| format!("{} files found, expected 2 between a comma", found.len()))?;
+    Ok(HalvesOf {
+        agent: agent.map(str::to_owned),
+        paths,
+    })
 }
 
 /// `NAME=FILE`, or `FILE`; a file whose own name holds the sign is meant as it is.

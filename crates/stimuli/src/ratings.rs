@@ -173,6 +173,17 @@ impl RatingsTable {
         Ok(table)
     }
 
+    /// The usual number of raters behind a category's value, where all categories state the same.
+    #[must_use]
+    pub fn category_raters(&self) -> Option<u32> {
+        let categories = self.scales.iter().map(|(_, scale)| scale);
+        let mut stated = categories
+            .filter(|scale| scale.kind == Kind::Category)
+            .map(|scale| scale.n_raters);
+        let first = stated.next().flatten();
+        first.filter(|_| stated.all(|n| n == first))
+    }
+
     /// The number of stimuli without a rating, for each scale.
     #[must_use]
     pub fn missing(&self) -> Vec<usize> {

@@ -150,6 +150,7 @@ pub fn demo(to: &Destination, run: Run<'_>) -> Result<Published, WorkflowError> 
         showable: vec![true; bundle.stimuli.len()],
         captions: bundle.captions,
         kinds,
+        category_raters: None,
         scales: bundle.scales,
         ratings: bundle.intended,
         raters: "the emotions that the author of the scenes intended".into(),

@@ -376,6 +376,7 @@ fn material(study: &Study, ratings: &RatingsTable) -> Material {
             .map(|key| caption(key.as_str()))
             .collect(),
         kinds: ratings.scales.iter().map(|(_, scale)| scale.kind).collect(),
+        category_raters: ratings.category_raters(),
         scales: ratings
             .scales
             .iter()

@@ -160,6 +160,16 @@ pub enum WorkflowError {
         /// The fewest that say anything.
         fewest: usize,
     },
+    /// Too few stimuli for the published t-SNE recipe.
+    #[error(
+        "the published recipe of t-SNE, with perplexity 30, needs at least {fewest} stimuli, and {found} stimuli are interpreted; leave out --tsne published"
+    )]
+    TooFewForRecipe {
+        /// The stimuli.
+        found: usize,
+        /// The fewest.
+        fewest: usize,
+    },
     /// A list of names cannot be read.
     #[error("{path}: the names cannot be read: {what}", path = path.display())]
     NamesFile {
@@ -185,6 +195,26 @@ pub enum WorkflowError {
         path: PathBuf,
         /// The agents there are.
         known: Vec<String>,
+    },
+    /// Halves of which nothing says whose choices they are of.
+    #[error("{path}: nothing says whose choices these are half of; give --halves AGENT=FILE,FILE at most once for each of {}", known.join(", "), path = path.display())]
+    WhoseHalves {
+        /// The first half.
+        path: PathBuf,
+        /// The agents there are.
+        known: Vec<String>,
+    },
+    /// A half has not all stimuli of the whole.
+    #[error("{path}: lacks {lacking} of the {of} stimuli that are interpreted (first {first:?}); give an embedding of all of them, fitted to half of the choices", path = path.display())]
+    HalfLacks {
+        /// The half.
+        path: PathBuf,
+        /// How many stimuli it lacks.
+        lacking: usize,
+        /// How many are interpreted.
+        of: usize,
+        /// The first that it lacks.
+        first: Box<str>,
     },
     /// Ratings have not the columns stated.
     #[error("{path}: has {found} columns of ratings, but {categories} categories and {dimensions} dimensions are stated, {} together; correct --categories and --dimensions (a first column of keys that are numbers must be called key)", categories + dimensions, path = path.display())]

@@ -229,6 +229,7 @@ fn material(
         captions,
         scales: Vec::new(),
         kinds: Vec::new(),
+        category_raters: None,
         ratings: Array2::zeros((n, 0)),
         raters: String::new(),
         showable: vec![true; n],
@@ -246,6 +247,7 @@ fn material(
         }
         models = RatingsModel::of_table(&aligned.table)?;
         material.raters = format!("the ratings {}", table.name);
+        material.category_raters = table.category_raters();
         material.kinds = table.scales.iter().map(|(_, scale)| scale.kind).collect();
         material.scales = table.scales.into_iter().map(|(name, _)| name).collect();
         material.ratings = aligned.table.values;

@@ -2,7 +2,7 @@
 
 use super::command_line;
 use crate::failure::Failure;
-use crate::flags::{ForceFlag, MeaningFlags, SeedFlag, named, parse_format, refuse_idle};
+use crate::flags::{ForceFlag, MeaningFlags, SeedFlag, TsneFlag, named, parse_format, refuse_idle};
 use crate::terminal::Session;
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
@@ -77,6 +77,8 @@ pub(crate) struct FigureCommand {
     /// Permutations of the stimuli, for what chance gives.
     #[arg(long, value_name = "N", default_value_t = 1000)]
     permutations: usize,
+    #[command(flatten)]
+    tsne: TsneFlag,
     /// Folder for the figure.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -123,6 +125,7 @@ impl FigureCommand {
             ("--ignore-splits", self.ignore_splits),
             ("--dims", !self.dims.is_empty()),
             ("--stimuli", !self.stimuli.is_empty()),
+            ("--tsne", self.tsne.is_given()),
         ];
         let given: Vec<_> = given.into_iter().chain(self.inputs.given()).collect();
         let here = format!("the figure {}", figure.name());
@@ -152,6 +155,7 @@ impl FigureCommand {
             params: InterpretParams {
                 bootstraps: self.bootstraps,
                 permutations: self.permutations,
+                tsne: self.tsne.get(),
                 seed: self.seed.get().0,
                 ..InterpretParams::default()
             },

@@ -13,7 +13,7 @@ use emotome_embedding::train::spose::{Schedule, SposeParams};
 use emotome_embedding::train::vice::ViceParams;
 use emotome_triplets::split::Shares;
 use emotome_workflows::fit::{
-    FitPlan, FitRequest, FitSummary, HeldOut, MarkedSplits, Method, Pruned, dry_run, fit,
+    FitPlan, FitRequest, FitSummary, Half, HeldOut, MarkedSplits, Method, Pruned, dry_run, fit,
 };
 use std::path::PathBuf;
 
@@ -109,6 +109,10 @@ pub(crate) struct Fit {
     /// Test choices in a file of their own.
     #[arg(long, value_name = "FILE")]
     test: Option<PathBuf>,
+    /// Fit half of the choices, drawn by lot: with --half 1 and --half 2 of the same file and seed, no choice is in
+    /// both, and `interpret --halves` takes the two to tell how far the embedding of all choices repeats.
+    #[arg(long, value_name = "1|2", value_parser = parse_half)]
+    half: Option<Half>,
     /// Take all choices alike, whatever a split column marks: by default those marked for the ceiling and of
     /// the full set are never fitted.
     #[arg(long)]
@@ -232,6 +236,7 @@ impl Fit {
             agent: self.agent.clone(),
             targets: self.targets.clone(),
             held_out,
+            half: self.half,
             ignore_splits: self.ignore_splits,
             method: self.method(),
             seeds: usize::from(self.seeds),
@@ -245,6 +250,14 @@ impl Fit {
             return session.show(&dry_run(&request, session.run())?, planned);
         }
         session.show(&fit(&request, session.run())?, text)
+    }
+}
+
+fn parse_half(text: &str) -> Result<Half, String> {
+    match text {
+        "1" => Ok(Half::First),
+        "2" => Ok(Half::Second),
+        _ => Err("expected 1 or 2".into()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::command_line;
 use crate::failure::Failure;
-use crate::flags::{ForceFlag, MeaningFlags, SeedFlag};
+use crate::flags::{ForceFlag, MeaningFlags, SeedFlag, TsneFlag};
 use crate::show::{count, rows};
 use crate::terminal::Session;
 use clap::Args;
@@ -27,6 +27,8 @@ pub(crate) struct Interpret {
     /// Permutations of the stimuli, for what chance gives.
     #[arg(long, value_name = "N", default_value_t = 1000)]
     permutations: usize,
+    #[command(flatten)]
+    tsne: TsneFlag,
     /// Folds of cross-validation.
     #[arg(long, value_name = "K", default_value_t = 10)]
     folds: usize,
@@ -47,6 +49,7 @@ impl Interpret {
                 bootstraps: self.bootstraps,
                 permutations: self.permutations,
                 folds: self.folds,
+                tsne: self.tsne.get(),
                 seed: self.seed.get().0,
             },
             out: self.out,

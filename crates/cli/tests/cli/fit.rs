@@ -107,6 +107,29 @@ fn a_dry_run_says_what_would_be_fitted_and_writes_nothing() {
     );
 }
 
+#[test]
+fn halves_of_the_choices_are_fitted_apart() {
+    let scratch = Scratch::planted();
+    let fit = |rest: &str| {
+        let line =
+            format!("fit --triplets planted/triplets.npy --dims 5 --lambda 0.01 --epochs 2 {rest}");
+        scratch.json(&line)
+    };
+    let [first, second] = ["1", "2"].map(|half| fit(&format!("--half {half} --out half-{half}")));
+    for half in [&first, &second] {
+        let trials = half["trials"].as_array().unwrap();
+        assert_eq!(trials.iter().map(|n| n.as_u64().unwrap()).sum::<u64>(), 750);
+    }
+    assert_ne!(first["val_nll"], second["val_nll"]);
+    let record = fs::read(scratch.path("half-2/embedding.json")).unwrap();
+    let record: Value = serde_json::from_slice(&record).unwrap();
+    assert_eq!(record["parameters"]["half"], "second");
+    scratch
+        .run("fit --triplets planted/triplets.npy --half 3 --out third")
+        .failure()
+        .code(2);
+}
+
 /// The probabilities of the choices as labels fit better than a draw from them does, and labels that
 /// are the choices fit as these do.
 #[test]

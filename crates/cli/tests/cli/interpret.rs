@@ -183,6 +183,137 @@ fn agents_are_compared_by_their_scores_and_keep_the_names_they_were_given() {
     );
 }
 
+/// Half of what an agent was asked: what is true of a stimulus, and noise of this half of this agent.
+fn half(agent: usize, half: usize, i: usize) -> [f64; 4] {
+    let own = 20 + 10 * agent + 5 * half;
+    [0, 1, 2, 3].map(|d| {
+        let spread = if d == 3 { 1.2 } else { 0.4 };
+        noise(i, d + 1) + spread * noise(i, own + d)
+    })
+}
+
+#[test]
+fn halves_of_the_choices_correct_comparisons_for_noise() {
+    let scratch = scratch();
+    let table = |row: &dyn Fn(usize) -> Vec<f64>| {
+        (0..N).fold("key\ta\tb\tc\td\n".to_owned(), |text, i| {
+            let cells: Vec<String> = row(i).iter().map(|x| format!("{x:.6}")).collect();
+            format!("{text}clip-{i:02}\t{}\n", cells.join("\t"))
+        })
+    };
+    for (agent, name) in ["x", "y"].into_iter().enumerate() {
+        let mean = |i| {
+            let [a, b] = [0, 1].map(|h| half(agent, h, i));
+            (0..4).map(|d| (a[d] + b[d]) / 2.0).collect()
+        };
+        scratch.write(&format!("{name}.tsv"), table(&mean));
+        scratch.write(
+            &format!("{name}1.tsv"),
+            table(&|i| half(agent, 0, i).to_vec()),
+        );
+        // In another order: counterparts are found, not counted off.
+        let turned = |i| half(agent, 1, i).into_iter().rev().collect();
+        scratch.write(&format!("{name}2.tsv"), table(&turned));
+    }
+    let agents = "--embedding x=x.tsv --embedding y=y.tsv --bootstraps 100 --permutations 40";
+    let halves = "--halves x=x1.tsv,x2.tsv --halves y=y1.tsv,y2.tsv";
+    let found = scratch.json(&format!("interpret {agents} {halves} --out found"));
+
+    let column = |h: usize, d: usize| -> Vec<f64> { (0..N).map(|i| half(0, h, i)[d]).collect() };
+    for d in 0..4 {
+        let (a, b) = (column(0, d), column(1, d));
+        let [ma, mb] = [&a, &b].map(|x| x.iter().sum::<f64>() / N as f64);
+        let dot = |x: &[f64], mx: f64, y: &[f64], my: f64| -> f64 {
+            x.iter().zip(y).map(|(x, y)| (x - mx) * (y - my)).sum()
+        };
+        let r = dot(&a, ma, &b, mb) / (dot(&a, ma, &a, ma) * dot(&b, mb, &b, mb)).sqrt();
+        let reliability = &found["agents"][0]["reliability"];
+        let whole = reliability["dimensions"][d].as_f64().unwrap();
+        assert!((whole - 2.0 * r / (1.0 + r)).abs() < 1e-4, "{reliability}");
+        assert_eq!(d == 3, whole < 0.8, "{reliability}");
+    }
+    let pair = &found["between"]["pairs"][0];
+    let (raw, corrected) = (&pair["rsm"], &pair["rsm"]["corrected"]);
+    let reliability = [0, 1].map(|side| corrected["reliability"][side].as_f64().unwrap());
+    let expected = number(raw, "r") / (reliability[0] * reliability[1]).sqrt();
+    assert!((number(corrected, "r") - expected).abs() < 1e-9, "{raw}");
+    // The two agents hold the same, but for noise.
+    let interval = [0, 1].map(|end| corrected["interval"][end].as_f64().unwrap());
+    assert!(number(raw, "r") < 0.9, "{raw}");
+    assert!(interval[0] < 1.0 && interval[1] > 1.0, "{raw}");
+    let equal = &pair["cross_equally_reliable"];
+    assert_eq!(equal["repeats"], 100);
+    assert!(number(&equal["forward"], "mean") < number(&pair["cross"]["forward"]["mean"], "value"));
+    let page = fs::read_to_string(scratch.path("found/interpret.html")).unwrap();
+    assert!(
+        page.contains("Similarities, without noise") && page.contains("How far dimensions repeat")
+    );
+
+    let refused = |rest: &str, said: &[&str]| {
+        scratch.refuses(&format!("interpret {agents} {rest} --out refused"), said);
+    };
+    refused(
+        "--halves x1.tsv,x2.tsv",
+        &["--halves AGENT=FILE,FILE", "x, y"],
+    );
+    refused(
+        "--halves z=x1.tsv,x2.tsv",
+        &["--halves AGENT=FILE,FILE", "x, y"],
+    );
+    scratch
+        .run(&format!(
+            "interpret {agents} --halves x=x1.tsv --out refused"
+        ))
+        .failure()
+        .code(2);
+    let fewer: Vec<String> = table(&|i| half(0, 0, i).to_vec())
+        .lines()
+        .filter(|line| !line.starts_with("clip-07"))
+        .map(str::to_owned)
+        .collect();
+    scratch.write("fewer.tsv", fewer.join("\n"));
+    refused(
+        "--halves x=x1.tsv,fewer.tsv",
+        &["fewer.tsv", "lacks 1 of the 60", "clip-07"],
+    );
+}
+
+#[test]
+fn the_published_recipe_of_maps_is_asked_for_by_name() {
+    let scratch = scratch();
+    let mut rows = "key\ta\tb\tc\n".to_owned();
+    for i in 0..120 {
+        let weights = [1, 2, 3].map(|k| format!("{:.4}", 2.0 * noise(i, k)));
+        let _ = writeln!(rows, "clip-{i:03}\t{}", weights.join("\t"));
+    }
+    scratch.write("more.tsv", rows);
+    let few = "--bootstraps 40 --permutations 19";
+    let map = |recipe: &str| {
+        let out = format!("interpret --embedding more.tsv {few} --tsne {recipe} --out {recipe}");
+        let maps = scratch.json(&out)["agents"][0]["maps"].clone();
+        let places = fs::read_to_string(scratch.path(&format!("{recipe}/places.tsv"))).unwrap();
+        (maps, places)
+    };
+    let (standard, published) = (map("standard"), map("published"));
+    assert_eq!(standard.0["perplexities"], serde_json::json!([30.0]));
+    assert_eq!(published.0["perplexities"], serde_json::json!([5.0, 30.0]));
+    assert_eq!(published.0["recipe"], "published");
+    // Only the t-SNE map is another one.
+    assert_eq!(standard.0["umap"], published.0["umap"]);
+    assert_ne!(standard.1, published.1);
+    assert!(number(&published.0["tsne"]["quality"], "trustworthiness") > 0.8);
+    let page = fs::read_to_string(scratch.path("published/interpret.html")).unwrap();
+    assert!(page.contains("start by metric stress"));
+    scratch.refuses(
+        &format!("interpret --embedding embedding.tsv {few} --tsne published --out refused"),
+        &["60 stimuli", "at least 92", "--tsne"],
+    );
+    scratch.refuses(
+        "figure ratings-heatmap --embedding embedding.tsv --ratings ratings.csv --tsne published --out refused",
+        &["--tsne", "ratings-heatmap"],
+    );
+}
+
 #[test]
 fn labels_that_come_from_the_space_itself_are_called_circular() {
     let scratch = Scratch::new();
@@ -355,10 +486,6 @@ fn bad_files_are_refused_with_what_was_found_and_what_to_do() {
         ),
         &["two embeddings are called \"embedding\"", "NAME=FILE"],
     );
-    let gaps = ratings()
-        .replace("clip-0", "other-")
-        .replace("clip-1", "another-");
-    scratch.write("gaps.csv", gaps);
     let few = KINDS.replace("--permutations 200", "--permutations 0");
     scratch.refuses(
         &interpret("embedding.tsv", &few),

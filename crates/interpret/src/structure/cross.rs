@@ -322,8 +322,8 @@ pub struct Degraded {
 /// column of variance v. O(n d).
 ///
 /// # Errors
-/// [`StructureError`]: reliabilities of other columns or above 1, a wanted one not in (0, 1], or values that are
-/// no numbers.
+/// [`StructureError::Unreliable`] for a wanted reliability that is not above 0; reliabilities of other columns or
+/// above 1, or values that are no numbers.
 pub fn degrade(
     values: ArrayView2<'_, f64>,
     have: &[f64],
@@ -332,13 +332,10 @@ pub fn degrade(
 ) -> Result<Degraded, StructureError> {
     StructureError::unless_same("reliabilities", have.len(), values.ncols())?;
     StructureError::unless_finite("values", values)?;
-    let allowed = want > 0.0 && want <= 1.0;
-    StructureError::unless(
-        allowed,
-        "the reliability wanted",
-        want,
-        "above 0 and at most 1",
-    )?;
+    if want.is_nan() || want <= 0.0 {
+        return Err(StructureError::Unreliable { found: want });
+    }
+    StructureError::unless(want <= 1.0, "the reliability wanted", want, "at most 1")?;
     if let Some(&found) = have.iter().find(|x| **x > 1.0) {
         StructureError::unless(false, "a reliability", found, "at most 1")?;
     }

@@ -151,6 +151,14 @@ pub enum StructureError {
         /// What to do.
         remedy: &'static str,
     },
+    /// Columns that do not repeat.
+    #[error(
+        "the reliability to bring both spaces to is {found}: half of the columns of one do not repeat; fit more choices"
+    )]
+    Unreliable {
+        /// The reliability wanted.
+        found: f64,
+    },
     /// A matrix that cannot be decomposed.
     #[error(
         "{what} cannot be decomposed; look for values of extreme size, or stimuli that are all the same"

@@ -8,7 +8,7 @@ use crate::choices::{self, ChoiceFile, by_key, judged};
 use crate::compare::union;
 use crate::evaluate::{choices_on, scored};
 use crate::import::same_stimuli;
-use crate::interpret::EmbeddingOf;
+use crate::interpret::{EmbeddingOf, thirds};
 use crate::qc;
 use crate::story;
 use emotome_embedding::Embedding;
@@ -26,7 +26,7 @@ use emotome_figures::order;
 use emotome_figures::retained::Retained;
 use emotome_figures::scale::{Unit, count};
 use emotome_judges::agree::{AgreeParams, Source};
-use emotome_stats::random::{CounterRng, Seed};
+use emotome_stats::random::Seed;
 use emotome_stimuli::StimulusSet;
 use emotome_stimuli::run::Run;
 use emotome_triplets::formats::{ChoiceTable, PresentedOrder};
@@ -93,8 +93,6 @@ impl ChoiceInputs {
     }
 }
 
-/// Stimuli of a similarity matrix, at most; of more so many are drawn by lot. Time grows with their third power.
-const MOST_STIMULI: usize = 2_500;
 /// Shares of what all weights gain over chance that are marked.
 const ENOUGH: [f64; 2] = [0.95, 0.99];
 
@@ -272,15 +270,13 @@ impl Scene<'_> {
             Some(set) => set.clone(),
             None => StimulusSet::from_labels((0..n).map(|i| i.to_string()))?,
         };
-        let mut thirds: Vec<usize> = (0..n).collect();
-        let mut drawn = "";
-        if n > MOST_STIMULI {
-            let seed = self.seed().derive("stimuli of the similarity matrix");
-            CounterRng::new(seed, 0).shuffle(&mut thirds);
-            thirds.truncate(MOST_STIMULI);
-            thirds.sort_unstable();
-            drawn = ", drawn by lot";
-        }
+        let seed = self.seed().derive("stimuli of the similarity matrix");
+        let thirds = thirds(n, seed);
+        let mut drawn = if thirds.len() < n {
+            ", drawn by lot"
+        } else {
+            ""
+        };
         let mut items = Vec::with_capacity(self.request.stimuli.len());
         for key in &self.request.stimuli {
             let item = set.id(key)?.index();

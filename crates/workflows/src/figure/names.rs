@@ -115,6 +115,10 @@ impl FigureName {
             (Self::Meaning(picture), "--with-frames" | "--blur-flagged") => {
                 picture == Picture::Exemplars
             }
+            (Self::Meaning(picture), "--tsne") => {
+                matches!(picture, Picture::Tsne | Picture::DimensionMaps)
+            }
+            (Self::Meaning(picture), "--halves") => picture == Picture::AgentAgreement,
             (Self::Meaning(_), flag) => !OF_CHOICES.contains(&flag),
         }
     }

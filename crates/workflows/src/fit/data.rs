@@ -1,11 +1,12 @@
 //! What a model is fitted to and scored on, read and split without leaks.
 
-use super::{FitRequest, HeldOut, MarkedSplits, Method, part};
+use super::{FitRequest, Half, HeldOut, MarkedSplits, Method, part};
 use crate::WorkflowError;
 use crate::choices::{self, ChoiceFile};
 use crate::write::refuse_existing;
 use emotome_embedding::train::{FitError, TrainingData};
 use emotome_judges::tripletize::pair_probabilities;
+use emotome_stats::random::{CounterRng, Seed};
 use emotome_stimuli::StimulusSet;
 use emotome_stimuli::array::read_matrix;
 use emotome_stimuli::run::Run;
@@ -49,6 +50,12 @@ impl Data {
         }
         let mut splits = extras.split.filter(|_| !request.ignore_splits);
         if let Some((_, rows)) = agent.as_ref().filter(|(_, rows)| rows.len() < all.len()) {
+            all = all.select(rows.iter().copied());
+            targets = targets.map(|q| rows.iter().map(|&row| q[row]).collect());
+            splits = splits.map(|splits| rows.iter().map(|&row| splits[row]).collect());
+        }
+        if let Some(half) = request.half {
+            let rows = half.rows(all.len(), request.seed);
             all = all.select(rows.iter().copied());
             targets = targets.map(|q| rows.iter().map(|&row| q[row]).collect());
             splits = splits.map(|splits| rows.iter().map(|&row| splits[row]).collect());
@@ -165,6 +172,21 @@ impl Data {
     }
 }
 
+impl Half {
+    /// The choices of this half of n, in order: equal seeds give halves that have none in common.
+    fn rows(self, n: usize, seed: Seed) -> Vec<usize> {
+        let mut rows: Vec<usize> = (0..n).collect();
+        CounterRng::new(seed.derive("halves"), 0).shuffle(&mut rows);
+        let second = rows.split_off(n.div_ceil(2));
+        let mut rows = match self {
+            Self::First => rows,
+            Self::Second => second,
+        };
+        rows.sort_unstable();
+        rows
+    }
+}
+
 /// Training, validation and test choices that share no triplet.
 fn disjoint(parts: [ChoiceSet; 3]) -> Result<[ChoiceSet; 3], SplitError> {
     let [train, validation, test] = &parts;
@@ -187,4 +209,23 @@ fn soft_labels(path: &Path, choices: &ChoiceSet) -> Result<Vec<[f32; 3]>, Workfl
     Ok(rows
         .map(|(&choice, p)| pair_probabilities(choice, [p[0], p[1], p[2]].map(|p| p as f32)))
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Half;
+    use emotome_stats::random::Seed;
+
+    #[test]
+    fn halves_share_no_choice_and_miss_none() {
+        for n in [0, 1, 2, 7, 1000] {
+            let [first, second] = [Half::First, Half::Second].map(|half| half.rows(n, Seed(3)));
+            assert_eq!(first.len(), n.div_ceil(2));
+            let mut all = [first, second].concat();
+            all.sort_unstable();
+            assert_eq!(all, (0..n).collect::<Vec<_>>());
+        }
+        let of = |seed| Half::First.rows(1000, Seed(seed));
+        assert!(of(3) == of(3) && of(3) != of(4));
+    }
 }

@@ -54,6 +54,19 @@ pub enum HeldOut {
     },
 }
 
+/// Half of the choices, drawn by lot, so that what two fits have in common tells how far an embedding repeats.
+///
+/// Choices are drawn, not triplets: one that was asked twice may be in both halves. Files of held-out choices are
+/// not divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Half {
+    /// One half.
+    First,
+    /// What the first leaves, of the same file with the same seed.
+    Second,
+}
+
 /// What to fit and where to put it.
 #[derive(Debug, Clone)]
 pub struct FitRequest {
@@ -66,6 +79,8 @@ pub struct FitRequest {
     pub targets: Option<PathBuf>,
     /// The held-out choices.
     pub held_out: HeldOut,
+    /// Half of the choices, instead of all.
+    pub half: Option<Half>,
     /// Take every choice of the file alike, whatever its split column marks.
     pub ignore_splits: bool,
     /// The model.
@@ -294,6 +309,7 @@ pub fn fit(request: &FitRequest, run: Run<'_>) -> Result<FitSummary, WorkflowErr
         "prior_selection": summary.prior_selection,
         "agent": summary.agent,
         "held_out": request.held_out,
+        "half": request.half,
         "ignore_splits": request.ignore_splits,
         "marked_splits": summary.marked_splits,
         "epochs": summary.epochs,

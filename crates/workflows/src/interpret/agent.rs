@@ -1,6 +1,8 @@
 //! What is found about one agent's embedding.
 
 use super::graph::DimensionGraph;
+use super::halves::Reliability;
+use super::maps::Maps;
 use super::material::{AgentEmbedding, Material};
 use super::structure::SpaceStructure;
 use super::{InterpretParams, Part};
@@ -8,10 +10,7 @@ use crate::WorkflowError;
 use emotome_interpret::chance::{ClassNull, Permuted, class_null};
 use emotome_interpret::correlate::{Coefficient, Correlations, correlate};
 use emotome_interpret::explained::{Explained, Folds, explain};
-use emotome_interpret::maps::quality::{Quality, quality};
-use emotome_interpret::maps::tsne::{TsneParams, tsne};
-use emotome_interpret::maps::umap::{UmapParams, umap};
-use emotome_interpret::maps::{MapError, Space};
+use emotome_interpret::maps::MapError;
 use emotome_interpret::naming::{ClassCounts, Name, NamingParams, name_dimensions};
 use emotome_interpret::pairs::{Pairs, PairsReport};
 use emotome_interpret::rating::RatingKind;
@@ -33,6 +32,8 @@ pub struct AgentMeaning {
     pub variance_shares: Vec<f64>,
     /// Gaps and constant columns; `null` without ratings.
     pub pairs: Option<PairsReport>,
+    /// How far each dimension repeats; `null` without embeddings of either half of the choices.
+    pub reliability: Option<Reliability>,
     /// Which ratings follow which dimensions.
     pub ratings: Option<RatingsMeaning>,
     /// How much ratings explain; `null` also where categories or affective dimensions are missing.
@@ -79,29 +80,6 @@ pub struct DimensionName {
     /// Its labels and class.
     #[serde(flatten)]
     pub parts: Name,
-}
-
-/// Maps of the stimuli, in the order of the stimuli used.
-#[derive(Debug, Clone, Serialize)]
-pub struct Maps {
-    /// Perplexity of t-SNE; 30 unless there are too few stimuli.
-    pub perplexity: f64,
-    /// Neighbours of UMAP; 15 unless there are too few stimuli.
-    pub neighbours: usize,
-    /// t-SNE, Euclidean.
-    pub tsne: MapOf,
-    /// UMAP, Euclidean.
-    pub umap: MapOf,
-}
-
-/// One map.
-#[derive(Debug, Clone, Serialize)]
-pub struct MapOf {
-    /// Places, n × 2; in the file of places, not here.
-    #[serde(skip)]
-    pub places: Vec<[f64; 2]>,
-    /// How much of the neighbourhoods it keeps.
-    pub quality: Quality,
 }
 
 impl AgentMeaning {
@@ -170,7 +148,7 @@ impl AgentMeaning {
             _ => None,
         };
         let maps = match wants(Part::Maps) {
-            true => match Maps::draw(&embedding.values, seed, run) {
+            true => match Maps::draw(&embedding.values, params.tsne, seed, run) {
                 // Stimuli that nothing tells apart have no map; all else is found as ever.
                 Err(WorkflowError::Map(MapError::AllEqual { .. })) => None,
                 drawn => Some(drawn?),
@@ -193,6 +171,10 @@ impl AgentMeaning {
             given_names: embedding.names.clone(),
             variance_shares: variance_shares(&embedding.values),
             pairs: pairs.map(|pairs| pairs.report().clone()),
+            reliability: embedding
+                .halves
+                .as_ref()
+                .map(|halves| halves.reliability(embedding.values.view())),
             ratings,
             explained,
             structure,
@@ -276,45 +258,4 @@ fn explained(
     let folds = Folds::random(pairs.used().len(), params.folds, seed)?;
     let how = params.explain(seed);
     Ok(Some(explain(pairs, &kinds, &folds, &how, run)?))
-}
-
-/// Neighbours looked at where maps are judged; fewer for few stimuli.
-const NEIGHBOURS: usize = 15;
-
-impl Maps {
-    fn draw(values: &Array2<f64>, seed: Seed, run: Run<'_>) -> Result<Self, WorkflowError> {
-        let n = values.nrows();
-        let space = Space::euclidean(values.view());
-        let k = NEIGHBOURS.min((n - 1) / 2);
-        let judged = |places: Vec<[f64; 2]>| -> Result<MapOf, WorkflowError> {
-            let map = Array2::from_shape_fn((n, 2), |(i, axis)| places[i][axis]);
-            Ok(MapOf {
-                quality: quality(space, map.view(), k, run)?,
-                places,
-            })
-        };
-        let default = TsneParams::default();
-        // Three times the perplexity must stay below n − 1.
-        let most = ((n as f64 - 2.0) / 3.0).floor();
-        let perplexity = default.perplexities[0].min(most);
-        let params = TsneParams {
-            perplexities: vec![perplexity],
-            ..default
-        };
-        let drawn = tsne(space, &params, run)?;
-        let tsne = judged(drawn.map)?;
-        let default = UmapParams::default();
-        let neighbours = default.neighbours.min(n);
-        let params = UmapParams {
-            neighbours,
-            ..default
-        };
-        let umap = judged(umap(space, &params, seed.derive("umap"), run)?.map)?;
-        Ok(Self {
-            perplexity,
-            neighbours,
-            tsne,
-            umap,
-        })
-    }
 }

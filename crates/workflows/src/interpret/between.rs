@@ -2,22 +2,26 @@
 
 use super::InterpretParams;
 use super::agent::AgentMeaning;
-use super::material::Material;
+use super::halves::Reliability;
+use super::material::{AgentEmbedding, Material};
 use crate::WorkflowError;
 use emotome_interpret::align::AlignError;
 use emotome_interpret::align::cka::{Cka, CkaParams, cka};
 use emotome_interpret::align::procrustes::{Procrustes, ProcrustesParams, procrustes};
-use emotome_interpret::align::rsm::{Kernel, Measured, Rsm, RsmComparison, RsmParams, compare};
+use emotome_interpret::align::rsm::{
+    self, Kernel, Measured, Rsm, RsmComparison, RsmParams, compare,
+};
 use emotome_interpret::align::transport::{Matching, TransportParams, align, matching};
 use emotome_interpret::correlate::Coefficient;
 use emotome_interpret::explained::Folds;
 use emotome_interpret::graph::overlap::{Agent, Overlap, OverlapParams, overlap};
 use emotome_interpret::rating::RatingKind;
-use emotome_interpret::structure::cross::{Cross, CrossParams, cross};
+use emotome_interpret::structure::cross::{Control, Cross, CrossParams, cross, equal_reliability};
+use emotome_interpret::structure::labels::{LabelParams, Labels};
 use emotome_interpret::structure::{Resampling, StructureError};
 use emotome_stats::random::Seed;
 use emotome_stimuli::run::Run;
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use serde::Serialize;
 
 /// How agents compare. Field names are stable.
@@ -48,12 +52,52 @@ pub struct PairComparison {
     pub cross: Option<Cross>,
     /// The same through as many principal components of both, those of the smaller space.
     pub cross_equal: Option<Cross>,
+    /// The same with noise added where dimensions repeat better than those of the other agent; `null` unless
+    /// halves of both are given.
+    pub cross_equally_reliable: Option<EquallyReliable>,
     /// Alignment of categories without knowing which is which; `null` without enough categories.
     pub unsupervised: Option<Unsupervised>,
     /// What was not tested, and why.
     pub untested: Vec<String>,
     /// How often stimuli were permuted for each p.
     pub permutations: Permutations,
+}
+
+/// What each space explains of the other when both repeat equally well.
+#[derive(Debug, Clone, Serialize)]
+pub struct EquallyReliable {
+    /// The reliability that dimensions above it are brought down to: the smaller of the two medians.
+    pub reliability: f64,
+    /// Mean R² of dimensions each way, over draws of the noise.
+    #[serde(flatten)]
+    pub control: Control,
+}
+
+impl EquallyReliable {
+    fn find(
+        [(x, first), (y, second)]: [(ArrayView2<'_, f64>, &Reliability); 2],
+        folds: &Folds,
+        seed: u64,
+        run: Run<'_>,
+    ) -> Result<Self, StructureError> {
+        let reliability = first.median.min(second.median);
+        let how = CrossParams {
+            resampling: Resampling {
+                seed,
+                ..Resampling::default()
+            },
+            ..CrossParams::default()
+        };
+        let spaces = (
+            (x, first.dimensions.as_slice()),
+            (y, second.dimensions.as_slice()),
+        );
+        let control = equal_reliability(spaces.0, spaces.1, reliability, folds, &how, NOISES, run)?;
+        Ok(Self {
+            reliability,
+            control,
+        })
+    }
 }
 
 /// How often stimuli were permuted: as often as was asked for, where that takes long no more than stated.
@@ -90,6 +134,8 @@ const FEWEST_STIMULI: usize = 5;
 const RANKED: usize = 200;
 /// Permutations of rotations and predictions, at most: each repeats all fits.
 const FITTED: usize = 200;
+/// Draws of the noise that makes two spaces equally reliable.
+const NOISES: usize = 100;
 
 impl Between {
     /// Compares every two agents; nothing with one agent alone.
@@ -107,7 +153,8 @@ impl Between {
         let mut pairs = Vec::new();
         for a in 0..agents.len() {
             for b in a + 1..agents.len() {
-                pairs.push(PairComparison::find(material, [a, b], (params, seed), run)?);
+                let both = ([a, b], [&meanings[a], &meanings[b]]);
+                pairs.push(PairComparison::find(material, both, (params, seed), run)?);
             }
         }
         let how = OverlapParams {
@@ -151,11 +198,12 @@ impl Between {
 impl PairComparison {
     fn find(
         material: &Material,
-        [a, b]: [usize; 2],
+        ([a, b], meanings): ([usize; 2], [&AgentMeaning; 2]),
         (params, seed): (&InterpretParams, u64),
         run: Run<'_>,
     ) -> Result<Self, WorkflowError> {
-        let [x, y] = [a, b].map(|agent| material.agents[agent].values.view());
+        let agents = [a, b].map(|agent| &material.agents[agent]);
+        let [x, y] = agents.map(|agent| agent.values.view());
         let names = [a, b].map(|agent| material.agents[agent].name.as_str());
         let mut untested = Untested::default();
         let permutations = Permutations {
@@ -163,18 +211,12 @@ impl PairComparison {
             ranked: params.permutations.min(RANKED),
             fitted: params.permutations.min(FITTED),
         };
-        let measured = |values| Measured {
-            whole: Rsm::Features {
-                values,
-                kernel: Kernel::Dot,
-            },
-            reliability: None,
-        };
         let rsm = |coefficient| {
             let (bootstraps, permutations) = match coefficient {
                 Coefficient::Pearson => (params.bootstraps, permutations.most),
                 Coefficient::Spearman => (params.bootstraps.min(RANKED), permutations.ranked),
             };
+            let [first, second] = agents.map(|agent| measured(agent, coefficient));
             let how = RsmParams {
                 coefficient,
                 bootstraps,
@@ -182,7 +224,7 @@ impl PairComparison {
                 seed,
                 ..RsmParams::default()
             };
-            compare(&measured(x), &measured(y), &how, run)
+            compare(&first, &second, &how, run)
         };
         let turned = |x, y| {
             let how = ProcrustesParams {
@@ -228,6 +270,15 @@ impl PairComparison {
             }
         }
         let [cross, cross_equal] = both;
+        let reliable = meanings.map(|meaning| meaning.reliability.as_ref());
+        let cross_equally_reliable = match reliable {
+            [Some(first), Some(second)] => {
+                let spaces = [(x, first), (y, second)];
+                let found = EquallyReliable::find(spaces, &folds, seed, run);
+                untested.allow("equally reliable spaces", names, found)?
+            }
+            _ => None,
+        };
         Ok(Self {
             agents: [a, b],
             rsm: untested.allow("similarities", names, rsm(Coefficient::Pearson))?,
@@ -247,6 +298,7 @@ impl PairComparison {
             ],
             cross,
             cross_equal,
+            cross_equally_reliable,
             unsupervised: untested
                 .allow(
                     "alignment of categories",
@@ -257,6 +309,26 @@ impl PairComparison {
             untested: untested.0,
             permutations,
         })
+    }
+}
+
+/// The similarities of an agent, dot products of weights; and those of its halves, where they are known.
+fn measured(agent: &AgentEmbedding, coefficient: Coefficient) -> Measured<'_> {
+    fn similarities(values: &Array2<f64>) -> Rsm<'_> {
+        Rsm::Features {
+            values: values.view(),
+            kernel: Kernel::Dot,
+        }
+    }
+    let halves = match coefficient {
+        Coefficient::Pearson => agent.halves.as_ref(),
+        // Ranks of two more matrices in each resample would take as long again.
+        Coefficient::Spearman => None,
+    };
+    Measured {
+        whole: similarities(&agent.values),
+        reliability: halves
+            .map(|halves| rsm::Reliability::Halves(halves.values.each_ref().map(similarities))),
     }
 }
 
@@ -284,7 +356,9 @@ impl Untested {
                     | AlignError::NoDirection { .. }
                     | AlignError::Size { .. }
             ) | WorkflowError::Structure(
-                StructureError::TooFew { .. } | StructureError::Decomposition { .. }
+                StructureError::TooFew { .. }
+                    | StructureError::Decomposition { .. }
+                    | StructureError::Unreliable { .. }
             )
         );
         if !unfit {
@@ -304,23 +378,15 @@ fn unsupervised(
     (params, seed): (&InterpretParams, u64),
     run: Run<'_>,
 ) -> Result<Option<Unsupervised>, WorkflowError> {
-    let highest = highest_category(material);
-    let categories: Vec<usize> = (0..material.ratings.len())
-        .filter(|k| highest.iter().filter(|h| **h == Some(*k)).count() >= FEWEST_STIMULI)
-        .collect();
-    if categories.len() < FEWEST_CATEGORIES {
+    let Some((labels, categories)) = labelled(material)? else {
         return Ok(None);
-    }
+    };
     let means = |values: ArrayView2<'_, f64>| {
         let mut means = Array2::zeros((categories.len(), values.ncols()));
-        for (mut mean, category) in means.rows_mut().into_iter().zip(&categories) {
-            let rows = (0..values.nrows()).filter(|&i| highest[i] == Some(*category));
-            let mut n = 0.0;
-            for i in rows {
-                mean += &values.row(i);
-                n += 1.0;
-            }
-            mean /= n;
+        for (class, mut mean) in means.rows_mut().into_iter().enumerate() {
+            let rows = (0..values.nrows()).filter(|&i| labels.of[i] == Some(class));
+            rows.for_each(|i| mean += &values.row(i));
+            mean /= labels.classes[class].items as f64;
         }
         distances(means.view())
     };
@@ -346,22 +412,31 @@ fn unsupervised(
     }))
 }
 
-/// The category with the highest rating of each stimulus; none with a tie or without ratings.
-fn highest_category(material: &Material) -> Vec<Option<usize>> {
+/// The categories of stimuli with all ratings, and the ratings that they are; none where they are too few.
+fn labelled(material: &Material) -> Result<Option<(Labels, Vec<usize>)>, WorkflowError> {
     let kinds = material.ratings.iter().enumerate();
     let columns: Vec<usize> = kinds
         .filter(|(_, rating)| rating.kind == RatingKind::Category)
         .map(|(k, _)| k)
         .collect();
-    let highest = |row: ndarray::ArrayView1<'_, f64>| {
-        let best = columns.iter().map(|&k| row[k]).fold(f64::NAN, f64::max);
-        let mut at = columns.iter().filter(|&&k| row[k] == best);
-        match (at.next(), at.next()) {
-            (Some(&k), None) if best > 0.0 => Some(k),
-            _ => None,
+    let mut ratings = material.values.select(Axis(1), &columns);
+    // Without all ratings a stimulus has no highest one: none is above 0.
+    for mut row in ratings.rows_mut() {
+        if row.iter().any(|x| x.is_nan()) {
+            row.fill(0.0);
         }
+    }
+    let how = LabelParams {
+        least_items: FEWEST_STIMULI,
+        ..LabelParams::default()
     };
-    material.values.rows().into_iter().map(highest).collect()
+    let labels = match Labels::highest(ratings.view(), &how) {
+        Ok(labels) => labels,
+        Err(StructureError::TooFew { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let categories: Vec<usize> = labels.classes.iter().map(|c| columns[c.category]).collect();
+    Ok((categories.len() >= FEWEST_CATEGORIES).then_some((labels, categories)))
 }
 
 /// Euclidean distances of rows.

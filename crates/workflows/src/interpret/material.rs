@@ -1,15 +1,15 @@
 //! The embeddings and ratings that are interpreted, brought to the same stimuli.
 
+use super::halves::{self, Halves};
 use super::picture::{self, Selection};
+use super::rated::Rated;
 use super::thumbnails::Thumbnails;
 use super::{Frames, Inputs, Interpretation, given};
 use crate::WorkflowError;
 use crate::choices::is_numbered;
 use emotome_embedding::files::{EmbeddingFile, read_embedding};
-use emotome_interpret::rating::{Rating, RatingKind};
-use emotome_stimuli::array::{LabelledMatrix, read_matrix};
+use emotome_interpret::rating::Rating;
 use emotome_stimuli::captions::Captions;
-use emotome_stimuli::ratings::RatingsTable;
 use emotome_stimuli::run::Run;
 use emotome_stimuli::study::Study;
 use emotome_stimuli::{StimulusKey, StimulusSet, keys};
@@ -27,20 +27,6 @@ pub struct EmbeddingOf {
     pub agent: String,
     /// The file.
     pub path: PathBuf,
-}
-
-/// Which columns of the ratings are categories and which affective dimensions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scales {
-    /// As the sidecar says, or the names of the published table.
-    Known,
-    /// The first columns are categories, all others affective dimensions.
-    Counted {
-        /// The number of categories.
-        categories: usize,
-        /// The number of affective dimensions.
-        dimensions: usize,
-    },
 }
 
 /// How rows of a file and stimuli were brought together.
@@ -90,6 +76,8 @@ pub(crate) struct AgentEmbedding {
     /// Names that its dimensions were given.
     pub(crate) names: Option<Vec<Option<String>>>,
     pub(crate) values: Array2<f64>,
+    /// What either half of its choices gives, where it is known.
+    pub(crate) halves: Option<Halves>,
 }
 
 /// Everything that is interpreted, on the same stimuli in the same order.
@@ -126,23 +114,12 @@ impl Material {
         let embeddings = &inputs.embeddings;
         let mut files = Vec::with_capacity(embeddings.len());
         given::check(&inputs.names, embeddings)?;
+        halves::check(&inputs.halves, embeddings)?;
         let keys = inputs.keys.as_ref().map(keys::read).transpose()?;
+        let listed = keys.as_ref().zip(inputs.keys.as_deref());
         let mut names = Vec::with_capacity(embeddings.len());
         for of in embeddings {
-            let mut file = read_embedding(&of.path)?;
-            let unnamed = file.stimuli.as_ref().is_none_or(is_numbered);
-            if let (true, Some(keys), Some(list)) = (unnamed, &keys, &inputs.keys) {
-                let (found, expected) = (file.embedding.n_stimuli(), keys.len());
-                if found != expected {
-                    return Err(WorkflowError::RowsDiffer {
-                        file: of.path.clone(),
-                        found,
-                        other: list.clone(),
-                        expected,
-                    });
-                }
-                file.stimuli = Some(keys.clone());
-            }
+            let file = read_with_keys(&of.path, listed)?;
             names.push(given::names(&inputs.names, of, &file.embedding)?);
             files.push(file);
         }
@@ -210,6 +187,15 @@ impl Material {
                 left_out.len()
             ));
         }
+        let mut agents = selected(&files, embeddings, names, &rows, &used);
+        for ((agent, file), (of, (_, rows))) in agents
+            .iter_mut()
+            .zip(&files)
+            .zip(embeddings.iter().zip(&rows))
+        {
+            let rows: Vec<usize> = used.iter().filter_map(|&i| rows[i]).collect();
+            agent.halves = Halves::read(&inputs.halves, of, file, &rows, listed)?;
+        }
         let values = match &rated {
             Some(rated) => rated.values.select(Axis(0), &used),
             None => Array2::zeros((used.len(), 0)),
@@ -218,7 +204,7 @@ impl Material {
             raters: inputs
                 .raters
                 .or(rated.as_ref().and_then(|rated| rated.raters)),
-            agents: selected(&files, embeddings, names, &rows, &used),
+            agents,
             ratings: rated.map(|rated| rated.kinds).unwrap_or_default(),
             values,
             stimuli,
@@ -263,14 +249,39 @@ fn selected(
         AgentEmbedding {
             name: of.agent.clone(),
             names,
-            values: file
-                .embedding
-                .values()
-                .select(Axis(0), &rows)
-                .mapv(f64::from),
+            values: weights(file, &rows),
+            halves: None,
         }
     });
     agents.collect()
+}
+
+/// The weights in these rows.
+pub(super) fn weights(file: &EmbeddingFile, rows: &[usize]) -> Array2<f64> {
+    let values = file.embedding.values();
+    values.select(Axis(0), rows).mapv(f64::from)
+}
+
+/// Reads an embedding; rows that it does not name are those of a list of keys, where there is one.
+pub(super) fn read_with_keys(
+    path: &Path,
+    listed: Option<(&StimulusSet, &Path)>,
+) -> Result<EmbeddingFile, WorkflowError> {
+    let mut file = read_embedding(path)?;
+    let unnamed = file.stimuli.as_ref().is_none_or(is_numbered);
+    if let (true, Some((keys, list))) = (unnamed, listed) {
+        let (found, expected) = (file.embedding.n_stimuli(), keys.len());
+        if found != expected {
+            return Err(WorkflowError::RowsDiffer {
+                file: path.to_owned(),
+                found,
+                other: list.to_owned(),
+                expected,
+            });
+        }
+        file.stimuli = Some(keys.clone());
+    }
+    Ok(file)
 }
 
 /// The stimuli of the first embedding that names them; numbers where none does.
@@ -320,88 +331,6 @@ fn described(
         keys.iter().map(first).collect(),
         keys.iter().map(flagged).collect(),
     ))
-}
-
-/// Ratings, and what their columns measure.
-struct Rated {
-    /// The stimuli of the rows, where the file names them.
-    stimuli: Option<StimulusSet>,
-    values: Array2<f64>,
-    kinds: Vec<Rating>,
-    raters: Option<u32>,
-    taken_for: Option<&'static str>,
-}
-
-impl Rated {
-    fn read(path: &Path, scales: Scales) -> Result<Self, WorkflowError> {
-        match scales {
-            Scales::Known => Self::known(path),
-            Scales::Counted {
-                categories,
-                dimensions,
-            } => Self::counted(path, categories, dimensions),
-        }
-    }
-
-    /// A table whose sidecar, or whose names, say what the columns measure.
-    fn known(path: &Path) -> Result<Self, WorkflowError> {
-        let (table, taken_for) = RatingsTable::read_known(path)?;
-        let kinds = table.scales.iter().map(|(name, scale)| {
-            Rating::new(name.to_lowercase(), scale.kind).map_err(|source| WorkflowError::Kind {
-                path: path.to_owned(),
-                source,
-            })
-        });
-        let kinds = kinds.collect::<Result<Vec<_>, _>>()?;
-        let scales = table.scales.iter().zip(&kinds);
-        let mut stated = scales
-            .filter(|(_, rating)| rating.kind == RatingKind::Category)
-            .map(|((_, scale), _)| scale.n_raters);
-        let first = stated.next().flatten();
-        Ok(Self {
-            raters: first.filter(|_| stated.all(|n| n == first)),
-            stimuli: Some(table.stimuli),
-            values: table.values,
-            kinds,
-            taken_for,
-        })
-    }
-
-    /// Any matrix whose first columns are categories and whose others are affective dimensions.
-    fn counted(path: &Path, categories: usize, dimensions: usize) -> Result<Self, WorkflowError> {
-        let LabelledMatrix {
-            values,
-            rows,
-            columns,
-        } = read_matrix(path)?;
-        let found = values.ncols();
-        if categories.checked_add(dimensions) != Some(found) {
-            return Err(WorkflowError::ScalesCount {
-                path: path.to_owned(),
-                found,
-                categories,
-                dimensions,
-            });
-        }
-        let rating = |column: usize| {
-            let (kind, word, place) = match column {
-                k if k < categories => (RatingKind::Category, "category", k),
-                k => (RatingKind::Dimension, "dimension", k - categories),
-            };
-            let named = columns.as_ref().map(|names| names[column].to_lowercase());
-            Rating {
-                name: named.unwrap_or_else(|| format!("{word} {}", place + 1)),
-                kind,
-            }
-        };
-        Ok(Self {
-            kinds: (0..found).map(rating).collect(),
-            stimuli: rows,
-            values,
-            raters: None,
-            taken_for: None,
-        })
-    }
 }
 
 /// The file that lists stimuli that were left out.

@@ -1,6 +1,7 @@
 //! What the dimensions of analysed agents mean, for a report that holds more than that.
 
 use super::material::{AgentEmbedding, Joined, Material, StimuliReport};
+use super::page::Beside;
 use super::thumbnails::Thumbnails;
 use super::{Frames, InterpretParams, Interpretation, Part, page, write_places};
 use crate::WorkflowError;
@@ -39,11 +40,13 @@ impl Meaning {
                     name: format!("{}, {} dimensions", analysis.agent, imposed.dims),
                     names: None,
                     values: imposed.embedding.values().mapv(f64::from),
+                    halves: None,
                 },
                 None => AgentEmbedding {
                     name: analysis.agent.clone(),
                     names: None,
                     values: analysis.embedding.values().mapv(f64::from),
+                    halves: None,
                 },
             })
             .filter(|agent| agent.values.ncols() > 0)
@@ -78,6 +81,7 @@ impl Meaning {
             flagged: flagged.iter().filter(|flag| **flag).count(),
             taken_for: None,
         };
+        let raters = material.category_raters;
         let material = Material {
             frames: Frames::None,
             thumbnails: Thumbnails::default(),
@@ -85,7 +89,7 @@ impl Meaning {
             agents,
             ratings,
             values,
-            raters: None,
+            raters,
             captions,
             flagged,
             report,
@@ -104,9 +108,13 @@ impl Meaning {
         !self.found.ratings.is_empty()
     }
 
-    pub(crate) fn sections(&self) -> Vec<Section> {
+    pub(crate) fn sections(&self, analyses: &[Analysis]) -> Vec<Section> {
         let mut sections = page::sections(&self.found, &self.material);
-        sections.extend(page::closing(&self.found));
+        let beside = Beside {
+            ceilings: analyses.iter().all(|a| a.ceiling.is_some()),
+            reproducibility: analyses.iter().all(|a| a.reproducibility.is_some()),
+        };
+        sections.extend(page::closing(&self.found, Some(beside)));
         sections
     }
 

@@ -12,26 +12,34 @@
 //! | `agents[].structure` | [`SpaceStructure`]: verdict, classification, circularity, clusters, blends, dimensionality |
 //! | `agents[].graph` | [`DimensionGraph`]: which dimensions go together, communities, their null |
 //! | `between` | [`Between`]: every two agents compared, and which dimensions and communities they share |
+//! | `agents[].reliability` | [`Reliability`]: how far each dimension repeats, where halves are given |
 //! | `agents[].maps` | [`Maps`]: how good the maps are; places stand in `places.tsv` |
 
 mod agent;
 mod between;
 mod given;
 mod graph;
+mod halves;
+mod maps;
 mod material;
 mod meaning;
 mod page;
 mod picture;
+mod rated;
 mod structure;
 mod thumbnails;
 
-pub use agent::{AgentMeaning, DimensionName, MapOf, Maps, Naming, RatingsMeaning};
+pub use agent::{AgentMeaning, DimensionName, Naming, RatingsMeaning};
 pub use between::{Between, PairComparison, Unsupervised};
 pub use given::NamesOf;
 pub use graph::{Community, DimensionGraph, SweepSummary};
-pub use material::{EmbeddingOf, Joined, Scales, StimuliReport};
+pub use halves::{HalvesOf, Reliability};
+pub(crate) use maps::thirds;
+pub use maps::{MapOf, Maps, TsneRecipe};
+pub use material::{EmbeddingOf, Joined, StimuliReport};
 pub use meaning::Meaning;
 pub use picture::{Picture, Selection};
+pub use rated::Scales;
 pub use structure::{LabelCounts, RaterSplit, SpaceStructure};
 pub use thumbnails::Unpictured;
 
@@ -61,6 +69,7 @@ use std::time::Instant;
 /// | `bootstraps` | 1000 | percentiles of a 95 % interval settle to about a tenth of its width |
 /// | `permutations` | 1000 | p down to .001 |
 /// | `folds` | 10 | custom; each fold predicts a tenth of the stimuli from the others |
+/// | `tsne` | standard | |
 /// | `seed` | 1 | |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct InterpretParams {
@@ -70,6 +79,8 @@ pub struct InterpretParams {
     pub permutations: usize,
     /// Folds of cross-validation.
     pub folds: usize,
+    /// How t-SNE maps are made.
+    pub tsne: TsneRecipe,
     /// Seed of everything random.
     pub seed: u64,
 }
@@ -87,6 +98,7 @@ impl Default for InterpretParams {
             bootstraps: 1000,
             permutations: 1000,
             folds: 10,
+            tsne: TsneRecipe::Standard,
             seed: 1,
         }
     }
@@ -168,6 +180,8 @@ pub struct Inputs {
     pub keys: Option<PathBuf>,
     /// Names that dimensions were given.
     pub names: Vec<NamesOf>,
+    /// Embeddings of either half of agents' choices: how far each repeats.
+    pub halves: Vec<HalvesOf>,
     /// The ratings; without them only what embeddings alone can tell is found.
     pub ratings: Option<PathBuf>,
     /// What their columns measure.
@@ -357,6 +371,7 @@ impl Inputs {
     pub(crate) fn files(&self) -> impl Iterator<Item = PathBuf> {
         let embeddings = self.embeddings.iter().map(|of| of.path.clone());
         let names = self.names.iter().map(|of| of.path.clone());
+        let halves = self.halves.iter().flat_map(|of| of.paths.clone());
         let kinds = self
             .ratings
             .as_ref()
@@ -368,7 +383,7 @@ impl Inputs {
             ["study.toml", "stimuli.tsv", "captions.tsv"].map(|name| folder.join(name))
         });
         let beside = others.chain(studies).filter(|path| path.is_file());
-        embeddings.chain(names).chain(beside)
+        embeddings.chain(names).chain(halves).chain(beside)
     }
 }
 

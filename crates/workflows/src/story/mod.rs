@@ -32,6 +32,8 @@ pub struct Material {
     pub scales: Vec<String>,
     /// What each of them measures.
     pub kinds: Vec<Kind>,
+    /// The usual number of raters behind the share of a category, where it is known.
+    pub category_raters: Option<u32>,
     /// Ratings, stimuli × scales.
     pub ratings: Array2<f64>,
     /// Whose ratings these are, e.g. `the author's intended emotions`; unused without ratings.
@@ -120,7 +122,7 @@ pub fn tell(
         ));
     }
     if let Some(meaning) = meaning {
-        sections.extend(meaning.sections());
+        sections.extend(meaning.sections(analyses));
     }
     Report {
         title: frame.title,

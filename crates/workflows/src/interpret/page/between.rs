@@ -1,7 +1,7 @@
 //! How agents compare.
 
 use super::super::picture::Picture;
-use super::super::{Between, Interpretation};
+use super::super::{Between, Interpretation, PairComparison};
 use super::{all, p};
 use emotome_figures::Figure;
 use emotome_figures::report::{Measure, Section};
@@ -30,6 +30,7 @@ pub(super) fn section(
         tables: vec![
             ("How many dimensions agents share".into(), shared(found, between)),
             ("What each space explains of another".into(), crossed(found, between)),
+            ("How far dimensions repeat".into(), repeats(found)),
             ("Dimensions that correspond".into(), matches(found, between)),
             ("Dimensions that go against one another".into(), opposites(found, between)),
         ]
@@ -37,11 +38,24 @@ pub(super) fn section(
         .filter(|(_, table): &(String, Table)| !table.is_empty())
         .collect(),
         cautions: vec![
-            "Agents differ in reliability: similarities from ten thousand judgments a stimulus repeat better than means of a dozen raters. Without a correction for it, the more reliable agent agrees better with everything.".into(),
+            reliability(between).into(),
             "A dimension that another agent lacks may be divided there among several: “divided” is not “unique”.".into(),
             "Only dimensions that order stimuli the same way count as counterparts. One that goes against another (r below 0) is called unique, although it may hold the same with its ends exchanged.".into(),
         ],
     })
+}
+
+/// What the reader must know about how far agents repeat.
+fn reliability(between: &Between) -> &'static str {
+    let corrected = |pair: &PairComparison| pair.rsm.is_some_and(|rsm| rsm.corrected.is_some());
+    match between.pairs.iter().all(corrected) {
+        true => {
+            "Agents differ in reliability. Similarities are corrected for it, and spaces predict each other as equally reliable ones too; CKA, rotations and corresponding dimensions are not corrected."
+        }
+        false => {
+            "Agents differ in reliability: similarities from ten thousand judgments a stimulus repeat better than means of a dozen raters. Without a correction for it, the more reliable agent agrees better with everything. It is corrected for where each agent is fitted to either half of its choices (fit --half) and --halves are given."
+        }
+    }
 }
 
 fn name(found: &Interpretation, agent: usize) -> &str {
@@ -177,6 +191,25 @@ fn measures(found: &Interpretation, between: &Between) -> Vec<Measure> {
                 rsm.interval,
             ));
         }
+        if let Some(corrected) = pair.rsm.as_ref().and_then(|rsm| rsm.corrected.as_ref()) {
+            let [first, second] = corrected.reliability;
+            let undefined = match corrected.undefined {
+                0 => String::new(),
+                n => format!(" {n} resamples in which halves did not agree are left out."),
+            };
+            measures.push(measure(
+                "Similarities, without noise",
+                format!(
+                    "r of similarities divided by the root of both reliabilities, {} of {} and {} of {} (Spearman–Brown, from embeddings of either half of the choices).{undefined}",
+                    decimal(first),
+                    name(found, a),
+                    decimal(second),
+                    name(found, b),
+                ),
+                corrected.r,
+                corrected.interval,
+            ));
+        }
         if let Some(cka) = &pair.cka {
             measures.push(measure(
                 "Alignment of the spaces",
@@ -270,6 +303,48 @@ fn crossed(found: &Interpretation, between: &Between) -> Table {
                     pair.permutations.fitted.into(),
                 ]);
             }
+        }
+        if let Some(equal) = &pair.cross_equally_reliable {
+            let what = format!(
+                "as they are, reliability at most {}; the range is over {} draws of the noise",
+                decimal(equal.reliability),
+                equal.control.repeats
+            );
+            for (from, to, found_r2) in [
+                (a, b, &equal.control.forward),
+                (b, a, &equal.control.backward),
+            ] {
+                table.push([
+                    Cell::from(name(found, from)),
+                    name(found, to).into(),
+                    what.as_str().into(),
+                    found_r2.mean.into(),
+                    found_r2.interval.low.into(),
+                    found_r2.interval.high.into(),
+                    Cell::Missing,
+                    Cell::Missing,
+                    Cell::Missing,
+                ]);
+            }
+        }
+    }
+    table
+}
+
+fn repeats(found: &Interpretation) -> Table {
+    let mut table = Table::new(["agent", "dimension", "r of halves", "reliability"]);
+    for agent in &found.agents {
+        let Some(reliability) = &agent.reliability else {
+            continue;
+        };
+        let values = reliability.half_r.iter().zip(&reliability.dimensions);
+        for (d, (half_r, whole)) in values.enumerate() {
+            table.push([
+                Cell::from(agent.agent.as_str()),
+                agent.name_of(d).as_str().into(),
+                (*half_r).into(),
+                (*whole).into(),
+            ]);
         }
     }
     table

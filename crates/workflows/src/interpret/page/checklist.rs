@@ -12,9 +12,18 @@ enum Answer {
     Elsewhere(&'static str),
 }
 
-pub(super) fn section(found: &Interpretation) -> Section {
+/// What a report of choices tells on the same page.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::interpret) struct Beside {
+    /// Noise ceilings.
+    pub(in crate::interpret) ceilings: bool,
+    /// Which dimensions come back in further fits.
+    pub(in crate::interpret) reproducibility: bool,
+}
+
+pub(super) fn section(found: &Interpretation, beside: Option<Beside>) -> Section {
     let mut table = Table::new(["question", "answered", "where, or what is needed"]);
-    for (question, answer) in answers(found) {
+    for (question, answer) in answers(found, beside) {
         let (answered, words) = match &answer {
             Answer::Here(words) => ("here", words.as_str()),
             Answer::Elsewhere(words) => ("not here", *words),
@@ -31,7 +40,7 @@ pub(super) fn section(found: &Interpretation) -> Section {
     }
 }
 
-fn answers(found: &Interpretation) -> Vec<(&'static str, Answer)> {
+fn answers(found: &Interpretation, beside: Option<Beside>) -> Vec<(&'static str, Answer)> {
     use Answer::{Elsewhere, Here};
     let dims: Vec<String> = found
         .agents
@@ -49,7 +58,11 @@ fn answers(found: &Interpretation) -> Vec<(&'static str, Answer)> {
         ),
         (
             "What are the noise ceilings, and how are they defined?",
-            Elsewhere("emotome report --ceiling FILE, for choices; ceilings of ratings need the answers of single raters"),
+            match beside {
+                Some(beside) if beside.ceilings => Here("“How well the embedding predicts”, from repeated triplets, with its definition; ceilings of ratings need the answers of single raters".into()),
+                Some(_) => Elsewhere("choices to repeated triplets: --ceiling FILE, or a split column that marks them"),
+                None => Elsewhere("emotome report --ceiling FILE, for choices; ceilings of ratings need the answers of single raters"),
+            },
         ),
         (
             "Do all spaces have the same number of features?",
@@ -89,7 +102,11 @@ fn answers(found: &Interpretation) -> Vec<(&'static str, Answer)> {
         ),
         (
             "Why this number of dimensions, and does each come back?",
-            Elsewhere("emotome report: dimensions chosen by validation, reproducibility of each over seeds"),
+            match beside {
+                Some(beside) if beside.reproducibility => Here("“How many dimensions, and how λ was chosen”, “Which dimensions can be trusted”".into()),
+                Some(_) => Elsewhere("fits from several random starts (--seeds)"),
+                None => Elsewhere("emotome report: dimensions chosen by validation, reproducibility of each over seeds"),
+            },
         ),
         (
             "Could the model know the stimuli and their ratings?",

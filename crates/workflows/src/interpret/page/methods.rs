@@ -1,6 +1,6 @@
 //! Text for the methods of a paper, with its citations, ready to paste.
 
-use super::super::Interpretation;
+use super::super::{Interpretation, TsneRecipe};
 use emotome_figures::report::Section;
 use emotome_figures::scale::count;
 use emotome_interpret::rating::RatingKind;
@@ -63,10 +63,24 @@ pub(super) fn section(found: &Interpretation) -> Section {
             "Comparison of agents. Similarities (dot products of weights) of all pairs of stimuli were correlated, with intervals from resampled stimuli (pairs of a stimulus with its copy left out) and Mantel’s permutation test; spaces were compared by debiased linear CKA (Kornblith et al., 2019; Song et al., 2012) and by Procrustes rotation on held-out stimuli (Schönemann, 1966); ridge regressions predicted each space from the other for stimuli held out, from all columns and from equally many principal components. Dimensions were matched one to one by correlation over the same stimuli; a match is shared if its r is above .2 and exceeds the largest correlation of permuted stimuli (p ≤ .05), and surely so if its interval lies above .2. Mean places of categories were aligned without labels by entropic Gromov–Wasserstein transport (Peyré, Cuturi & Solomon, 2016).".into(),
         );
     }
+    if found.agents.iter().any(|agent| agent.reliability.is_some()) {
+        text.push(
+            "Reliability. Embeddings were fitted to either half of the choices of an agent. The reliability of its similarities, and of each dimension by its one-to-one matched counterparts, follows from their correlation r as 2r/(1 + r) (Brown, 1910; Spearman, 1910). Correlations of similarities were divided by the root of both reliabilities, which were estimated anew in each resample. Spaces also predicted each other after normal noise had been added to every dimension more reliable than the smaller of the two median reliabilities.".into(),
+        );
+    }
     if let Some(maps) = found.agents.iter().find_map(|agent| agent.maps.as_ref()) {
-        let (perplexity, neighbours) = (maps.perplexity, maps.neighbours);
+        let how = match maps.recipe {
+            TsneRecipe::Standard => format!(
+                "Euclidean distances, perplexity {}, principal start, learning rate n/12 as in Belkina et al., 2019",
+                maps.perplexities[0]
+            ),
+            TsneRecipe::Published => {
+                "distances 1 − S with the similarities S that the embedding predicts, not squared; the mean of affinities at perplexities 5 and 30; start by metric stress; learning rate 500, no exaggeration".into()
+            }
+        };
         text.push(format!(
-            "Maps. Two-dimensional maps of the embeddings were drawn by t-SNE over every pair (van der Maaten & Hinton, 2008; perplexity {perplexity}, principal start, learning rate n/12 as in Belkina et al., 2019) and by UMAP (McInnes, Healy & Melville, 2018; {neighbours} neighbours, minimal distance 0.1), Euclidean distances; trustworthiness and continuity as in Venna & Kaski (2001)."
+            "Maps. Two-dimensional maps of the embeddings were drawn by t-SNE over every pair (van der Maaten & Hinton, 2008; {how}) and by UMAP (McInnes, Healy & Melville, 2018; Euclidean distances, {} neighbours, minimal distance 0.1); trustworthiness and continuity as in Venna & Kaski (2001).",
+            maps.neighbours
         ));
     }
     text.push(format!(
@@ -95,6 +109,7 @@ const REFERENCES: &[&str] = &[
     "Schönemann, P. H. (1966). A generalized solution of the orthogonal Procrustes problem. Psychometrika 31, 1. doi:10.1007/BF02289451.",
     "Song, L. et al. (2012). Feature selection via dependence maximization. Journal of Machine Learning Research 13, 1393.",
     "Traag, V. A., Waltman, L. & van Eck, N. J. (2019). From Louvain to Leiden. Scientific Reports 9, 5233. doi:10.1038/s41598-019-41695-z.",
+    "Brown, W. (1910). Some experimental results in the correlation of mental abilities. British Journal of Psychology 3, 296. Spearman, C. (1910). Correlation calculated from faulty data. British Journal of Psychology 3, 271.",
     "Efron, B. (1987). Better bootstrap confidence intervals. Journal of the American Statistical Association 82, 171. doi:10.1080/01621459.1987.10478410.",
     "Golub, G. H., Heath, M. & Wahba, G. (1979). Generalized cross-validation. Technometrics 21, 215. doi:10.1080/00401706.1979.10489751.",
     "Hoerl, A. E. & Kennard, R. W. (1970). Ridge regression. Technometrics 12, 55. doi:10.1080/00401706.1970.10488634.",

@@ -10,6 +10,7 @@ mod overview;
 mod ratings;
 mod structure;
 
+pub(super) use checklist::Beside;
 pub(super) use structure::source;
 
 use super::material::Material;
@@ -47,7 +48,7 @@ pub(super) fn tell(
     }));
     let mut sections = vec![overview::section(found, cautions)];
     sections.extend(self::sections(found, material));
-    sections.extend(closing(found));
+    sections.extend(closing(found, None));
     Report {
         title: "What the dimensions mean".into(),
         subtitle: format!(
@@ -99,8 +100,8 @@ fn exemplars(found: &Interpretation, draw: impl Fn(Picture) -> Vec<Box<dyn Figur
 }
 
 /// What closes a page: the questions of reviewers, and text for the methods.
-pub(super) fn closing(found: &Interpretation) -> [Section; 2] {
-    [checklist::section(found), methods::section(found)]
+pub(super) fn closing(found: &Interpretation, beside: Option<Beside>) -> [Section; 2] {
+    [checklist::section(found, beside), methods::section(found)]
 }
 
 /// The figures of several kinds, one after the other.

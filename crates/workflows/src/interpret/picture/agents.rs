@@ -59,19 +59,23 @@ impl Scene<'_> {
         let rows = between.pairs.iter().filter_map(|pair| {
             let rsm = pair.rsm.as_ref()?;
             let [a, b] = pair.agents.map(|agent| &self.found.agents[agent].agent);
-            Some(Estimate {
-                label: format!("{a} and {b}"),
-                value: rsm.r,
-                ci95: Some(rsm.interval),
+            let row = |without: &str, value, interval| Estimate {
+                label: format!("{a} and {b}{without}"),
+                value,
+                ci95: Some(interval),
                 expected: None,
                 n: rsm.pairs as u64,
-            })
+            };
+            let corrected = rsm.corrected.as_ref().filter(|found| !found.r.is_nan());
+            let corrected = corrected.map(|found| row(", without noise", found.r, found.interval));
+            Some([Some(row("", rsm.r, rsm.interval)), corrected])
         });
+        let rows = rows.flatten().flatten();
         let rows: Vec<Estimate> = rows.collect();
         (!rows.is_empty()).then(|| Estimates {
             title: "How alike agents find pairs of stimuli".into(),
             quantity: "Pearson’s r of similarities over pairs of stimuli".into(),
-            reading: "Each point is the correlation of two agents’ similarities (dot products of weights) over all pairs of stimuli, with its 95 % confidence interval over stimuli; n counts pairs. Guessing gives 0.".into(),
+            reading: "Each point is the correlation of two agents’ similarities (dot products of weights) over all pairs of stimuli, with its 95 % confidence interval over stimuli; n counts pairs. Guessing gives 0. Without noise: divided by how far either agent’s halves agree (Spearman–Brown).".into(),
             unit: Unit::Plain,
             rows,
             reference: Some(("unrelated".into(), 0.0)),

@@ -2,7 +2,7 @@
 
 use super::{MOST_DIMENSIONS, Scene};
 use crate::interpret::Frames;
-use crate::interpret::agent::MapOf;
+use crate::interpret::MapOf;
 use emotome_figures::exemplars::{Exemplar, ExemplarRow, Exemplars};
 use emotome_figures::map::{DimensionMaps, StimulusMap};
 use emotome_figures::petals::{Petals, Rose};
