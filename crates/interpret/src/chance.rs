@@ -8,13 +8,13 @@ use emotome_stats::random::{CounterRng, Seed};
 use emotome_stats::summary::{mean, quantile};
 use emotome_stimuli::run::Run;
 use ndarray::{Array2, ArrayView2, Axis};
-use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::correlate::{CorrelateError, MOST_REPLICATES};
+use crate::correlate::CorrelateError;
 use crate::naming::{Class, ClassCounts, NamingError, NamingParams, name_dimensions};
 use crate::pairs::Pairs;
 use crate::rating::Rating;
+use crate::resampling::{Interrupted, MOST_REPLICATES, order, replicate};
 
 /// What is permuted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -68,6 +68,12 @@ pub enum ChanceError {
     Correlate(#[from] CorrelateError),
 }
 
+impl From<Interrupted> for ChanceError {
+    fn from(Interrupted: Interrupted) -> Self {
+        Self::Correlate(CorrelateError::Interrupted)
+    }
+}
+
 /// The class counts of the naming rule, and those that a null gives. O(permutations × n D K) for permuted
 /// stimuli, O(permutations × D K log K) for permuted kinds.
 ///
@@ -109,38 +115,25 @@ pub fn class_null(
         Permuted::Kinds => "class null: kinds",
     };
     let seed = seed.derive(what);
-    run.progress
-        .begin("Naming by chance", Some(permutations as u64));
-    let counts: Option<Result<Vec<ClassCounts>, NamingError>> = (0..permutations)
-        .into_par_iter()
-        .map(|permutation| {
-            if run.interrupt.requested() {
-                return None;
+    let counts = replicate(run, "Naming by chance", permutations, |permutation| {
+        let mut rng = CounterRng::new(seed, permutation as u64);
+        match permuted {
+            Permuted::Stimuli => {
+                let y = y.select(Axis(0), &order(y.nrows(), &mut rng));
+                Ok::<_, ChanceError>(count(correlations(x.view(), y.view()).view(), ratings)?)
             }
-            run.progress.advance(1);
-            let mut rng = CounterRng::new(seed, permutation as u64);
-            Some(match permuted {
-                Permuted::Stimuli => {
-                    let mut order: Vec<usize> = (0..y.nrows()).collect();
-                    rng.shuffle(&mut order);
-                    let y = y.select(Axis(0), &order);
-                    count(correlations(x.view(), y.view()).view(), ratings)
-                }
-                Permuted::Kinds => {
-                    let mut kinds: Vec<_> = ratings.iter().map(|rating| rating.kind).collect();
-                    rng.shuffle(&mut kinds);
-                    let mut ratings = ratings.to_vec();
-                    ratings
-                        .iter_mut()
-                        .zip(kinds)
-                        .for_each(|(r, kind)| r.kind = kind);
-                    count(r.view(), &ratings)
-                }
-            })
-        })
-        .collect();
-    run.progress.end();
-    let counts = counts.ok_or(CorrelateError::Interrupted)??;
+            Permuted::Kinds => {
+                let mut kinds: Vec<_> = ratings.iter().map(|rating| rating.kind).collect();
+                rng.shuffle(&mut kinds);
+                let mut ratings = ratings.to_vec();
+                ratings
+                    .iter_mut()
+                    .zip(kinds)
+                    .for_each(|(r, kind)| r.kind = kind);
+                Ok(count(r.view(), &ratings)?)
+            }
+        }
+    })?;
     let of = |class| chance(class, &observed, &counts);
     const CLASSES: [Class; 4] = [
         Class::Category,

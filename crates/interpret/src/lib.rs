@@ -11,5 +11,6 @@ pub mod maps;
 pub mod naming;
 pub mod pairs;
 pub mod rating;
+pub mod resampling;
 mod rows;
 pub mod structure;

@@ -1,13 +1,14 @@
 //! Comparisons of agents against numpy, scipy and POT, and on spaces of known likeness.
 
 use emotome_interpret::align::AlignError;
-use emotome_interpret::align::cka::{CkaParams, cka};
+use emotome_interpret::align::cka::cka;
 use emotome_interpret::align::procrustes::{ProcrustesParams, procrustes};
 use emotome_interpret::align::rsm::{Kernel, Measured, Reliability, Rsm, RsmParams, compare};
 use emotome_interpret::align::transport::{
     Descent, TransportParams, align, entropic, gromov_wasserstein, matching, unbalanced,
 };
 use emotome_interpret::correlate::Coefficient;
+use emotome_interpret::resampling::Resampling;
 use emotome_stats::interval::Interval;
 use emotome_stats::random::{CounterRng, Seed};
 use emotome_stimuli::run::{Interrupt, Run, Silent};
@@ -208,11 +209,11 @@ fn permutations_of_unrelated_agents_are_as_likely_below_any_level_as_it_says() {
             seed,
             ..RsmParams::default()
         };
-        let spaces = CkaParams {
+        let spaces = Resampling {
             bootstraps: 1,
             permutations: 99,
             seed,
-            ..CkaParams::default()
+            ..Resampling::default()
         };
         let rotation = ProcrustesParams {
             bootstraps: 1,
@@ -354,10 +355,10 @@ fn spaces_compare_as_in_scipy_and_the_formula_of_song() {
             cka(
                 a.view(),
                 b.view(),
-                &CkaParams {
+                &Resampling {
                     permutations: 1,
                     bootstraps: 1,
-                    ..CkaParams::default()
+                    ..Resampling::default()
                 },
                 run,
             )
@@ -393,12 +394,12 @@ fn a_rotated_space_is_the_same_space() {
     );
     near(found.scale, 1.0 / 3.0, 1e-12);
     near(found.p.unwrap(), 1.0 / 201.0, 1e-12);
-    let found = with_run(|run| cka(x.view(), y.view(), &CkaParams::default(), run)).unwrap();
+    let found = with_run(|run| cka(x.view(), y.view(), &Resampling::default(), run)).unwrap();
     near(found.plain, 1.0, 1e-12);
     near(found.debiased, 1.0, 1e-12);
     // Unrelated spaces: plain alignment is far above 0, the debiased one and the held-out R² are not.
     let (x, y) = (noise(40, 20, 13), noise(40, 20, 14));
-    let found = with_run(|run| cka(x.view(), y.view(), &CkaParams::default(), run)).unwrap();
+    let found = with_run(|run| cka(x.view(), y.view(), &Resampling::default(), run)).unwrap();
     assert!(
         found.plain > 0.25 && found.debiased.abs() < 0.15 && found.interval.contains(0.0),
         "{found:?}"
@@ -428,10 +429,10 @@ fn without_permutations_nothing_is_said_of_chance() {
             features(y.view(), Kernel::Dot),
         );
         assert_eq!(compare(&a, &b, &how, run).unwrap().p, None);
-        let how = CkaParams {
+        let how = Resampling {
             permutations: 0,
             bootstraps: 20,
-            ..CkaParams::default()
+            ..Resampling::default()
         };
         assert_eq!(cka(x.view(), y.view(), &how, run).unwrap().p, None);
         let how = ProcrustesParams {
@@ -638,7 +639,7 @@ fn results_do_not_depend_on_the_number_of_threads() {
                     .unwrap(),
                 ),
                 serde_json::to_string(
-                    &cka(x.view(), y.view(), &CkaParams::default(), run).unwrap(),
+                    &cka(x.view(), y.view(), &Resampling::default(), run).unwrap(),
                 ),
                 serde_json::to_string(
                     &align(
@@ -717,12 +718,12 @@ fn bad_input_is_refused_by_name() {
     let constant = Array2::from_elem((12, 3), 2.0);
     with_run(|run| {
         for bad in [&hole, &constant, &noise(11, 3, 1)] {
-            assert!(cka(x.view(), bad.view(), &CkaParams::default(), run).is_err());
+            assert!(cka(x.view(), bad.view(), &Resampling::default(), run).is_err());
             assert!(procrustes(bad.view(), y.view(), &ProcrustesParams::default(), run).is_err());
         }
-        let none = CkaParams {
+        let none = Resampling {
             bootstraps: 0,
-            ..CkaParams::default()
+            ..Resampling::default()
         };
         assert!(matches!(
             cka(x.view(), y.view(), &none, run),
@@ -802,7 +803,7 @@ fn bad_input_is_refused_by_name() {
         AlignError::Interrupted
     );
     assert_eq!(
-        cka(x.view(), y.view(), &CkaParams::default(), run).unwrap_err(),
+        cka(x.view(), y.view(), &Resampling::default(), run).unwrap_err(),
         AlignError::Interrupted
     );
 }
@@ -895,7 +896,7 @@ fn full_size_comparisons_take_seconds() {
     timed("cka", &|run| {
         format!(
             "{:?}",
-            cka(x.view(), y.view(), &CkaParams::default(), run).unwrap()
+            cka(x.view(), y.view(), &Resampling::default(), run).unwrap()
         )
     });
     timed("procrustes", &|run| {

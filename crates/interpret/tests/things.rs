@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use emotome_interpret::align::cka::{CkaParams, cka};
+use emotome_interpret::align::cka::cka;
 use emotome_interpret::align::procrustes::{ProcrustesParams, procrustes};
 use emotome_interpret::align::rsm::{Kernel, Measured, Rsm, RsmParams, compare};
 use emotome_interpret::align::transport::{TransportParams, align};
@@ -12,6 +12,7 @@ use emotome_interpret::graph::null::{NullParams, community_null};
 use emotome_interpret::graph::overlap::{Agent, OverlapParams, Status, overlap};
 use emotome_interpret::graph::pagerank::{DAMPING, pagerank};
 use emotome_interpret::graph::sweep::{SweepParams, sweep};
+use emotome_interpret::resampling::Resampling;
 use emotome_stats::correlation::cross_correlation;
 use emotome_stimuli::run::{Interrupt, Run, Silent};
 use ndarray::{Array2, ShapeBuilder};
@@ -260,7 +261,7 @@ fn three_embeddings_compared_in_every_way() {
             )
         });
         timed("cka", &|run| {
-            format!("{:?}", cka(x, y, &CkaParams::default(), run).unwrap())
+            format!("{:?}", cka(x, y, &Resampling::default(), run).unwrap())
         });
         timed("procrustes", &|run| {
             let f = procrustes(x, y, &ProcrustesParams::default(), run).unwrap();

@@ -1,43 +1,12 @@
 //! Do two spaces have the same linear geometry? Centred kernel alignment, without the bias of many features.
 
-use super::{AlignError, p_of, permuted, proceed, resampled};
+use super::{AlignError, p_of};
+use crate::resampling::{Resampling, bootstrap, permute};
 use emotome_stats::interval::{Interval, percentile};
-use emotome_stats::random::{CounterRng, Seed};
+use emotome_stats::random::Seed;
 use emotome_stimuli::run::Run;
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
-use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
-
-/// Spaces are compared so.
-///
-/// | parameter | default | why |
-/// |---|---|---|
-/// | `bootstraps` | 1000 | percentiles of a 95 % interval settle to about a tenth of its width |
-/// | `permutations` | 1000 | p down to .001 |
-/// | `level` | 0.95 | of the interval |
-/// | `seed` | 0 | of resamples and permutations |
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct CkaParams {
-    /// Resamples of the stimuli.
-    pub bootstraps: usize,
-    /// Permutations of the stimuli.
-    pub permutations: usize,
-    /// Level of the interval.
-    pub level: f64,
-    /// Seed of resamples and permutations.
-    pub seed: u64,
-}
-
-impl Default for CkaParams {
-    fn default() -> Self {
-        Self {
-            bootstraps: 1000,
-            permutations: 1000,
-            level: 0.95,
-            seed: 0,
-        }
-    }
-}
+use serde::Serialize;
 
 /// The linear alignment of two spaces: 1 if they are rotations of one another, up to scale.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -72,7 +41,7 @@ pub struct Cka {
 pub fn cka(
     x: ArrayView2<'_, f64>,
     y: ArrayView2<'_, f64>,
-    params: &CkaParams,
+    params: &Resampling,
     run: Run<'_>,
 ) -> Result<Cka, AlignError> {
     AlignError::features(x, y, 10, "at least 10")?;
@@ -86,39 +55,20 @@ pub fn cka(
     let ones = vec![1.0; n];
     let debiased = alignment(&x, &y, &ones);
     let seed = Seed(params.seed).derive("cka");
-    run.progress
-        .begin("Resampling stimuli", Some(params.bootstraps as u64));
-    let resamples: Result<Vec<f64>, AlignError> = (0..params.bootstraps)
-        .into_par_iter()
-        .map(|replicate| {
-            proceed(run)?;
-            run.progress.advance(1);
-            let mut rng = CounterRng::new(seed.derive("bootstrap"), replicate as u64);
-            Ok(alignment(&x, &y, &resampled(n, &mut rng)))
-        })
-        .collect();
-    run.progress.end();
-    let interval = percentile(&resamples?, params.level);
+    let draws = (params.bootstraps, seed.derive("bootstrap"));
+    let resamples = bootstrap::<_, AlignError>(run, n, draws, |w| alignment(&x, &y, w))?;
+    let interval = percentile(&resamples, params.level);
     let scale = (hsic(&x, &x, &ones) * hsic(&y, &y, &ones)).sqrt();
-    run.progress
-        .begin("Permuting stimuli", Some(params.permutations as u64));
-    let null: Result<Vec<f64>, AlignError> = (0..params.permutations)
-        .into_par_iter()
-        .map(|permutation| {
-            proceed(run)?;
-            run.progress.advance(1);
-            let mut rng = CounterRng::new(seed.derive("permutation"), permutation as u64);
-            let y = y.select(Axis(0), &permuted(n, &mut rng));
-            Ok(hsic(&x, &y, &ones) / scale)
-        })
-        .collect();
-    run.progress.end();
+    let draws = (params.permutations, seed.derive("permutation"));
+    let null = permute(run, n, draws, |order| {
+        Ok::<_, AlignError>(hsic(&x, &y.select(Axis(0), order), &ones) / scale)
+    })?;
     Ok(Cka {
         items: n,
         plain,
         debiased,
         interval,
-        p: p_of(debiased, &null?),
+        p: p_of(debiased, &null),
     })
 }
 

@@ -11,12 +11,9 @@ pub mod rsm;
 mod sinkhorn;
 pub mod transport;
 
-use emotome_stats::random::CounterRng;
+use crate::resampling::{Interrupted, MOST_REPLICATES};
 use emotome_stimuli::run::Run;
 use ndarray::ArrayView2;
-
-/// Most resamples or permutations: their results are held at once.
-pub const MOST_REPLICATES: usize = 100_000;
 
 /// Why agents cannot be compared.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -117,6 +114,12 @@ pub enum AlignError {
 }
 
 const AGENTS: [&str; 2] = ["first", "second"];
+
+impl From<Interrupted> for AlignError {
+    fn from(Interrupted: Interrupted) -> Self {
+        Self::Interrupted
+    }
+}
 
 impl AlignError {
     fn unless(
@@ -219,20 +222,6 @@ fn proceed(run: Run<'_>) -> Result<(), AlignError> {
         return Err(AlignError::Interrupted);
     }
     Ok(())
-}
-
-/// How often each of `n` stimuli is in a resample.
-fn resampled(n: usize, rng: &mut CounterRng) -> Vec<f64> {
-    let mut weights = vec![0.0; n];
-    (0..n).for_each(|_| weights[rng.below(n as u64) as usize] += 1.0);
-    weights
-}
-
-/// An order of `n` stimuli.
-fn permuted(n: usize, rng: &mut CounterRng) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..n).collect();
-    rng.shuffle(&mut order);
-    order
 }
 
 /// (1 + #{null ≥ observed}) / (1 + permutations); rounding does not tell an order that changes nothing from the data.

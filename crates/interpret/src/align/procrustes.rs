@@ -1,13 +1,13 @@
 //! Is one agent's space a rotation of the other's? Orthogonal Procrustes, tested on stimuli held out.
 
-use super::{AlignError, p_of, permuted, proceed, resampled};
+use super::{AlignError, p_of};
+use crate::resampling::{bootstrap, order, permute};
 use emotome_stats::interval::{Interval, percentile};
 use emotome_stats::random::{CounterRng, Seed};
 use emotome_stats::summary::mean;
 use emotome_stimuli::run::Run;
 use faer::Mat;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// A rotation is fitted and tested so.
@@ -182,38 +182,23 @@ pub fn procrustes(
         "from 2 to the number of stimuli",
     )?;
     let seed = Seed(params.seed).derive("procrustes");
-    let order = permuted(n, &mut CounterRng::new(seed.derive("folds"), 0));
+    let order = order(n, &mut CounterRng::new(seed.derive("folds"), 0));
     let folds: Vec<Vec<usize>> = (0..folds)
         .map(|fold| order[fold * n / folds..(fold + 1) * n / folds].to_vec())
         .collect();
     let fit = Fit::new(x, y)?;
     let observed = errors(x, y, &folds)?;
     let held_out = r2(observed.iter().copied());
-    let resamples: Vec<f64> = (0..params.bootstraps)
-        .into_par_iter()
-        .map(|replicate| {
-            let mut rng = CounterRng::new(seed.derive("bootstrap"), replicate as u64);
-            let weights = resampled(n, &mut rng);
-            r2(observed
-                .iter()
-                .zip(weights)
-                .map(|(e, w)| [w * e[0], w * e[1]]))
-        })
-        .collect();
-    run.progress
-        .begin("Permuting stimuli", Some(params.permutations as u64));
-    let null: Result<Vec<f64>, AlignError> = (0..params.permutations)
-        .into_par_iter()
-        .map(|permutation| {
-            proceed(run)?;
-            run.progress.advance(1);
-            let mut rng = CounterRng::new(seed.derive("permutation"), permutation as u64);
-            let y = y.select(Axis(0), &permuted(n, &mut rng));
-            Ok(r2(errors(x, y.view(), &folds)?.into_iter()))
-        })
-        .collect();
-    run.progress.end();
-    let null = null?;
+    let draws = (params.bootstraps, seed.derive("bootstrap"));
+    let resamples = bootstrap::<_, AlignError>(run, n, draws, |weights| {
+        let weighted = observed.iter().zip(weights);
+        r2(weighted.map(|(e, w)| [w * e[0], w * e[1]]))
+    })?;
+    let draws = (params.permutations, seed.derive("permutation"));
+    let null = permute(run, n, draws, |order| {
+        let y = y.select(Axis(0), order);
+        Ok::<_, AlignError>(r2(errors(x, y.view(), &folds)?.into_iter()))
+    })?;
     Ok(Procrustes {
         items: n,
         disparity: (1.0 - fit.trace * fit.trace / (fit.squares[0] * fit.squares[1])).max(0.0),

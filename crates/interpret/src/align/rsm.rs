@@ -1,13 +1,13 @@
 //! Do two agents find the same stimuli similar? Correlation of similarity matrices, with and without noise.
 
 use super::pairs::{Pairs, Source};
-use super::{AGENTS, AlignError, p_of, permuted, proceed, resampled};
+use super::{AGENTS, AlignError, p_of};
 use crate::correlate::Coefficient;
+use crate::resampling::{bootstrap, permute};
 use emotome_stats::interval::{Interval, percentile};
-use emotome_stats::random::{CounterRng, Seed};
+use emotome_stats::random::Seed;
 use emotome_stimuli::run::Run;
 use ndarray::ArrayView2;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// Most items of which all pairs are held.
@@ -192,28 +192,18 @@ pub fn compare(
         .map(<[Halves; 2]>::from);
     let seed = Seed(params.seed).derive("rsm comparison");
     let r = pairs.observed();
-    run.progress
-        .begin("Resampling stimuli", Some(params.bootstraps as u64));
     // r and the correlations of halves.
-    let resamples: Result<Vec<[f64; 3]>, AlignError> = (0..params.bootstraps)
-        .into_par_iter()
-        .map(|replicate| {
-            proceed(run)?;
-            let mut rng = CounterRng::new(seed.derive("bootstrap"), replicate as u64);
-            let weights = resampled(n, &mut rng);
-            let [a, b] = match &reliabilities {
-                None => [f64::NAN; 2],
-                Some(halves) => halves.each_ref().map(|half| match half {
-                    Halves::Known(r) => *r,
-                    Halves::Estimated(pairs) => pairs.weighted(&weights),
-                }),
-            };
-            run.progress.advance(1);
-            Ok([pairs.weighted(&weights), a, b])
-        })
-        .collect();
-    run.progress.end();
-    let resamples = resamples?;
+    let draws = (params.bootstraps, seed.derive("bootstrap"));
+    let resamples = bootstrap::<[f64; 3], AlignError>(run, n, draws, |weights| {
+        let [a, b] = match &reliabilities {
+            None => [f64::NAN; 2],
+            Some(halves) => halves.each_ref().map(|half| match half {
+                Halves::Known(r) => *r,
+                Halves::Estimated(pairs) => pairs.weighted(weights),
+            }),
+        };
+        [pairs.weighted(weights), a, b]
+    })?;
     let of_r: Vec<f64> = resamples.iter().map(|x| x[0]).collect();
     let interval = percentile(&of_r, params.level);
     let corrected = reliabilities.map(|halves| {
@@ -315,17 +305,8 @@ fn mantel(
         return Ok(None);
     }
     let sums = pairs.sums(None);
-    run.progress
-        .begin("Permuting stimuli", Some(params.permutations as u64));
-    let null: Result<Vec<f64>, AlignError> = (0..params.permutations)
-        .into_par_iter()
-        .map(|permutation| {
-            proceed(run)?;
-            run.progress.advance(1);
-            let mut rng = CounterRng::new(seed, permutation as u64);
-            Ok(pairs.permuted(sums, &permuted(n, &mut rng)))
-        })
-        .collect();
-    run.progress.end();
-    Ok(p_of(r, &null?))
+    let null = permute(run, n, (params.permutations, seed), |order| {
+        Ok::<_, AlignError>(pairs.permuted(sums, order))
+    })?;
+    Ok(p_of(r, &null))
 }

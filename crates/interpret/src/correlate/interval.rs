@@ -2,7 +2,7 @@
 
 use emotome_stats::distribution::{normal_cdf, normal_quantile};
 use emotome_stats::interval::Interval;
-use emotome_stats::random::{CounterRng, Seed};
+use emotome_stats::random::Seed;
 use emotome_stats::summary::quantile;
 use emotome_stimuli::run::Run;
 use ndarray::Array2;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sample::Sample;
 use super::{CorrelateError, CorrelateParams, Intervals, MOST_HELD};
+use crate::resampling::bootstrap;
 
 /// Which bootstrap interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -44,23 +45,9 @@ pub(super) fn intervals(
         IntervalKind::Bca => acceleration(sample, r, run)?,
     };
     let n = sample.items();
-    run.progress
-        .begin("Resampling stimuli", Some(params.bootstraps as u64));
-    let replicates: Option<Vec<Array2<f64>>> = (0..params.bootstraps)
-        .into_par_iter()
-        .map(|replicate| {
-            if run.interrupt.requested() {
-                return None;
-            }
-            let mut rng = CounterRng::new(seed, replicate as u64);
-            let mut weights = vec![0.0; n];
-            (0..n).for_each(|_| weights[rng.below(n as u64) as usize] += 1.0);
-            run.progress.advance(1);
-            Some(sample.weighted(&weights))
-        })
-        .collect();
-    run.progress.end();
-    let replicates = replicates.ok_or(CorrelateError::Interrupted)?;
+    let draws = (params.bootstraps, seed);
+    let replicates: Vec<Array2<f64>> =
+        bootstrap::<_, CorrelateError>(run, n, draws, |weights| sample.weighted(weights))?;
     let columns = r.ncols();
     let cells: Vec<(Interval, usize)> = (0..sample.cells())
         .into_par_iter()

@@ -17,6 +17,7 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::pairs::Pairs;
+use crate::resampling::{Interrupted, MOST_REPLICATES};
 use sample::Sample;
 
 pub use interval::IntervalKind;
@@ -70,8 +71,6 @@ impl Default for CorrelateParams {
     }
 }
 
-/// Most resamples or permutations: their results are held at once.
-pub const MOST_REPLICATES: usize = 100_000;
 /// Most correlations of all resamples together, B D K: they are held at once, in 1 GiB.
 pub const MOST_HELD: usize = 1 << 27;
 
@@ -205,6 +204,12 @@ pub fn threshold_counts(r: ArrayView2<'_, f64>, thresholds: &[f64]) -> Vec<usize
 fn counts_above(maxima: &[f64], thresholds: &[f64]) -> Vec<usize> {
     let above = |t: &f64| maxima.iter().filter(|max| *max > t).count();
     thresholds.iter().map(above).collect()
+}
+
+impl From<Interrupted> for CorrelateError {
+    fn from(Interrupted: Interrupted) -> Self {
+        Self::Interrupted
+    }
 }
 
 impl CorrelateParams {

@@ -1,11 +1,11 @@
 //! The largest |r| that chance gives: ratings of permuted stimuli.
 
+use crate::resampling::replicate;
 use emotome_stats::multiplicity::benjamini_hochberg;
 use emotome_stats::random::{CounterRng, Seed};
 use emotome_stats::summary::{mean, quantile};
 use emotome_stimuli::run::Run;
 use ndarray::{Array2, ArrayView2};
-use rayon::prelude::*;
 
 use super::sample::Sample;
 use super::{
@@ -27,21 +27,10 @@ pub(super) fn maxima(
     seed: Seed,
     run: Run<'_>,
 ) -> Result<Vec<Vec<f64>>, CorrelateError> {
-    run.progress
-        .begin("Permuting stimuli", Some(permutations as u64));
-    let maxima: Option<Vec<Vec<f64>>> = (0..permutations)
-        .into_par_iter()
-        .map(|permutation| {
-            if run.interrupt.requested() {
-                return None;
-            }
-            run.progress.advance(1);
-            let mut rng = CounterRng::new(seed, permutation as u64);
-            Some(row_maxima(sample.permuted(&mut rng).view()))
-        })
-        .collect();
-    run.progress.end();
-    maxima.ok_or(CorrelateError::Interrupted)
+    replicate(run, "Permuting stimuli", permutations, |permutation| {
+        let mut rng = CounterRng::new(seed, permutation as u64);
+        Ok(row_maxima(sample.permuted(&mut rng).view()))
+    })
 }
 
 /// (1 + #{null ≥ observed}) / (1 + permutations); NaN where there is no null or nothing observed.

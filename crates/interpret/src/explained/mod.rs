@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::naming::Class;
 use crate::pairs::Pairs;
 use crate::rating::RatingKind;
+use crate::resampling::{Interrupted, MOST_REPLICATES};
 
 pub use folds::{Folds, FoldsError};
 
@@ -191,8 +192,11 @@ pub enum ExplainError {
     Interrupted,
 }
 
-/// Most resamples or permutations: their results are held at once.
-pub const MOST_REPLICATES: usize = 100_000;
+impl From<Interrupted> for ExplainError {
+    fn from(Interrupted: Interrupted) -> Self {
+        Self::Interrupted
+    }
+}
 
 impl ExplainParams {
     fn check(&self) -> Result<(), ExplainError> {
@@ -295,9 +299,7 @@ pub fn explain(
         .map_err(|ridge::NoEigenvectors(fold)| ExplainError::Eigen { fold: fold + 1 })?;
     let errors = design.errors();
     let seed = Seed(params.seed).derive("explain permutation");
-    let null = design
-        .null(params.permutations, seed, run)
-        .ok_or(ExplainError::Interrupted)?;
+    let null = design.null(params.permutations, seed, run)?;
     let resampled = shares::resample(&errors, params, run)?;
     let (dimensions, overall) = shares::partitions(&errors, &resampled, &null, params);
     Ok(Explained {

@@ -1,11 +1,11 @@
 //! Ridge regression of every dimension on sets of ratings, fold by fold, from sums of products.
 
+use crate::resampling::{Interrupted, permute};
 use emotome_stats::correlation::standardised;
-use emotome_stats::random::{CounterRng, Seed};
+use emotome_stats::random::Seed;
 use emotome_stimuli::run::Run;
 use faer::{Mat, Side};
 use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, concatenate, s};
-use rayon::prelude::*;
 
 use super::Folds;
 use super::moments::{Inner, Outer};
@@ -214,23 +214,10 @@ impl Design {
         permutations: usize,
         seed: Seed,
         run: Run<'_>,
-    ) -> Option<Vec<Vec<f64>>> {
-        run.progress
-            .begin("Permuting stimuli", Some(permutations as u64));
-        let null = (0..permutations)
-            .into_par_iter()
-            .map(|permutation| {
-                if run.interrupt.requested() {
-                    return None;
-                }
-                let mut order: Vec<usize> = (0..self.y.nrows()).collect();
-                CounterRng::new(seed, permutation as u64).shuffle(&mut order);
-                run.progress.advance(1);
-                Some(self.summed_errors(&self.y.select(Axis(0), &order)))
-            })
-            .collect();
-        run.progress.end();
-        null
+    ) -> Result<Vec<Vec<f64>>, Interrupted> {
+        permute(run, self.y.nrows(), (permutations, seed), |order| {
+            Ok(self.summed_errors(&self.y.select(Axis(0), order)))
+        })
     }
 }
 
@@ -332,7 +319,7 @@ mod tests {
 
     #[test]
     fn sums_of_products_give_the_errors_of_predictions() {
-        let mut rng = CounterRng::new(Seed(3), 0);
+        let mut rng = emotome_stats::random::CounterRng::new(Seed(3), 0);
         let ratings = Array2::from_shape_simple_fn((57, 5), || 3.0 + rng.normal());
         let noise = Array2::from_shape_simple_fn((57, 2), || 0.5 * rng.normal());
         let dimensions = &ratings.slice(s![.., 1..3]) + &noise + 7.0;

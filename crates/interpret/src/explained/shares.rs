@@ -1,5 +1,6 @@
 //! From squared errors to shares of variance, their intervals, p-values and classes.
 
+use crate::resampling::replicate;
 use emotome_stats::interval::percentile;
 use emotome_stats::multiplicity::benjamini_hochberg;
 use emotome_stats::random::{CounterRng, Seed};
@@ -19,28 +20,17 @@ pub(super) fn resample(
 ) -> Result<Vec<Vec<f64>>, ExplainError> {
     let seed = Seed(params.seed).derive("explain bootstrap");
     let n = errors.nrows();
-    run.progress
-        .begin("Resampling stimuli", Some(params.bootstraps as u64));
-    let resampled: Option<Vec<Vec<f64>>> = (0..params.bootstraps)
-        .into_par_iter()
-        .map(|replicate| {
-            if run.interrupt.requested() {
-                return None;
-            }
-            let mut rng = CounterRng::new(seed, replicate as u64);
-            let mut sums = vec![0.0; errors.ncols()];
-            for _ in 0..n {
-                let row = errors.row(rng.below(n as u64) as usize);
-                sums.iter_mut()
-                    .zip(row)
-                    .for_each(|(sum, error)| *sum += error);
-            }
-            run.progress.advance(1);
-            Some(sums)
-        })
-        .collect();
-    run.progress.end();
-    resampled.ok_or(ExplainError::Interrupted)
+    replicate(run, "Resampling stimuli", params.bootstraps, |replicate| {
+        let mut rng = CounterRng::new(seed, replicate as u64);
+        let mut sums = vec![0.0; errors.ncols()];
+        for _ in 0..n {
+            let row = errors.row(rng.below(n as u64) as usize);
+            sums.iter_mut()
+                .zip(row)
+                .for_each(|(sum, error)| *sum += error);
+        }
+        Ok(sums)
+    })
 }
 
 /// Shares of one dimension: of the three sets, unique to categories, unique to dimensions, shared, unexplained.

@@ -81,7 +81,7 @@ impl CommunityParams {
         )?;
         let restarts = self.restarts;
         GraphError::unless(
-            (1..=super::MOST_REPLICATES).contains(&restarts),
+            (1..=crate::resampling::MOST_REPLICATES).contains(&restarts),
             "the number of restarts",
             restarts as f64,
             "from 1 to 100000",

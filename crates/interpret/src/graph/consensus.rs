@@ -2,7 +2,8 @@
 
 use super::agreement::{Agreement, agreement};
 use super::communities::{CommunityParams, Method, modularity};
-use super::{Graph, GraphError, MOST_NODES, MOST_REPLICATES, Partition, proceed};
+use super::{Graph, GraphError, MOST_NODES, Partition, proceed};
+use crate::resampling::MOST_REPLICATES;
 use emotome_stats::random::Seed;
 use emotome_stats::summary::{mean, standard_deviation};
 use emotome_stimuli::run::Run;

@@ -19,12 +19,11 @@ pub mod sweep;
 
 pub use partition::Partition;
 
+use crate::resampling::Interrupted;
 use emotome_stimuli::run::Run;
 
 /// Most nodes of a graph whose runs are compared pair by pair.
 pub const MOST_NODES: usize = 10_000;
-/// Most runs, resamples or permutations: their results are held at once.
-pub const MOST_REPLICATES: usize = 100_000;
 
 /// An undirected graph with weights; edges of negative weight part their ends.
 ///
@@ -116,6 +115,12 @@ pub enum GraphError {
     /// A stop was asked for.
     #[error("the analysis of the graph was interrupted; nothing was kept")]
     Interrupted,
+}
+
+impl From<Interrupted> for GraphError {
+    fn from(Interrupted: Interrupted) -> Self {
+        Self::Interrupted
+    }
 }
 
 impl GraphError {

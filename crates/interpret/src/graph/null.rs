@@ -1,16 +1,16 @@
 //! The communities that chance gives: graphs of components whose stimuli are permuted, each on its own.
 
+use super::GraphError;
 use super::communities::{CommunityParams, communities};
 use super::network::{Network, NetworkParams, correlations, ranked};
-use super::{GraphError, MOST_REPLICATES, proceed};
 use crate::correlate::Coefficient;
+use crate::resampling::{MOST_REPLICATES, replicate};
 use emotome_stats::correlation::standardised;
 use emotome_stats::interval::{Interval, percentile};
 use emotome_stats::random::{CounterRng, Seed};
 use emotome_stats::summary::mean;
 use emotome_stimuli::run::Run;
 use ndarray::{Array2, ArrayView2};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// Communities are compared with chance so.
@@ -129,28 +129,19 @@ pub fn community_null(
     // Component by component, so that a permutation moves within a row.
     let unit = unit.t().as_standard_layout().into_owned();
     let seed = Seed(params.seed).derive("community null");
-    run.progress
-        .begin("Permuting stimuli", Some(permutations as u64));
-    let null: Result<Vec<[Found; 2]>, GraphError> = (0..permutations)
-        .into_par_iter()
-        .map(|permutation| {
-            proceed(run)?;
-            let r = permuted(&unit, seed.child(permutation as u64));
-            run.progress.advance(1);
-            Ok([
-                found(
-                    &Network::from_correlations(r.view(), params.network)?,
-                    params,
-                )?,
-                found(
-                    &Network::strongest(r.view(), params.network, edges)?,
-                    params,
-                )?,
-            ])
-        })
-        .collect();
-    run.progress.end();
-    let null = null?;
+    let null = replicate(run, "Permuting stimuli", permutations, |permutation| {
+        let r = permuted(&unit, seed.child(permutation as u64));
+        Ok::<[Found; 2], GraphError>([
+            found(
+                &Network::from_correlations(r.view(), params.network)?,
+                params,
+            )?,
+            found(
+                &Network::strongest(r.view(), params.network, edges)?,
+                params,
+            )?,
+        ])
+    })?;
     let [same_threshold, same_edges] = [0, 1].map(|rule| {
         let of = |number: usize| {
             let values: Vec<f64> = null.iter().map(|x| x[rule][number]).collect();

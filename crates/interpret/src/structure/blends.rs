@@ -10,7 +10,8 @@ use emotome_stimuli::run::Run;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use super::{Chance, Estimate, Measure, Resampling, StructureError, p_of, replicate};
+use super::{Chance, Estimate, Measure, StructureError, p_of, replicate};
+use crate::resampling::Resampling;
 use accounts::{Placed, advantages};
 use pair::{Cast, PairData, correlation};
 

@@ -6,9 +6,10 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use super::labels::Labels;
-use super::{Estimate, Resampling, StructureError, centred};
+use super::{Estimate, StructureError, centred};
 use crate::explained::Folds;
 use crate::explained::ridge::{Design, NoEigenvectors};
+use crate::resampling::Resampling;
 
 /// When labels count as circular.
 ///

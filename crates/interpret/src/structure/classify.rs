@@ -10,8 +10,9 @@ use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::labels::{LabelClass, Labels};
-use super::{Measure, Resampling, StructureError, centred, replicate};
+use super::{Measure, StructureError, centred, replicate};
 use crate::explained::Folds;
+use crate::resampling::Resampling;
 
 /// How the class of a held-out stimulus is told.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -9,9 +9,10 @@ use faer::{Mat, Side};
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-use super::{Estimate, Measure, Resampling, StructureError, centred, replicate};
+use super::{Estimate, Measure, StructureError, centred, replicate};
 use crate::explained::ridge::{Design, NoEigenvectors};
 use crate::explained::{ExplainParams, Folds};
+use crate::resampling::Resampling;
 
 /// How spaces predict each other.
 ///
@@ -103,8 +104,7 @@ pub fn cross(
         observed.push(way.r2(&way.sums(&vec![1.0; folds.items()])));
         let permuted = way
             .design
-            .null(draws.permutations, draws.seed("cross permutation"), run);
-        let permuted = permuted.ok_or(StructureError::Interrupted)?;
+            .null(draws.permutations, draws.seed("cross permutation"), run)?;
         null.push(permuted.iter().map(|sums| way.r2(sums)).collect::<Vec<_>>());
     }
     let bootstrap = draws.bootstrap(folds.items(), "cross bootstrap", run, |weights| {

@@ -7,10 +7,11 @@ use faer::{Mat, Side};
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-use super::{Estimate, Resampling, StructureError, centred, replicate};
+use super::{Estimate, StructureError, centred, replicate};
 use crate::maps::Space;
 use crate::maps::neighbours::Neighbours;
 use crate::maps::space::Distances;
+use crate::resampling::Resampling;
 
 /// How dimensions are counted.
 ///

@@ -24,49 +24,15 @@ pub mod tendency;
 pub mod verdict;
 
 use emotome_stats::interval::{Interval, percentile};
-use emotome_stats::random::{CounterRng, Seed};
+use emotome_stats::random::Seed;
 use emotome_stats::summary::mean;
 use emotome_stimuli::run::Run;
 use ndarray::{Array2, ArrayView2};
-use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::explained::FoldsError;
 use crate::maps::MapError;
-
-/// Most resamples or permutations: their results are held at once.
-pub const MOST_REPLICATES: usize = 100_000;
-
-/// How intervals and nulls are drawn.
-///
-/// | parameter | default | why |
-/// |---|---|---|
-/// | `bootstraps` | 1000 | percentiles of a 95 % interval settle to about a tenth of its width |
-/// | `permutations` | 1000 | p down to .001 |
-/// | `level` | 0.95 | custom |
-/// | `seed` | 0 | |
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Resampling {
-    /// Resamples of the stimuli.
-    pub bootstraps: usize,
-    /// Draws from the null.
-    pub permutations: usize,
-    /// Level of intervals, of estimates and of chance.
-    pub level: f64,
-    /// Seed of every draw.
-    pub seed: u64,
-}
-
-impl Default for Resampling {
-    fn default() -> Self {
-        Self {
-            bootstraps: 1000,
-            permutations: 1000,
-            level: 0.95,
-            seed: 0,
-        }
-    }
-}
+use crate::resampling::{self, Interrupted, MOST_REPLICATES, Resampling};
 
 /// A number and its bootstrap interval over stimuli.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -178,6 +144,12 @@ pub enum StructureError {
     Interrupted,
 }
 
+impl From<Interrupted> for StructureError {
+    fn from(Interrupted: Interrupted) -> Self {
+        Self::Interrupted
+    }
+}
+
 impl StructureError {
     fn unless(
         allowed: bool,
@@ -274,13 +246,8 @@ impl Resampling {
         run: Run<'_>,
         statistic: impl Fn(&[f64]) -> T + Sync,
     ) -> Result<Vec<T>, StructureError> {
-        let seed = self.seed(purpose);
-        replicate(run, "Resampling stimuli", self.bootstraps, |replicate| {
-            let mut rng = CounterRng::new(seed, replicate as u64);
-            let mut weights = vec![0.0; items];
-            (0..items).for_each(|_| weights[rng.below(items as u64) as usize] += 1.0);
-            Ok(statistic(&weights))
-        })
+        let draws = (self.bootstraps, self.seed(purpose));
+        resampling::bootstrap(run, items, draws, statistic)
     }
 }
 
@@ -295,26 +262,14 @@ fn p_of(observed: f64, null: &[f64]) -> f64 {
     (1 + reached) as f64 / (1 + null.len()) as f64
 }
 
-/// `count` values computed in parallel, in order, unless one fails or a stop is asked for.
+/// [`resampling::replicate`] with errors of this module.
 fn replicate<T: Send>(
     run: Run<'_>,
     stage: &str,
     count: usize,
     value: impl Fn(usize) -> Result<T, StructureError> + Sync,
 ) -> Result<Vec<T>, StructureError> {
-    run.progress.begin(stage, Some(count as u64));
-    let values = (0..count)
-        .into_par_iter()
-        .map(|replicate| {
-            if run.interrupt.requested() {
-                return Err(StructureError::Interrupted);
-            }
-            run.progress.advance(1);
-            value(replicate)
-        })
-        .collect();
-    run.progress.end();
-    values
+    resampling::replicate(run, stage, count, value)
 }
 
 /// The columns centred and, if asked for, of variance 1 (Σ / n); constant ones become zero.

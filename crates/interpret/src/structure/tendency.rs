@@ -113,14 +113,15 @@ pub fn tendency(
     let points = centred(points, params.standardise);
     let probes = ((params.probes * n as f64).ceil() as usize).max(50).min(n);
     let seed = Seed(params.modes.seed).derive("hopkins");
-    let measure = |space: &Array2<f64>, null: Continuum, seed: Seed| {
-        let model = Model::new(space, null)?;
-        Ok(hopkins(
-            space,
-            &model.draw(probes, seed.derive("probes")),
-            seed,
-        ))
-    };
+    let measure =
+        |space: &Array2<f64>, null: Continuum, seed: Seed| -> Result<f64, StructureError> {
+            let model = Model::new(space, null)?;
+            Ok(hopkins(
+                space,
+                &model.draw(probes, seed.derive("probes")),
+                seed,
+            ))
+        };
     let against = |&null: &Continuum| {
         let model = Model::new(&points, null)?;
         let value = measure(&points, null, seed.child(0))?;

@@ -10,9 +10,10 @@ use super::blends::{BlendParams, Blends, blends, pure};
 use super::cross::scores;
 use super::dimension::parallel_count;
 use super::tendency::{Modes, ModesParams, modes_and_members};
-use super::{Chance, Resampling, StructureError, replicate};
+use super::{Chance, StructureError, replicate};
 use crate::explained::ridge::{Design, NoEigenvectors};
 use crate::explained::{ExplainParams, Folds};
+use crate::resampling::Resampling;
 
 /// How the structure of a space is judged.
 ///
@@ -219,9 +220,7 @@ pub fn verdict(
     })?;
     let r2 = |sums: &[f64]| 1.0 - sums[sums.len() - 1] / sums[components];
     let relation = r2(&design.errors().sum_axis(ndarray::Axis(0)).to_vec());
-    let null = design
-        .null(draws.permutations, draws.seed("verdict permutation"), run)
-        .ok_or(StructureError::Interrupted)?;
+    let null = design.null(draws.permutations, draws.seed("verdict permutation"), run)?;
     let null: Vec<f64> = null.iter().map(|sums| r2(sums)).collect();
     let relation_chance = draws.chance(relation, &null);
 

@@ -6,7 +6,7 @@ mod planted;
 mod real;
 mod worlds;
 
-use emotome_interpret::structure::Resampling;
+use emotome_interpret::resampling::Resampling;
 use emotome_stimuli::run::{Interrupt, Run, Silent};
 use ndarray::Array2;
 use serde_json::Value;

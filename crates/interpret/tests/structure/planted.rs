@@ -1,7 +1,7 @@
 //! What was planted is found.
 
 use emotome_interpret::explained::Folds;
-use emotome_interpret::structure::Resampling;
+use emotome_interpret::resampling::Resampling;
 use emotome_interpret::structure::circular::{CircularParams, Source, circularity};
 use emotome_interpret::structure::classify::{Classifier, ClassifyParams, classify};
 use emotome_interpret::structure::cross::{

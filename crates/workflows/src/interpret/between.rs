@@ -6,7 +6,7 @@ use super::halves::Reliability;
 use super::material::{AgentEmbedding, Material};
 use crate::WorkflowError;
 use emotome_interpret::align::AlignError;
-use emotome_interpret::align::cka::{Cka, CkaParams, cka};
+use emotome_interpret::align::cka::{Cka, cka};
 use emotome_interpret::align::procrustes::{Procrustes, ProcrustesParams, procrustes};
 use emotome_interpret::align::rsm::{
     self, Kernel, Measured, Rsm, RsmComparison, RsmParams, compare,
@@ -16,9 +16,10 @@ use emotome_interpret::correlate::Coefficient;
 use emotome_interpret::explained::Folds;
 use emotome_interpret::graph::overlap::{Agent, Overlap, OverlapParams, overlap};
 use emotome_interpret::rating::RatingKind;
+use emotome_interpret::resampling::Resampling;
+use emotome_interpret::structure::StructureError;
 use emotome_interpret::structure::cross::{Control, Cross, CrossParams, cross, equal_reliability};
 use emotome_interpret::structure::labels::{LabelParams, Labels};
-use emotome_interpret::structure::{Resampling, StructureError};
 use emotome_stats::random::Seed;
 use emotome_stimuli::run::Run;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
@@ -250,11 +251,11 @@ impl PairComparison {
             };
             cross(x, y, &folds, &how, run)
         };
-        let how = CkaParams {
+        let how = Resampling {
             bootstraps: params.bootstraps,
             permutations: params.permutations,
             seed,
-            ..CkaParams::default()
+            ..Resampling::default()
         };
         let turned_names = [names[1], names[0]];
         let mut both = [None, None];

@@ -5,6 +5,8 @@ use super::material::Material;
 use crate::WorkflowError;
 use emotome_interpret::pairs::Pairs;
 use emotome_interpret::rating::RatingKind;
+use emotome_interpret::resampling::Resampling;
+use emotome_interpret::structure::StructureError;
 use emotome_interpret::structure::blends::{BlendParams, Blends, blends};
 use emotome_interpret::structure::circular::{CircularParams, Circularity, circularity};
 use emotome_interpret::structure::classify::{
@@ -17,7 +19,6 @@ use emotome_interpret::structure::raters::{
 };
 use emotome_interpret::structure::tendency::{ModesParams, Tendency, TendencyParams, tendency};
 use emotome_interpret::structure::verdict::{Verdict, VerdictParams, verdict};
-use emotome_interpret::structure::{Resampling, StructureError};
 use emotome_stats::random::Seed;
 use emotome_stimuli::run::Run;
 use ndarray::{ArrayView2, Axis};

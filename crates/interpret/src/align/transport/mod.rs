@@ -7,7 +7,8 @@
 mod descent;
 mod matching;
 
-use super::{AlignError, MOST_REPLICATES, p_of, proceed};
+use super::{AlignError, p_of, proceed};
+use crate::resampling::MOST_REPLICATES;
 use emotome_stats::random::{CounterRng, Seed};
 use emotome_stimuli::run::Run;
 use ndarray::{Array1, Array2, ArrayView2};
@@ -221,7 +222,7 @@ fn search(
             Some(rho) => loosen(sides, plan, epsilon, rho, &params.descent),
         };
         run.progress.advance(1);
-        Ok((epsilon, start, plan))
+        Ok::<_, AlignError>((epsilon, start, plan))
     };
     let total = params.epsilons.len() * starts;
     let attempts: Result<Vec<Attempt>, AlignError> = (0..total)

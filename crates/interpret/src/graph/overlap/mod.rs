@@ -8,14 +8,14 @@
 mod groups;
 mod scores;
 
-use super::{GraphError, MOST_REPLICATES, proceed};
+use super::GraphError;
+use crate::resampling::{MOST_REPLICATES, bootstrap, replicate};
 use emotome_stats::interval::{Interval, percentile};
 use emotome_stats::matching::best_matching;
-use emotome_stats::random::{CounterRng, Seed};
+use emotome_stats::random::Seed;
 use emotome_stats::summary::quantile;
 use emotome_stimuli::run::Run;
 use ndarray::{Array2, ArrayView2};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use groups::{Conflict, Group, Intersection};
@@ -481,41 +481,29 @@ fn resample(
     run: Run<'_>,
 ) -> Result<Vec<Vec<PairResample>>, GraphError> {
     let n = scores.items();
-    run.progress
-        .begin("Resampling stimuli", Some(params.bootstraps as u64));
-    let resamples = (0..params.bootstraps)
-        .into_par_iter()
-        .map(|replicate| {
-            proceed(run)?;
-            let mut rng = CounterRng::new(seed, replicate as u64);
-            let mut weights = vec![0.0; n];
-            (0..n).for_each(|_| weights[rng.below(n as u64) as usize] += 1.0);
-            run.progress.advance(1);
-            let found = scores.correlations(Some(&weights)).into_iter().enumerate();
-            Ok(found
-                .map(|(pair, r)| {
-                    let own = matching(&r);
-                    let near = |side: usize| {
-                        let clusters = nearest[pair][side].iter().enumerate();
-                        let r = |(c, near): (usize, &Option<usize>)| match (near, side) {
-                            (None, _) => f64::NAN,
-                            (Some(other), 0) => r[[c, *other]],
-                            (Some(other), _) => r[[*other, c]],
-                        };
-                        clusters.map(r).collect()
+    bootstrap(run, n, (params.bootstraps, seed), |weights| {
+        let found = scores.correlations(Some(weights)).into_iter().enumerate();
+        found
+            .map(|(pair, r)| {
+                let own = matching(&r);
+                let near = |side: usize| {
+                    let clusters = nearest[pair][side].iter().enumerate();
+                    let r = |(c, near): (usize, &Option<usize>)| match (near, side) {
+                        (None, _) => f64::NAN,
+                        (Some(other), 0) => r[[c, *other]],
+                        (Some(other), _) => r[[*other, c]],
                     };
-                    let kept = |at| f64::from(u8::from(own.binary_search(at).is_ok()));
-                    PairResample {
-                        matched: matched[pair].iter().map(|&at| r[at]).collect(),
-                        kept: matched[pair].iter().map(kept).collect(),
-                        nearest: [near(0), near(1)],
-                    }
-                })
-                .collect())
-        })
-        .collect();
-    run.progress.end();
-    resamples
+                    clusters.map(r).collect()
+                };
+                let kept = |at| f64::from(u8::from(own.binary_search(at).is_ok()));
+                PairResample {
+                    matched: matched[pair].iter().map(|&at| r[at]).collect(),
+                    kept: matched[pair].iter().map(kept).collect(),
+                    nearest: [near(0), near(1)],
+                }
+            })
+            .collect()
+    })
 }
 
 /// The largest r of every two agents, and the largest −r, when stimuli are permuted: permutations × pairs.
@@ -525,24 +513,16 @@ fn null(
     seed: Seed,
     run: Run<'_>,
 ) -> Result<Vec<Vec<[f64; 2]>>, GraphError> {
-    run.progress
-        .begin("Permuting stimuli", Some(params.permutations as u64));
-    let null = (0..params.permutations)
-        .into_par_iter()
-        .map(|permutation| {
-            proceed(run)?;
-            run.progress.advance(1);
-            let found = scores.permuted(seed.child(permutation as u64));
-            let ends = |r: &Array2<f64>| {
-                let largest = |sign: f64| {
-                    let turned = r.iter().map(|r| sign * r);
-                    turned.fold(f64::NEG_INFINITY, f64::max)
-                };
-                [largest(1.0), largest(-1.0)]
+    let stage = "Permuting stimuli";
+    replicate(run, stage, params.permutations, |permutation| {
+        let found = scores.permuted(seed.child(permutation as u64));
+        let ends = |r: &Array2<f64>| {
+            let largest = |sign: f64| {
+                let turned = r.iter().map(|r| sign * r);
+                turned.fold(f64::NEG_INFINITY, f64::max)
             };
-            Ok(found.iter().map(ends).collect())
-        })
-        .collect();
-    run.progress.end();
-    null
+            [largest(1.0), largest(-1.0)]
+        };
+        Ok(found.iter().map(ends).collect())
+    })
 }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::maps::Space;
 use crate::maps::neighbours::Neighbours;
 use crate::maps::space::Distances;
-use crate::structure::{Chance, MOST_REPLICATES, Resampling, StructureError, centred, replicate};
+use crate::resampling::{MOST_REPLICATES, Resampling};
+use crate::structure::{Chance, StructureError, centred, replicate};
 
 /// How peaks of density are looked for.
 ///
