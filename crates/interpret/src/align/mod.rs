@@ -7,6 +7,7 @@
 pub mod cka;
 mod pairs;
 pub mod procrustes;
+mod rows;
 pub mod rsm;
 mod sinkhorn;
 pub mod transport;

@@ -1,5 +1,6 @@
 //! Entropic transport: the plan with given marginals, or with marginals drawn towards given ones.
 
+use super::rows::Rows;
 use ndarray::{Array1, Array2, Axis, Zip};
 
 /// Scalings past which they are taken into the potentials, so that none over- or underflows.
@@ -73,25 +74,32 @@ impl Scaling<'_> {
         let fresh = |g: &mut Array1<f64>| {
             let f = soften(cost, g, b, epsilon, 0);
             *g = soften(cost, &f, a, epsilon, 1);
-            kernel(cost, &f, g, a, b, epsilon)
+            let plan = kernel(cost, &f, g, a, b, epsilon);
+            (Rows::of(plan.view()), Rows::of(plan.t()), plan)
         };
-        let mut plan = fresh(g);
+        let (mut rows, mut columns, mut plan) = fresh(g);
         let (mut u, mut v) = (Array1::ones(a.len()), Array1::ones(b.len()));
+        let (mut next_u, mut next_v) = (u.clone(), v.clone());
         for step in 0..self.steps {
-            let next_v = b / &u.dot(&plan);
-            let next_u = a / &plan.dot(&next_v);
+            rows.combine(&u, &mut next_v);
+            next_v.zip_mut_with(b, |v, b| *v = b / *v);
+            columns.combine(&next_v, &mut next_u);
+            next_u.zip_mut_with(a, |u, a| *u = a / *u);
             let fair = |x: &f64| *x > 1.0 / LARGE && *x < LARGE;
             if !(next_u.iter().all(fair) && next_v.iter().all(fair)) {
                 g.zip_mut_with(&v, |g: &mut f64, v: &f64| *g += epsilon * v.ln());
-                plan = fresh(g);
+                (rows, columns, plan) = fresh(g);
                 u.fill(1.0);
                 v.fill(1.0);
                 continue;
             }
-            (u, v) = (next_u, next_v);
+            std::mem::swap(&mut u, &mut next_u);
+            std::mem::swap(&mut v, &mut next_v);
             if step % LOOK == 0 {
-                let sums = u.dot(&plan) * &v - b;
-                if sums.dot(&sums).sqrt() < self.tolerance {
+                rows.combine(&u, &mut next_v);
+                let errors = next_v.iter().zip(&v).zip(b);
+                let squares = errors.map(|((sum, v), b)| (sum * v - b) * (sum * v - b));
+                if squares.sum::<f64>().sqrt() < self.tolerance {
                     break;
                 }
             }

@@ -110,14 +110,11 @@ fn acceleration(
         .into_par_iter()
         .map(|chunk| {
             let mut sums = [(); 4].map(|()| Array2::zeros(r.dim()));
-            let mut weights = vec![1.0; n];
             for i in chunk * CHUNK..n.min((chunk + 1) * CHUNK) {
                 if run.interrupt.requested() {
                     return None;
                 }
-                weights[i] = 0.0;
-                let without = sample.weighted(&weights);
-                weights[i] = 1.0;
+                let without = sample.without(i, r);
                 for ((at, &without), r) in without.indexed_iter().zip(r) {
                     if !without.is_nan() {
                         let change = r - without;

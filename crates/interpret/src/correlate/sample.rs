@@ -2,9 +2,12 @@
 
 use emotome_stats::correlation::magnitude;
 use emotome_stats::random::CounterRng;
-use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis, concatenate, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate, s};
 
 use super::Coefficient;
+
+/// A share of a column's sum of squares that is rounding: without that stimulus nothing varies.
+const CONSTANT: f64 = 1e-12;
 
 /// D dimensions and K ratings of n stimuli; columns are rows here, so that each lies in one piece.
 pub(super) struct Sample {
@@ -38,8 +41,7 @@ impl Sample {
             unit: Array2::zeros((0, 0)),
             columns,
         };
-        let all: Vec<(u32, f64)> = (0..sample.items() as u32).map(|i| (i, 1.0)).collect();
-        sample.unit = sample.standardised(&all);
+        sample.unit = sample.standardised(&vec![1.0; sample.items()]);
         sample
     }
 
@@ -59,13 +61,36 @@ impl Sample {
 
     /// The correlations of stimuli that count as often as their weight says.
     pub(super) fn weighted(&self, weights: &[f64]) -> Array2<f64> {
-        let picked: Vec<(u32, f64)> = weights
-            .iter()
-            .enumerate()
-            .filter(|(_, w)| **w > 0.0)
-            .map(|(i, w)| (i as u32, *w))
-            .collect();
-        self.product(&self.standardised(&picked))
+        self.product(&self.standardised(weights))
+    }
+
+    /// The correlations without one stimulus; NaN where a column is constant without it.
+    ///
+    /// Of columns x and y, centred and of unit length, those of r are
+    /// (r − c xᵢyᵢ)/√((1 − c xᵢ²)(1 − c yᵢ²)), c = n/(n − 1): O(D K). Ranks are counted anew.
+    pub(super) fn without(&self, stimulus: usize, r: &Array2<f64>) -> Array2<f64> {
+        if self.orders.is_some() {
+            let mut weights = vec![1.0; self.items()];
+            weights[stimulus] = 0.0;
+            return self.weighted(&weights);
+        }
+        let n = self.items() as f64;
+        let c = n / (n - 1.0);
+        let values = self.unit.column(stimulus);
+        let lengths = values.mapv(|x| {
+            let left = 1.0 - c * x * x;
+            if left > CONSTANT {
+                left.sqrt()
+            } else {
+                f64::NAN
+            }
+        });
+        let (x, y) = values.split_at(Axis(0), self.dimensions);
+        let (along, across) = lengths.view().split_at(Axis(0), self.dimensions);
+        Array2::from_shape_fn(r.dim(), |(d, k)| {
+            let r = (r[[d, k]] - c * x[d] * y[k]) / (along[d] * across[k]);
+            r.clamp(-1.0, 1.0)
+        })
     }
 
     /// The correlations with the ratings of stimuli drawn in another order.
@@ -86,41 +111,36 @@ impl Sample {
         r
     }
 
-    /// √w (x − x̄_w) / √(Σ w (x − x̄_w)²) of the stimuli picked, with their weights; NaN where constant.
-    fn standardised(&self, picked: &[(u32, f64)]) -> Array2<f64> {
-        let total: f64 = picked.iter().map(|x| x.1).sum();
-        let mut out = Array2::zeros((self.columns.nrows(), picked.len()));
+    /// √w (x − x̄_w) / √(Σ w (x − x̄_w)²) of the stimuli with a weight; NaN where constant.
+    fn standardised(&self, weights: &[f64]) -> Array2<f64> {
+        let drawn: Vec<usize> = (0..weights.len()).filter(|&i| weights[i] > 0.0).collect();
+        let weight: Array1<f64> = drawn.iter().map(|&i| weights[i]).collect();
+        let root = weight.mapv(f64::sqrt);
+        let total = weight.sum();
         let mut ranks = vec![0.0; self.items()];
-        let mut weights = vec![0.0; self.items()];
-        picked.iter().for_each(|&(i, w)| weights[i as usize] = w);
-        for (c, mut out) in out.rows_mut().into_iter().enumerate() {
-            let column = self.columns.row(c);
-            match &self.orders {
-                None => fill(&mut out, picked, |i| column[i]),
+        let mut unit = Array2::zeros((self.columns.nrows(), drawn.len()));
+        for (c, mut unit) in unit.rows_mut().into_iter().enumerate() {
+            let values = match &self.orders {
+                None => self.columns.row(c),
                 Some(orders) => {
-                    weighted_ranks(&orders[c], &weights, &mut ranks);
-                    fill(&mut out, picked, |i| ranks[i]);
+                    weighted_ranks(&orders[c], weights, &mut ranks);
+                    ArrayView1::from(&ranks)
                 }
+            };
+            for (x, &i) in unit.iter_mut().zip(&drawn) {
+                *x = values[i];
             }
-            if out.iter().all(|x| out.first() == Some(x)) {
-                out.fill(f64::NAN);
+            if unit.iter().all(|x| unit.first() == Some(x)) {
+                unit.fill(f64::NAN);
                 continue;
             }
-            let mean = out.iter().zip(picked).map(|(x, p)| x * p.1).sum::<f64>() / total;
-            let mut square = 0.0;
-            for (x, &(_, w)) in out.iter_mut().zip(picked) {
-                *x = w.sqrt() * (*x - mean);
-                square += *x * *x;
-            }
-            out /= square.sqrt();
+            let mean = unit.dot(&weight) / total;
+            unit -= mean;
+            unit *= &root;
+            let length = unit.dot(&unit).sqrt();
+            unit /= length;
         }
-        out
-    }
-}
-
-fn fill(out: &mut ArrayViewMut1<'_, f64>, picked: &[(u32, f64)], value: impl Fn(usize) -> f64) {
-    for (out, &(i, _)) in out.iter_mut().zip(picked) {
-        *out = value(i as usize);
+        unit
     }
 }
 

@@ -56,9 +56,25 @@ impl Neighbours {
     }
 }
 
+/// Neighbours up to which each item is compared with the farthest so far: few are nearer.
+const FEW: usize = 64;
+
 /// Leaves the `k` nearest of `row` in `order`, without `own`.
 pub(super) fn nearest(row: &[f64], own: usize, k: usize, order: &mut Vec<u32>) {
     order.clear();
+    if k <= FEW {
+        let mut farthest = f64::INFINITY;
+        for (j, &distance) in row.iter().enumerate() {
+            if (order.len() == k && distance >= farthest) || j == own {
+                continue;
+            }
+            let place = order.partition_point(|&other| row[other as usize] <= distance);
+            order.truncate(k - 1);
+            order.insert(place, j as u32);
+            farthest = order.last().map_or(farthest, |&last| row[last as usize]);
+        }
+        return;
+    }
     order.extend((0..row.len() as u32).filter(|&j| j as usize != own));
     let by_distance =
         |a: &u32, b: &u32| row[*a as usize].total_cmp(&row[*b as usize]).then(a.cmp(b));

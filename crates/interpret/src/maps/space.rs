@@ -1,6 +1,7 @@
 //! The items to map, and the distance of any two.
 
 use super::MapError;
+use super::kernel::squared_distances;
 use ndarray::ArrayView2;
 
 /// How far a matrix of distances may be from symmetric, as a share of its largest: rounding, no more.
@@ -119,13 +120,7 @@ impl<'a> Distances<'a> {
     pub(super) fn row(&self, i: usize, out: &mut [f64]) {
         match &self.source {
             Source::Points { features, metric } => {
-                out.fill(0.0);
-                for feature in features.chunks_exact(self.n) {
-                    let own = feature[i];
-                    for (sum, value) in out.iter_mut().zip(feature) {
-                        *sum += (value - own) * (value - own);
-                    }
-                }
+                squared_distances(features, i, out);
                 match metric {
                     Metric::Euclidean => out.iter_mut().for_each(|d| *d = d.sqrt()),
                     // |a − b|² = 2 − 2 a·b for vectors of length 1, without the cancellation.

@@ -114,15 +114,17 @@ impl Jump {
         for _ in 0..ROUNDS {
             // Half a vote for either end beforehand keeps the share off 0 and 1.
             let (mut larger, mut votes, mut square) = (0.5, 1.0, 0.0);
-            for &place in places {
-                let [first, second] = jump.parts(place);
-                let of_first = 1.0 / (1.0 + (second - first).exp());
+            let odds = ((1.0 - jump.share) / jump.share).ln();
+            let precision = 0.5 / (jump.deviation * jump.deviation);
+            for place in places {
+                let [first, second] = place.from_ends.map(|x| x * x);
+                let prior = if place.equal { 0.0 } else { odds };
+                let of_first = 1.0 / (1.0 + (prior + (first - second) * precision).exp());
                 if !place.equal {
                     larger += of_first;
                     votes += 1.0;
                 }
-                square += of_first * place.from_ends[0].powi(2);
-                square += (1.0 - of_first) * place.from_ends[1].powi(2);
+                square += of_first * first + (1.0 - of_first) * second;
             }
             let before = (jump.share, jump.deviation);
             jump.share = larger / votes;
