@@ -58,7 +58,7 @@ impl Figure for Reproducibility {
             .collect::<Vec<_>>()
             .join("; ");
         format!(
-            "Points with error bars: for each of {} dimensions the mean correlation with its partners in {} other runs. \
+            "Points: for each of {} dimensions the mean correlation with its partners in {} other runs. \
              {} of them count as reproducible. Dimension and correlation: {words}.",
             self.dimensions.len(),
             self.runs,
@@ -68,7 +68,7 @@ impl Figure for Reproducibility {
 
     fn how_to_read(&self) -> &str {
         "Each dot is one dimension: how well it comes back in fits that started from other random numbers (1 is perfectly). \
-         The dashed line is what shuffled stimuli reach; filled dots are dimensions that count as found, hollow ones could be chance."
+         The dashed line is what shuffled stimuli reach; filled dots are dimensions that count as found, hollow ones could be chance. Bars are 95 % confidence intervals over further fits, where there are at least three."
     }
 
     fn svg(&self) -> Svg {

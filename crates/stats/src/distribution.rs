@@ -35,3 +35,30 @@ pub fn student_t_two_sided(t: f64, df: f64) -> f64 {
         _ => beta_reg(df / 2.0, 0.5, df / (df + t * t)),
     }
 }
+
+/// The t ≥ 0 with P(|T_df| > t) = p, by bisection; NaN unless df > 0 and 0 < p < 1.
+///
+/// ```
+/// use emotome_stats::distribution::student_t_quantile;
+/// assert!((student_t_quantile(0.05, 4.0) - 2.776_445).abs() < 1e-6);
+/// ```
+#[must_use]
+pub fn student_t_quantile(p: f64, df: f64) -> f64 {
+    let sound = df > 0.0 && p > 0.0 && p < 1.0;
+    if !sound {
+        return f64::NAN;
+    }
+    let (mut low, mut high) = (0.0, 1.0);
+    while student_t_two_sided(high, df) > p {
+        (low, high) = (high, 2.0 * high);
+    }
+    for _ in 0..80 {
+        let middle = f64::midpoint(low, high);
+        if student_t_two_sided(middle, df) > p {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    high
+}

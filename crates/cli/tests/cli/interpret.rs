@@ -303,7 +303,7 @@ fn the_published_recipe_of_maps_is_asked_for_by_name() {
     assert_ne!(standard.1, published.1);
     assert!(number(&published.0["tsne"]["quality"], "trustworthiness") > 0.8);
     let page = fs::read_to_string(scratch.path("published/interpret.html")).unwrap();
-    assert!(page.contains("start by metric stress"));
+    assert!(page.contains("start by metric stress") && page.contains("t-SNE, published recipe"));
     scratch.refuses(
         &format!("interpret --embedding embedding.tsv {few} --tsne published --out refused"),
         &["60 stimuli", "at least 92", "--tsne"],

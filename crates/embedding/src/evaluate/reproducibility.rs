@@ -9,6 +9,7 @@ use super::{EvaluationError, at_least, within};
 use crate::Embedding;
 use emotome_stats::{
     correlation::{cross_correlation, fisher_r, fisher_z, standardised},
+    distribution::student_t_quantile,
     interval::{Interval, normal},
     matching::best_matching,
     random::{CounterRng, Seed},
@@ -87,6 +88,8 @@ pub struct DimensionReproducibility {
     /// Correlation with its match on items not used to match, Fisher mean over other runs; a run
     /// with no dimension left to match counts as 0.
     pub r: f64,
+    /// Its 95 % interval over further runs, from t of their Fisher z; none with fewer than three.
+    pub ci95: Option<Interval>,
     /// The same for every other run.
     pub r_by_run: Vec<f64>,
     /// Probability that the best of all dimensions reaches this r when items are shuffled.
@@ -230,6 +233,7 @@ pub fn reproducibility(
             DimensionReproducibility {
                 dimension,
                 r,
+                ci95: over_runs(observed.iter().map(|z| z[dimension]).collect()),
                 r_by_run: observed.iter().map(|z| fisher_r(z[dimension])).collect(),
                 p,
                 core: p <= params.alpha && r >= params.core_r,
@@ -244,6 +248,20 @@ pub fn reproducibility(
         core: dimensions.iter().filter(|d| d.core).count(),
         dimensions,
         params: *params,
+    })
+}
+
+/// tanh(z̄ ± t s/√K) of K runs.
+fn over_runs(z: Vec<f64>) -> Option<Interval> {
+    if z.len() < 3 {
+        return None;
+    }
+    let runs = z.len() as f64;
+    let half = student_t_quantile(0.05, runs - 1.0) * summary::standard_deviation(&z) / runs.sqrt();
+    let mean = summary::mean(&z);
+    Some(Interval {
+        low: fisher_r(mean - half),
+        high: fisher_r(mean + half),
     })
 }
 

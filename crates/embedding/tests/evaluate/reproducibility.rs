@@ -44,6 +44,21 @@ fn planted_dimensions_come_back_and_noise_dimensions_do_not() {
             .iter()
             .all(|d| d.r > 0.8 && d.p < 0.01 && d.r_by_run.len() == 4)
     );
+    // Four further runs: t of 3 degrees of freedom is 3.182446.
+    let z: Vec<f64> = found.dimensions[2]
+        .r_by_run
+        .iter()
+        .map(|r| r.atanh())
+        .collect();
+    let mean = z.iter().sum::<f64>() / 4.0;
+    let spread = (z.iter().map(|z| (z - mean).powi(2)).sum::<f64>() / 3.0).sqrt();
+    let ci95 = found.dimensions[2].ci95.unwrap();
+    assert!((ci95.low - (mean - 3.182_446 * spread / 2.0).tanh()).abs() < 1e-6);
+    assert!((ci95.high - (mean + 3.182_446 * spread / 2.0).tanh()).abs() < 1e-6);
+    let two = with_run(|run| {
+        reproducibility(refs[0], &refs[1..3], &ReproducibilityParams::default(), run)
+    });
+    assert!(two.unwrap().dimensions.iter().all(|d| d.ci95.is_none()));
 }
 
 /// Independent noise must look like its null; the published score counts the self-match.

@@ -59,6 +59,15 @@ const FEWEST_PUBLISHED: usize = 92;
 const MOST_THIRDS: usize = 2_500;
 
 impl Maps {
+    /// The maps by what they are called where they are shown.
+    pub(super) fn named(&self) -> [(&'static str, &MapOf); 2] {
+        let tsne = match self.recipe {
+            TsneRecipe::Standard => "t-SNE",
+            TsneRecipe::Published => "t-SNE, published recipe",
+        };
+        [(tsne, &self.tsne), ("UMAP", &self.umap)]
+    }
+
     pub(super) fn draw(
         values: &Array2<f64>,
         recipe: TsneRecipe,

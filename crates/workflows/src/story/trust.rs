@@ -67,7 +67,7 @@ pub(crate) fn figure(of: &str, r: &evaluated::Reproducibility) -> Reproducibilit
     let dimensions = r.dimensions.iter().map(|d| DimensionReproducibility {
         label: (d.dimension + 1).to_string(),
         r: d.r,
-        ci95: None,
+        ci95: d.ci95,
         null95: r.null_max_r,
         reproducible: d.core,
     });

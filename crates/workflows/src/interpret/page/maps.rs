@@ -21,7 +21,7 @@ pub(super) fn section(
     ]);
     for agent in &found.agents {
         let Some(maps) = &agent.maps else { continue };
-        for (name, map) in [("t-SNE", &maps.tsne), ("UMAP", &maps.umap)] {
+        for (name, map) in maps.named() {
             let quality = map.quality;
             table.push([
                 Cell::from(agent.agent.as_str()),

@@ -128,8 +128,8 @@ pub(super) fn explorer(found: &Interpretation, material: &Material) -> Explorer 
             .maps
             .iter()
             .flat_map(|maps| {
-                let map = |name: &str, map: &MapOf| (name.to_owned(), map.places.clone());
-                [map("t-SNE", &maps.tsne), map("UMAP", &maps.umap)]
+                let map = |(name, map): (&str, &MapOf)| (name.to_owned(), map.places.clone());
+                maps.named().map(map)
             })
             .collect(),
     });
@@ -166,6 +166,11 @@ fn in_short(agent: &AgentMeaning) -> String {
             percent(overall.categories.r2.value),
             percent(overall.dimensions.r2.value),
         );
+    }
+    let verdict = agent.structure.as_ref().and_then(|s| s.verdict.as_ref());
+    if let Some(verdict) = verdict {
+        let answer = structure::answer(verdict.structure);
+        text += &format!(" By the tests of structure the space is {answer}.");
     }
     text
 }

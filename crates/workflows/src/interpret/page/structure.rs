@@ -49,15 +49,7 @@ fn told(structure: &SpaceStructure) -> String {
     let Some(verdict) = &structure.verdict else {
         return "no verdict.".into();
     };
-    let answer = match verdict.structure {
-        Structure::Categorical => {
-            "categorical: clusters that are the categories, with mixtures, if any, in one or the other"
-        }
-        Structure::Dimensional => "dimensional: no clusters shown, and mixtures in between",
-        Structure::Blended => "blended: clusters that are the categories, with mixtures in between",
-        Structure::Unrelated => "unrelated to these ratings",
-        Structure::Undecided => "undecided: none of the three could be shown",
-    };
+    let answer = answer(verdict.structure);
     let modes = &verdict.modes;
     format!(
         "{answer}. Ratings explain {} of its {} for stimuli held out (p = {}). Its density, in these components, has {} (p = {}); peaks and categories agree by {} (adjusted mutual information, 0 by chance; p = {}). In these components a mixture is {} nats better described as in between than as at either end ({} to {}; p = {} of as much with pure stimuli in their place, {} of as little with stimuli from elsewhere), and mixtures are nearer to the line between their categories than other stimuli with p = {}.{}",
@@ -253,4 +245,17 @@ fn pairs(found: &Interpretation, structure: &SpaceStructure) -> Option<Table> {
         ]);
     }
     Some(table)
+}
+
+/// The verdict in words.
+pub(super) fn answer(structure: Structure) -> &'static str {
+    match structure {
+        Structure::Categorical => {
+            "categorical: clusters that are the categories, with mixtures, if any, in one or the other"
+        }
+        Structure::Dimensional => "dimensional: no clusters shown, and mixtures in between",
+        Structure::Blended => "blended: clusters that are the categories, with mixtures in between",
+        Structure::Unrelated => "unrelated to these ratings",
+        Structure::Undecided => "undecided: none of the three could be shown",
+    }
 }

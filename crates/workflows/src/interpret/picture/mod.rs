@@ -210,11 +210,11 @@ impl Picture {
             Self::Classification => all(boxed(scene.classification())),
             Self::Tsne => each(|s, a| {
                 let maps = s.agent(a).maps.as_ref()?;
-                boxed(s.map(a, "t-SNE", &maps.tsne))
+                boxed(s.map(a, maps.named()[0]))
             }),
             Self::Umap => each(|s, a| {
                 let maps = s.agent(a).maps.as_ref()?;
-                boxed(s.map(a, "UMAP", &maps.umap))
+                boxed(s.map(a, maps.named()[1]))
             }),
             Self::DimensionMaps => each(|s, a| boxed(s.dimension_maps(a))),
             Self::Petals => each(|s, a| boxed(Some(s.petals(a)))),

@@ -15,7 +15,7 @@ const EXEMPLARS: usize = 4;
 const ROSES: usize = 4;
 
 impl Scene<'_> {
-    pub(super) fn map(&self, a: usize, method: &str, map: &MapOf) -> Option<StimulusMap> {
+    pub(super) fn map(&self, a: usize, (method, map): (&str, &MapOf)) -> Option<StimulusMap> {
         let [(columns, _), _] = self.groups();
         if columns.is_empty() {
             return None;
@@ -40,11 +40,11 @@ impl Scene<'_> {
     }
 
     pub(super) fn dimension_maps(&self, a: usize) -> Option<DimensionMaps> {
-        let map = &self.agent(a).maps.as_ref()?.tsne;
+        let (method, map) = self.agent(a).maps.as_ref()?.named()[0];
         let shown = self.dimensions(a, MOST_DIMENSIONS);
         Some(DimensionMaps {
             title: self.title("Where the dimensions lie in the map", a),
-            method: "t-SNE".into(),
+            method: method.into(),
             keys: self.keys(),
             places: places(map),
             dimensions: self.names(a, &shown),
