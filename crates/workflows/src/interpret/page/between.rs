@@ -96,10 +96,17 @@ fn told(found: &Interpretation, between: &Between) -> Vec<String> {
                 count(found.params.permutations as u64),
             ));
         }
-        for opposite in &pair.opposites {
+        let strongest = pair.opposites.iter().min_by(|x, y| x.r.total_cmp(&y.r));
+        if let Some(opposite) = strongest {
             let [first, second] = opposite.clusters;
+            let others = match pair.opposites.len() {
+                1 => "one dimension goes against one of the other: ".to_owned(),
+                n => format!("{n} dimensions go against one of the other, above all "),
+            };
             text.push(format!(
-                "Dimension {} of {} goes against dimension {} of {}: r = {}{}.",
+                "Of {} and {}, {others}{} of {} against {} of {}, r = {}{}.",
+                name(found, a),
+                name(found, b),
                 found.agents[a].name_of(first),
                 name(found, a),
                 found.agents[b].name_of(second),
