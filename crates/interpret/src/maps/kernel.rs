@@ -268,6 +268,55 @@ impl Task for GuttmanOf<'_> {
     }
 }
 
+/// Σ_d (x_jd − x_id)² of each item j from item i, terms in the order of the features, which lie one after the
+/// other: the same bits on every instruction set.
+pub(super) fn squared_distances(features: &[f64], i: usize, out: &mut [f64]) {
+    let task = SquaredDistances { features, i, out };
+    // SAFETY: the set is one that this CPU has, and the task demands nothing.
+    unsafe { InstructionSet::detect().run(task) }
+}
+
+struct SquaredDistances<'a> {
+    features: &'a [f64],
+    i: usize,
+    out: &'a mut [f64],
+}
+
+impl Task for SquaredDistances<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Lanes>(self) {
+        let Self { features, i, out } = self;
+        let n = out.len();
+        out.fill(0.0);
+        // Four features at once: a sum is loaded and stored a quarter as often.
+        let mut fours = features.chunks_exact(4 * n);
+        for four in &mut fours {
+            let (first, others) = four.split_at(n);
+            let (second, others) = others.split_at(n);
+            let (third, fourth) = others.split_at(n);
+            let own = [first[i], second[i], third[i], fourth[i]];
+            for j in 0..n {
+                let from = [
+                    first[j] - own[0],
+                    second[j] - own[1],
+                    third[j] - own[2],
+                    fourth[j] - own[3],
+                ];
+                let two = out[j] + from[0] * from[0] + from[1] * from[1];
+                out[j] = two + from[2] * from[2] + from[3] * from[3];
+            }
+        }
+        for feature in fours.remainder().chunks_exact(n) {
+            let own = feature[i];
+            for (sum, value) in out.iter_mut().zip(feature) {
+                *sum += (value - own) * (value - own);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -329,52 +378,17 @@ mod tests {
             }
         }
     }
-}
 
-/// Σ_d (x_jd − x_id)² of each item j from item i, terms in the order of the features, which lie one after the
-/// other: the same bits on every instruction set.
-pub(super) fn squared_distances(features: &[f64], i: usize, out: &mut [f64]) {
-    let task = SquaredDistances { features, i, out };
-    // SAFETY: the set is one that this CPU has, and the task demands nothing.
-    unsafe { InstructionSet::detect().run(task) }
-}
-
-struct SquaredDistances<'a> {
-    features: &'a [f64],
-    i: usize,
-    out: &'a mut [f64],
-}
-
-impl Task for SquaredDistances<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    unsafe fn run<V: Lanes>(self) {
-        let Self { features, i, out } = self;
-        let n = out.len();
-        out.fill(0.0);
-        // Four features at once: a sum is loaded and stored a quarter as often.
-        let mut fours = features.chunks_exact(4 * n);
-        for four in &mut fours {
-            let (first, others) = four.split_at(n);
-            let (second, others) = others.split_at(n);
-            let (third, fourth) = others.split_at(n);
-            let own = [first[i], second[i], third[i], fourth[i]];
-            for j in 0..n {
-                let from = [
-                    first[j] - own[0],
-                    second[j] - own[1],
-                    third[j] - own[2],
-                    fourth[j] - own[3],
-                ];
-                let two = out[j] + from[0] * from[0] + from[1] * from[1];
-                out[j] = two + from[2] * from[2] + from[3] * from[3];
-            }
-        }
-        for feature in fours.remainder().chunks_exact(n) {
-            let own = feature[i];
-            for (sum, value) in out.iter_mut().zip(feature) {
-                *sum += (value - own) * (value - own);
+    #[test]
+    fn distances_are_sums_over_features_in_order_whatever_their_number() {
+        for d in [1, 3, 4, 9] {
+            let features: Vec<f64> = (0..7 * d).map(|i| (i as f64).sin()).collect();
+            let mut found = vec![f64::NAN; 7];
+            super::squared_distances(&features, 2, &mut found);
+            for (j, found) in found.iter().enumerate() {
+                let from = |f: usize| features[7 * f + j] - features[7 * f + 2];
+                let expected = (0..d).fold(0.0, |sum, f| sum + from(f) * from(f));
+                assert_eq!(*found, expected);
             }
         }
     }
