@@ -64,6 +64,11 @@ impl Petals {
         self.dimensions.get(d).map_or("", String::as_str)
     }
 
+    /// The number of a dimension, from 1, and its name where it has one.
+    fn numbered(&self, d: usize) -> String {
+        format!("{} {}", d + 1, self.name(d)).trim_end().to_owned()
+    }
+
     fn rose(
         &self,
         canvas: &mut Canvas,
@@ -110,9 +115,8 @@ impl Petals {
                 }
             };
             let hint = format!(
-                "{} {}: {}{}",
-                k + 1,
-                self.name(k),
+                "{}: {}{}",
+                self.numbered(k),
                 decimal(weight),
                 if cut { ", longer than the circle" } else { "" }
             );
@@ -199,7 +203,7 @@ impl Figure for Petals {
             let largest = order
                 .iter()
                 .take(3)
-                .map(|&k| format!("{} {}", self.name(k), decimal(rose.weights[k])));
+                .map(|&k| format!("{}: {}", self.numbered(k), decimal(rose.weights[k])));
             let cut = order
                 .iter()
                 .filter(|&&k| rose.weights[k].abs() > reach * (1.0 + 1e-9))
@@ -283,8 +287,9 @@ impl Figure for Petals {
                 .line((x + 2.0 * r, y + 1.0))
                 .line((x, y + 1.0));
             canvas.painted_path(colours[k], "edge", &square.closed());
-            let name = shorten(&format!("{}  {}", k + 1, self.name(k)), NAME, room - 24.0);
-            canvas.hinted(self.name(k), |canvas| {
+            let numbered = self.numbered(k);
+            let name = shorten(&numbered, NAME, room - 24.0);
+            canvas.hinted(&numbered, |canvas| {
                 canvas.text("small", (x + 14.0, y), Anchor::Start, &name);
             });
         }

@@ -64,10 +64,14 @@ impl Scene<'_> {
             }
             shown.truncate(ROSES);
         }
-        let all: Vec<usize> = (0..self.agent(a).dims).collect();
+        // The figure numbers petals itself.
+        let name = |d: usize| match self.agent(a).name_of(d).split_once(' ') {
+            Some((_, name)) => name.to_owned(),
+            None => String::new(),
+        };
         Petals {
             title: self.title("Weights of single stimuli", a),
-            dimensions: self.names(a, &all),
+            dimensions: (0..self.agent(a).dims).map(name).collect(),
             roses: shown
                 .into_iter()
                 .map(|i| Rose {
