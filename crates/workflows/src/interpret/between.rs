@@ -258,19 +258,10 @@ impl PairComparison {
             ..Resampling::default()
         };
         let turned_names = [names[1], names[0]];
-        let mut both = [None, None];
-        if permutations.fitted == 0 {
-            let why =
-                "what each space explains of the other: without permutations its chance is unknown";
-            untested.0.push(why.into());
-        } else {
-            let equal = x.ncols().min(y.ncols());
-            for (found, components) in both.iter_mut().zip([None, Some(equal)]) {
-                let what = "what each space explains of the other";
-                *found = untested.allow(what, names, crossed(components))?;
-            }
-        }
-        let [cross, cross_equal] = both;
+        let equal = x.ncols().min(y.ncols());
+        let what = "what each space explains of the other";
+        let cross = untested.allow(what, names, crossed(None))?;
+        let cross_equal = untested.allow(what, names, crossed(Some(equal)))?;
         let reliable = meanings.map(|meaning| meaning.reliability.as_ref());
         let cross_equally_reliable = match reliable {
             [Some(first), Some(second)] => {
