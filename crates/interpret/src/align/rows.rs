@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use emotome_lanes::{InstructionSet, Lanes, Task};
-use ndarray::{Array1, ArrayView2};
+use ndarray::ArrayView2;
 
 /// A matrix, row after row.
 pub(super) struct Rows {
@@ -20,12 +20,10 @@ impl Rows {
     }
 
     /// sumⱼ = Σᵢ xᵢ mᵢⱼ, terms in the order of the rows: the same bits on every instruction set.
-    pub(super) fn combine(&self, x: &Array1<f64>, sum: &mut Array1<f64>) {
-        if let (Some(x), Some(sum)) = (x.as_slice(), sum.as_slice_mut()) {
-            let rows = &self.values;
-            // SAFETY: the set is one that this CPU has, and the task demands nothing.
-            unsafe { self.set.run(Combine { rows, x, sum }) }
-        }
+    pub(super) fn combine(&self, x: &[f64], sum: &mut [f64]) {
+        let rows = &self.values;
+        // SAFETY: the set is one that this CPU has, and the task demands nothing.
+        unsafe { self.set.run(Combine { rows, x, sum }) }
     }
 }
 
@@ -66,14 +64,14 @@ impl Task for Combine<'_> {
 #[cfg(test)]
 mod tests {
     use super::Rows;
-    use ndarray::{Array1, Array2};
+    use ndarray::Array2;
 
     #[test]
     fn rows_are_summed_with_their_weights_whatever_the_shape() {
         for (n, m) in [(1, 1), (3, 5), (4, 2), (9, 33), (30, 30)] {
             let matrix = Array2::from_shape_fn((n, m), |(i, j)| ((i * m + j) as f64).sin());
-            let x = Array1::from_shape_fn(n, |i| (i as f64).cos());
-            let mut sum = Array1::ones(m);
+            let x: Vec<f64> = (0..n).map(|i| (i as f64).cos()).collect();
+            let mut sum = vec![1.0; m];
             Rows::of(matrix.view()).combine(&x, &mut sum);
             for (j, sum) in sum.iter().enumerate() {
                 let expected = (0..n).fold(0.0, |sum, i| sum + x[i] * matrix[[i, j]]);

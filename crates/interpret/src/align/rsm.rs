@@ -280,7 +280,13 @@ fn halves(
     }
 }
 
-fn spearman_brown(half_r: f64) -> f64 {
+/// The reliability of a whole from the correlation r of its halves, 2r/(1 + r): Brown (1910), Spearman (1910).
+///
+/// ```
+/// assert_eq!(emotome_interpret::align::rsm::spearman_brown(0.6), 0.75);
+/// ```
+#[must_use]
+pub fn spearman_brown(half_r: f64) -> f64 {
     2.0 * half_r / (1.0 + half_r)
 }
 

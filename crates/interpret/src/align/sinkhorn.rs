@@ -78,16 +78,21 @@ impl Scaling<'_> {
             (Rows::of(plan.view()), Rows::of(plan.t()), plan)
         };
         let (mut rows, mut columns, mut plan) = fresh(g);
-        let (mut u, mut v) = (Array1::ones(a.len()), Array1::ones(b.len()));
+        let (mut u, mut v) = (vec![1.0; a.len()], vec![1.0; b.len()]);
         let (mut next_u, mut next_v) = (u.clone(), v.clone());
+        let absorb = |g: &mut Array1<f64>, v: &[f64]| {
+            g.iter_mut()
+                .zip(v)
+                .for_each(|(g, v)| *g += epsilon * v.ln());
+        };
         for step in 0..self.steps {
             rows.combine(&u, &mut next_v);
-            next_v.zip_mut_with(b, |v, b| *v = b / *v);
+            next_v.iter_mut().zip(b).for_each(|(v, b)| *v = b / *v);
             columns.combine(&next_v, &mut next_u);
-            next_u.zip_mut_with(a, |u, a| *u = a / *u);
+            next_u.iter_mut().zip(a).for_each(|(u, a)| *u = a / *u);
             let fair = |x: &f64| *x > 1.0 / LARGE && *x < LARGE;
             if !(next_u.iter().all(fair) && next_v.iter().all(fair)) {
-                g.zip_mut_with(&v, |g: &mut f64, v: &f64| *g += epsilon * v.ln());
+                absorb(g, &v);
                 (rows, columns, plan) = fresh(g);
                 u.fill(1.0);
                 v.fill(1.0);
@@ -104,9 +109,9 @@ impl Scaling<'_> {
                 }
             }
         }
-        g.zip_mut_with(&v, |g: &mut f64, v: &f64| *g += epsilon * v.ln());
-        plan *= &u.insert_axis(Axis(1));
-        plan *= &v;
+        absorb(g, &v);
+        plan *= &Array1::from(u).insert_axis(Axis(1));
+        plan *= &Array1::from(v);
         plan
     }
 

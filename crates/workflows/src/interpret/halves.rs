@@ -4,8 +4,10 @@ use super::material::{EmbeddingOf, read_with_keys, weights};
 use crate::WorkflowError;
 use crate::choices::is_numbered;
 use emotome_embedding::files::EmbeddingFile;
+use emotome_interpret::align::rsm::spearman_brown;
 use emotome_stats::correlation::pearson;
 use emotome_stats::matching::best_matching;
+use emotome_stats::summary::quantile;
 use emotome_stimuli::StimulusSet;
 use ndarray::{Array2, ArrayView2};
 use serde::Serialize;
@@ -107,19 +109,13 @@ impl Halves {
                 _ => f64::NAN,
             })
             .collect();
-        let dimensions: Vec<f64> = half_r.iter().map(|r| 2.0 * r / (1.0 + r)).collect();
+        let dimensions: Vec<f64> = half_r.iter().copied().map(spearman_brown).collect();
         let mut known: Vec<f64> = dimensions.iter().copied().filter(|x| !x.is_nan()).collect();
         known.sort_by(f64::total_cmp);
-        let middle = known.len() / 2;
-        let median = match known.len() {
-            0 => f64::NAN,
-            odd if odd % 2 == 1 => known[middle],
-            _ => f64::midpoint(known[middle - 1], known[middle]),
-        };
         Reliability {
             half_r,
             dimensions,
-            median,
+            median: quantile(&known, 0.5),
         }
     }
 }
