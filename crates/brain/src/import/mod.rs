@@ -1,0 +1,1 @@
+//! From files of responses, events and masks to a store.

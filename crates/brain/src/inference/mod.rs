@@ -1,0 +1,1 @@
+//! What could have come by chance: permutations, bootstraps, clusters, ceilings, prevalence.

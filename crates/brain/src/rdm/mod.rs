@@ -1,0 +1,1 @@
+//! Dissimilarities of brain patterns, and their comparison with others.

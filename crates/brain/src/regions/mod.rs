@@ -1,0 +1,1 @@
+//! Regions of the brain as tables, label volumes and surfaces.

@@ -1,0 +1,1 @@
+//! Every neighbourhood of the brain compared with every model.

@@ -1,0 +1,1 @@
+//! Studies with planted models, always marked synthetic.

@@ -1,0 +1,1 @@
+//! Responses of one subject by voxel and stimulus.

@@ -1,0 +1,1 @@
+//! Cortical surfaces: sampling of volumes, discs, flat maps.

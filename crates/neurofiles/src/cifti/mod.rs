@@ -1,0 +1,1 @@
+//! CIFTI-2: matrices over grayordinates, series, scalars, labels and parcels.

@@ -1,0 +1,1 @@
+//! Names of files that fMRIPrep, GLMsingle and BIDS give their derivatives.

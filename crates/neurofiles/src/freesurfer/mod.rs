@@ -1,0 +1,1 @@
+//! FreeSurfer's surfaces, curvatures, annotations, labels, patches and MGH volumes.

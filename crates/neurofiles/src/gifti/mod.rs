@@ -1,0 +1,1 @@
+//! GIFTI: surfaces and data on their vertices.

@@ -1,0 +1,1 @@
+//! HDF5 behind one narrow trait.
