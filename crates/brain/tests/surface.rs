@@ -486,6 +486,13 @@ fn parcels_of_a_mesh_tile_it_before_and_after_simplification() {
         points(&simple),
         points(&outlines)
     );
+    let merged = simple.merged(|label| if label > 3 { 9 - label } else { label });
+    let of = |labels: &[i64], o: &Outlines| labels.iter().map(|&l| total(o, l)).sum::<f64>();
+    assert_eq!(merged.labels(), [1, 2, 3, 4, 5]);
+    assert!((of(&[4], &merged) - of(&[5], &simple)).abs() < 1e-9);
+    let halves = simple.merged(|label| i64::from(label > 0) + i64::from(label > 3));
+    assert!((of(&[2], &halves) - of(&[4, 5], &simple)).abs() < 1e-9);
+    assert!(halves.arcs.len() < simple.arcs.len());
     let back = Outlines::read(&simple.text(0.25), 0.25).unwrap();
     assert!((sum(&back) - 29.0 * 29.0).abs() < 1e-9);
     for label in simple.labels() {

@@ -4,6 +4,7 @@ mod bins;
 pub mod disc;
 pub mod flat;
 mod mesh;
+pub mod mmp;
 mod outline;
 pub mod sample;
 pub mod sphere;

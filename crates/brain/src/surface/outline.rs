@@ -230,6 +230,25 @@ impl Outlines {
         labels
     }
 
+    /// Borders of larger regions: `region` of each label, background included; borders within a region vanish.
+    pub fn merged(&self, region: impl Fn(i64) -> i64) -> Self {
+        let merge = |arc: &Arc| {
+            let (left, right) = (region(arc.left), region(arc.right));
+            let mut points = arc.points.clone();
+            if left > right {
+                points.reverse();
+            }
+            (left != right).then_some(Arc {
+                left: left.min(right),
+                right: left.max(right),
+                points,
+            })
+        };
+        Self {
+            arcs: self.arcs.iter().filter_map(merge).collect(),
+        }
+    }
+
     /// Closed rings around a label, the last point not repeated: counter-clockwise around it, clockwise around holes.
     pub fn rings(&self, label: i64) -> Vec<Vec<[f64; 2]>> {
         let key = |p: [f64; 2]| p.map(|x| (x + 0.0).to_bits());
@@ -320,21 +339,24 @@ impl Outlines {
     }
 
     /// Borders on a grid of edge `quantum`, as text: a line an arc, with left label, right label, the first point and
-    /// steps from point to point in whole quanta.
+    /// steps from point to point in whole quanta. Borders shorter than a step are left out, their ends being one.
     pub fn text(&self, quantum: f64) -> String {
         let mut out = String::new();
         for arc in &self.arcs {
+            let mut points: Vec<[i64; 2]> = arc
+                .points
+                .iter()
+                .map(|p| p.map(|x| (x / quantum).round() as i64))
+                .collect();
+            points.dedup();
+            if points.len() < 2 {
+                continue;
+            }
             out += &format!("{} {}", arc.left, arc.right);
-            let mut before = [0_i64; 2];
-            let mut written = 0;
-            for point in &arc.points {
-                let at = point.map(|x| (x / quantum).round() as i64);
-                if written > 0 && at == before {
-                    continue;
-                }
+            let mut before = [0; 2];
+            for at in points {
                 out += &format!(" {} {}", at[0] - before[0], at[1] - before[1]);
                 before = at;
-                written += 1;
             }
             out.push('\n');
         }
