@@ -19,13 +19,13 @@ pub struct Mask {
 }
 
 impl Mask {
-    /// Reads a mask from a NIfTI image of one volume: voxels > 0 are in, NaN is out and counted.
+    /// Reads a mask from an image of one volume (see [`Reader::open_volume`]): voxels > 0 are in, NaN is out and counted.
     ///
     /// # Errors
     /// [`ImageError`], among others if there are several volumes, more than 2³² − 1 voxels, or none is in.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, ImageError> {
         let path = path.as_ref();
-        let reader = Reader::open(path)?;
+        let reader = Reader::open_volume(path)?;
         let (grid, count) = (reader.grid(), reader.len());
         let size = grid.len().unwrap_or(usize::MAX);
         if u32::try_from(size).is_err() {

@@ -2,18 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::grid::Grid;
+use crate::grid::{Affine, Grid};
 
 use super::mask::TOLERANCE;
-use super::{Found, Header, ImageError, Mask, Masked, Sample, Source, Stream, Volumes};
+use super::{Encoding, Found, Header, ImageError, Mask, Masked, Sample, Source, Stream, Volumes};
 
-/// A NIfTI image: its header read, its data still in the file.
+/// An image: its header read, its data still in the file.
 ///
-/// An axis of length 1 may follow the fourth, or precede it; more than one axis of volumes is refused.
+/// Of the axes after the third one may be longer than 1, that of the volumes.
 #[derive(Debug)]
-pub struct Reader {
+pub struct Reader<H = Header> {
     path: PathBuf,
-    header: Header,
+    header: H,
+    encoding: Encoding,
     grid: Grid,
     count: usize,
     data: Data,
@@ -35,37 +36,96 @@ impl Reader {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ImageError> {
         let path = path.as_ref();
         let Found { header, data } = Found::open(path)?;
+        let (shape, encoding, affine) = (header.shape.clone(), header.encoding(), header.affine);
+        Self::new(path, header, encoding, affine, &shape, data)
+    }
+}
+
+impl Reader<()> {
+    /// Opens a volume of either format by its name: `.mgh` and `.mgz` as FreeSurfer's, all others as NIfTI.
+    ///
+    /// # Errors
+    /// As [`Reader::open`] and [`Reader::open_mgh`].
+    pub fn open_volume(path: impl AsRef<Path>) -> Result<Self, ImageError> {
+        let path = path.as_ref();
+        let ending = path
+            .extension()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_lowercase();
+        if matches!(&*ending, "mgh" | "mgz") {
+            Ok(Reader::open_mgh(path)?.without_header())
+        } else {
+            Ok(Reader::open(path)?.without_header())
+        }
+    }
+}
+
+impl<H> Reader<H> {
+    pub(crate) fn new(
+        path: &Path,
+        header: H,
+        encoding: Encoding,
+        affine: Affine,
+        axes: &[usize],
+        data: Source,
+    ) -> Result<Self, ImageError> {
         let mut shape = [1; 3];
-        let spatial = header.shape.len().min(3);
-        shape[..spatial].copy_from_slice(&header.shape[..spatial]);
-        let mut others = header.shape[spatial..].iter().filter(|&&n| n > 1);
+        let (spatial, others) = axes.split_at(axes.len().min(3));
+        shape[..spatial.len()].copy_from_slice(spatial);
+        let mut others = others.iter().filter(|&&n| n > 1);
         let count = others.next().copied().unwrap_or(1);
         if others.next().is_some() {
             let expected = "at most one axis longer than 1 after the third, that of the volumes: split the image";
-            let found = format!("{:?}", header.shape);
-            return Err(ImageError::field(path, "the shape", found, expected));
+            return Err(ImageError::field(
+                path,
+                "the shape",
+                format!("{axes:?}"),
+                expected,
+            ));
         }
-        let grid = Grid {
-            shape,
-            affine: header.affine,
-        };
+        let grid = Grid { shape, affine };
         if grid.len().and_then(|n| n.checked_mul(count)).is_none() {
-            let found = format!("{:?}", header.shape);
             let expected =
                 "fewer than 2⁶⁴ elements; the header lies or is damaged: fetch the file again";
-            return Err(ImageError::field(path, "the shape", found, expected));
+            return Err(ImageError::field(
+                path,
+                "the shape",
+                format!("{axes:?}"),
+                expected,
+            ));
         }
         Ok(Self {
             path: path.to_owned(),
             header,
+            encoding,
             grid,
             count,
             data: Data(data),
         })
     }
 
+    fn without_header(self) -> Reader<()> {
+        let Self {
+            path,
+            encoding,
+            grid,
+            count,
+            data,
+            ..
+        } = self;
+        Reader {
+            path,
+            header: (),
+            encoding,
+            grid,
+            count,
+            data,
+        }
+    }
+
     /// What the header says.
-    pub fn header(&self) -> &Header {
+    pub fn header(&self) -> &H {
         &self.header
     }
 
@@ -106,6 +166,6 @@ impl Reader {
     fn stream(self) -> Result<Stream, ImageError> {
         // `open` has made sure that the product exists.
         let length = self.grid.len().unwrap_or(usize::MAX);
-        Stream::new(self.data.0, self.header.encoding(), length, self.count)
+        Stream::new(self.data.0, self.encoding, length, self.count)
     }
 }

@@ -103,6 +103,7 @@ impl Stream {
 /// The volumes of an image in order, each with i fastest, then j, then k: element i + nᵢ(j + nⱼk).
 ///
 /// The first failure is the last item.
+#[derive(Debug)]
 pub struct Volumes<T> {
     stream: Stream,
     sample: PhantomData<T>,
@@ -128,6 +129,7 @@ impl<T: Sample> Iterator for Volumes<T> {
 /// The voxels of a mask, volume by volume, in the order of [`Mask::voxels`].
 ///
 /// The first failure is the last item.
+#[derive(Debug)]
 pub struct Masked<'a, T> {
     stream: Stream,
     mask: &'a Mask,
