@@ -125,7 +125,10 @@ proptest! {
         let by_voxel = dir.path().join("b");
         let mut writer = Writer::create(&by_voxel, Overwrite::Refuse, contents, memory).unwrap();
         for first in (0..voxels).step_by(block) {
-            writer.push_voxels(values.slice(s![first..voxels.min(first + block), ..])).unwrap();
+            let rows = values.slice(s![first..voxels.min(first + block), ..]);
+            let half = samples / 2;
+            writer.put(first, half, rows.slice(s![.., half..])).unwrap();
+            writer.put(first, 0, rows.slice(s![.., ..half])).unwrap();
         }
         with_run(|run| writer.finish(Standardisation::default(), provenance(), run)).unwrap();
         for file in ["data.npy", "samples.tsv", "voxels.tsv"] {

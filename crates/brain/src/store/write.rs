@@ -70,7 +70,7 @@ pub struct Writer {
     waiting: Vec<f32>,
     at_once: usize,
     first: usize,
-    voxels_put: usize,
+    values: usize,
 }
 
 /// A folder that vanishes unless it is renamed. The lock tells a living writer from a killed one.
@@ -151,7 +151,7 @@ impl Writer {
             data,
             waiting: Vec::new(),
             first: 0,
-            voxels_put: 0,
+            values: 0,
         })
     }
 
@@ -182,21 +182,44 @@ impl Writer {
         Ok(())
     }
 
-    /// The next voxels, voxels × all samples.
+    /// A block of values, voxels × samples, in any order of blocks, each value once.
     ///
     /// # Errors
     /// As [`push_samples`](Self::push_samples).
-    pub fn push_voxels(&mut self, rows: ArrayView2<'_, f32>) -> Result<(), StoreError> {
+    pub fn put(
+        &mut self,
+        voxel: usize,
+        sample: usize,
+        block: ArrayView2<'_, f32>,
+    ) -> Result<(), StoreError> {
         let (voxels, samples) = (self.contents.places.len(), self.contents.samples.len());
-        self.fits("samples in a block of voxels", rows.ncols(), samples)?;
-        if self.voxels_put + rows.nrows() > voxels {
-            return self.fits("voxels", self.voxels_put + rows.nrows(), voxels);
+        let (rows, columns) = block.dim();
+        if sample.saturating_add(columns) > samples {
+            return self.fits("samples", sample.saturating_add(columns), samples);
         }
-        let mut bytes = Vec::with_capacity(4 * rows.len());
-        bytes.extend(rows.iter().flat_map(|v| v.to_le_bytes()));
-        self.write_at(self.voxels_put, 0, &bytes)?;
-        self.voxels_put += rows.nrows();
+        if voxel.saturating_add(rows) > voxels {
+            return self.fits("voxels", voxel.saturating_add(rows), voxels);
+        }
+        let mut bytes = Vec::with_capacity(4 * block.len());
+        bytes.extend(block.iter().flat_map(|v| v.to_le_bytes()));
+        if columns == samples {
+            self.write_at(voxel, 0, &bytes)?;
+        } else if columns > 0 {
+            for (row, bytes) in bytes.chunks_exact(4 * columns).enumerate() {
+                self.write_at(voxel + row, sample, bytes)?;
+            }
+        }
+        self.values += block.len();
         Ok(())
+    }
+
+    /// Adds a table or description of the caller's to the store.
+    ///
+    /// # Errors
+    /// [`StoreError::Output`] if it cannot be written.
+    pub fn attach(&self, name: &str, text: &str) -> Result<(), StoreError> {
+        let path = self.partial.path.join(name);
+        Ok(output::write(path, Overwrite::Refuse, text.as_bytes())?)
     }
 
     fn fits(&self, what: &'static str, found: usize, expected: usize) -> Result<(), StoreError> {
@@ -255,6 +278,7 @@ impl Writer {
             }
         }
         self.first += held;
+        self.values += voxels * held;
         self.waiting = waiting;
         self.waiting.clear();
         Ok(())
@@ -276,12 +300,10 @@ impl Writer {
         self.flush()?;
         self.waiting = Vec::new();
         let (voxels, samples) = (self.contents.places.len(), self.contents.samples.len());
-        if self.voxels_put == 0 {
+        if self.first > 0 {
             self.fits("samples", self.first, samples)?;
-        } else {
-            self.fits("voxels", self.voxels_put, voxels)?;
-            self.fits("samples beside voxels", self.first, 0)?;
         }
+        self.fits("values", self.values, voxels * samples)?;
         let standardiser = Standardiser::new(how, &self.contents.samples)?;
         run.progress.begin("standardising", Some(voxels as u64));
         let found = self.standardise(&standardiser, run);
