@@ -10,7 +10,10 @@ use super::{Axis, BrainModel, BrainModels, LabelMap, Map, Parcel, Parcels, Part,
 /// The two axes, which must be as long as `shape`.
 pub(crate) fn axes(document: &Document<'_>, shape: [usize; 2]) -> Result<[Axis; 2], ImageError> {
     let root = document.root("CIFTI")?;
-    if let Some(version) = root.attribute("Version").filter(|v| v.trim() != "2") {
+    if let Some(version) = root
+        .attribute("Version")
+        .filter(|v| v.trim().parse() != Ok(2.0))
+    {
         let expected = "2; convert a CIFTI-1 file with wb_command -file-convert";
         return Err(document.wrong(&root, "Version", version, expected));
     }
@@ -28,7 +31,7 @@ pub(crate) fn axes(document: &Document<'_>, shape: [usize; 2]) -> Result<[Axis; 
                     return Err(document.wrong(map, "AppliesToMatrixDimension", applies, expected));
                 }
             };
-            let axis = axis(document, matrix, map)?;
+            let axis = axis(document, map)?;
             if axis.len() != shape[place] {
                 let what = format!(
                     "axis {place} has {} elements, but the header {} along it; the file is damaged: write it again",
@@ -54,7 +57,7 @@ pub(crate) fn axes(document: &Document<'_>, shape: [usize; 2]) -> Result<[Axis; 
     }
 }
 
-fn axis(document: &Document<'_>, matrix: &Node<'_>, map: &Node<'_>) -> Result<Axis, ImageError> {
+fn axis(document: &Document<'_>, map: &Node<'_>) -> Result<Axis, ImageError> {
     let name = |node: &Node<'_>| Map {
         name: node
             .child("MapName")
@@ -63,8 +66,7 @@ fn axis(document: &Document<'_>, matrix: &Node<'_>, map: &Node<'_>) -> Result<Ax
         meta: document.meta(node),
     };
     let volume = || {
-        matrix
-            .child("Volume")
+        map.child("Volume")
             .map(|node| volume(document, node))
             .transpose()
     };
