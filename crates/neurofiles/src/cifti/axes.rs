@@ -1,5 +1,7 @@
 //! From the XML of a header to axes.
 
+use std::collections::HashMap;
+
 use crate::gifti::read::labels;
 use crate::gifti::xml::{Document, Node};
 use crate::grid::{Affine, Grid};
@@ -178,9 +180,19 @@ fn parcels(
     volume: Option<Grid>,
 ) -> Result<Parcels, ImageError> {
     let mut surfaces: Vec<(String, u32)> = Vec::new();
+    let mut vertices_of = HashMap::new();
     for node in map.children("Surface") {
         let of = document.number(node, "SurfaceNumberOfVertices", "a whole number")?;
-        surfaces.push((document.attribute(node, "BrainStructure")?.to_owned(), of));
+        let structure = document.attribute(node, "BrainStructure")?;
+        if vertices_of.insert(structure, of).is_some() {
+            return Err(document.wrong(
+                node,
+                "BrainStructure",
+                structure,
+                "a <Surface> for each structure",
+            ));
+        }
+        surfaces.push((structure.to_owned(), of));
     }
     let mut parcels = Vec::new();
     for node in map.children("Parcel") {
@@ -191,8 +203,7 @@ fn parcels(
         };
         for part in node.children("Vertices") {
             let structure = document.attribute(part, "BrainStructure")?;
-            let of = surfaces.iter().find(|(name, _)| name == structure);
-            let (_, of) = of.ok_or_else(|| {
+            let of = vertices_of.get(structure).ok_or_else(|| {
                 document.wrong(part, "BrainStructure", structure, "that of a <Surface>")
             })?;
             parcel
