@@ -1,5 +1,7 @@
 //! From the XML of a header to axes.
 
+use std::collections::HashMap;
+
 use crate::gifti::read::labels;
 use crate::gifti::xml::{Document, Node};
 use crate::grid::{Affine, Grid};
@@ -10,7 +12,10 @@ use super::{Axis, BrainModel, BrainModels, LabelMap, Map, Parcel, Parcels, Part,
 /// The two axes, which must be as long as `shape`.
 pub(crate) fn axes(document: &Document<'_>, shape: [usize; 2]) -> Result<[Axis; 2], ImageError> {
     let root = document.root("CIFTI")?;
-    if let Some(version) = root.attribute("Version").filter(|v| v.trim() != "2") {
+    if let Some(version) = root
+        .attribute("Version")
+        .filter(|v| v.trim().parse() != Ok(2.0))
+    {
         let expected = "2; convert a CIFTI-1 file with wb_command -file-convert";
         return Err(document.wrong(&root, "Version", version, expected));
     }
@@ -28,7 +33,7 @@ pub(crate) fn axes(document: &Document<'_>, shape: [usize; 2]) -> Result<[Axis; 
                     return Err(document.wrong(map, "AppliesToMatrixDimension", applies, expected));
                 }
             };
-            let axis = axis(document, matrix, map)?;
+            let axis = axis(document, map)?;
             if axis.len() != shape[place] {
                 let what = format!(
                     "axis {place} has {} elements, but the header {} along it; the file is damaged: write it again",
@@ -54,7 +59,7 @@ pub(crate) fn axes(document: &Document<'_>, shape: [usize; 2]) -> Result<[Axis; 
     }
 }
 
-fn axis(document: &Document<'_>, matrix: &Node<'_>, map: &Node<'_>) -> Result<Axis, ImageError> {
+fn axis(document: &Document<'_>, map: &Node<'_>) -> Result<Axis, ImageError> {
     let name = |node: &Node<'_>| Map {
         name: node
             .child("MapName")
@@ -63,8 +68,7 @@ fn axis(document: &Document<'_>, matrix: &Node<'_>, map: &Node<'_>) -> Result<Ax
         meta: document.meta(node),
     };
     let volume = || {
-        matrix
-            .child("Volume")
+        map.child("Volume")
             .map(|node| volume(document, node))
             .transpose()
     };
@@ -176,9 +180,19 @@ fn parcels(
     volume: Option<Grid>,
 ) -> Result<Parcels, ImageError> {
     let mut surfaces: Vec<(String, u32)> = Vec::new();
+    let mut vertices_of = HashMap::new();
     for node in map.children("Surface") {
         let of = document.number(node, "SurfaceNumberOfVertices", "a whole number")?;
-        surfaces.push((document.attribute(node, "BrainStructure")?.to_owned(), of));
+        let structure = document.attribute(node, "BrainStructure")?;
+        if vertices_of.insert(structure, of).is_some() {
+            return Err(document.wrong(
+                node,
+                "BrainStructure",
+                structure,
+                "a <Surface> for each structure",
+            ));
+        }
+        surfaces.push((structure.to_owned(), of));
     }
     let mut parcels = Vec::new();
     for node in map.children("Parcel") {
@@ -189,8 +203,7 @@ fn parcels(
         };
         for part in node.children("Vertices") {
             let structure = document.attribute(part, "BrainStructure")?;
-            let of = surfaces.iter().find(|(name, _)| name == structure);
-            let (_, of) = of.ok_or_else(|| {
+            let of = vertices_of.get(structure).ok_or_else(|| {
                 document.wrong(part, "BrainStructure", structure, "that of a <Surface>")
             })?;
             parcel

@@ -95,38 +95,36 @@ pub fn write(
 fn document(axes: &[Axis; 2]) -> String {
     let mut text =
         String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<CIFTI Version=\"2\"><Matrix>\n");
-    let volume = axes.iter().find_map(|axis| match axis {
-        Axis::Models(axis) => axis.volume,
-        Axis::Parcels(axis) => axis.volume,
-        _ => None,
-    });
     if axes[0] == axes[1] {
         text += &map("0,1", &axes[0]);
     } else {
         text += &map("0", &axes[0]);
         text += &map("1", &axes[1]);
     }
-    if let Some(Grid {
+    text + "</Matrix></CIFTI>\n"
+}
+
+fn volume(volume: Option<Grid>) -> String {
+    let Some(Grid {
         shape: [i, j, k],
         affine,
     }) = volume
-    {
-        let last = [0.0, 0.0, 0.0, 1.0];
-        let numbers: Vec<String> = affine
-            .0
-            .iter()
-            .flatten()
-            .chain(&last)
-            .map(f64::to_string)
-            .collect();
-        let _ = writeln!(
-            text,
-            "<Volume VolumeDimensions=\"{i},{j},{k}\"><TransformationMatrixVoxelIndicesIJKtoXYZ MeterExponent=\"-3\">{}\
-             </TransformationMatrixVoxelIndicesIJKtoXYZ></Volume>",
-            numbers.join(" ")
-        );
-    }
-    text + "</Matrix></CIFTI>\n"
+    else {
+        return String::new();
+    };
+    let last = [0.0, 0.0, 0.0, 1.0];
+    let numbers: Vec<String> = affine
+        .0
+        .iter()
+        .flatten()
+        .chain(&last)
+        .map(f64::to_string)
+        .collect();
+    format!(
+        "<Volume VolumeDimensions=\"{i},{j},{k}\"><TransformationMatrixVoxelIndicesIJKtoXYZ MeterExponent=\"-3\">{}\
+         </TransformationMatrixVoxelIndicesIJKtoXYZ></Volume>\n",
+        numbers.join(" ")
+    )
 }
 
 fn map(dimension: &str, axis: &Axis) -> String {
@@ -163,6 +161,7 @@ fn map(dimension: &str, axis: &Axis) -> String {
             .iter()
             .for_each(|map| text += &named(&map.map, &table(&map.labels))),
         Axis::Models(axis) => {
+            text += &volume(axis.volume);
             for model in &axis.models {
                 let (structure, offset, count) =
                     (escape(&model.structure), model.offset, model.part.len());
@@ -189,6 +188,7 @@ fn map(dimension: &str, axis: &Axis) -> String {
             }
         }
         Axis::Parcels(axis) => {
+            text += &volume(axis.volume);
             for (structure, of) in &axis.surfaces {
                 let structure = escape(structure);
                 let _ = writeln!(
