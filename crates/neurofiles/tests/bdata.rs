@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use emotome_neurofiles::bdata::{self, BData, BDataError, Metadata, Selection};
+use emotome_stimuli::output::Overwrite;
 use proptest::prelude::*;
 
 #[derive(serde::Deserialize)]
@@ -213,12 +214,20 @@ fn what_is_written_is_read_back() {
         vec![(1.0, "one".to_owned()), (2.5, "two and a half".to_owned())],
     )]);
     let header = [("synthetic", "yes")];
-    bdata::write(&path, &metadata, &vmap, &header, 3, |sample, row| {
-        row.iter_mut()
-            .enumerate()
-            .for_each(|(c, x)| *x = (10 * sample + c) as f64);
-        Ok::<_, BDataError>(())
-    })
+    bdata::write(
+        &path,
+        Overwrite::Refuse,
+        &metadata,
+        &vmap,
+        &header,
+        3,
+        |sample, row| {
+            row.iter_mut()
+                .enumerate()
+                .for_each(|(c, x)| *x = (10 * sample + c) as f64);
+            Ok::<_, BDataError>(())
+        },
+    )
     .unwrap();
     let file = BData::open(&path).unwrap();
     // NaN is unequal to itself; as text it is not.
@@ -240,7 +249,7 @@ fn what_is_no_bdata_is_refused() {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sparse.h5");
-    let mut writer = emotome_neurofiles::hdf5::Writer::create(&path).unwrap();
+    let mut writer = emotome_neurofiles::hdf5::Writer::create(&path, Overwrite::Refuse).unwrap();
     writer
         .numbers("data/__bdpy_sparse_arrray", &[1], &[1.0])
         .unwrap();
