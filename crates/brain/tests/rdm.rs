@@ -200,10 +200,16 @@ fn comparisons_are_those_of_rsatoolbox_with_ties_and_missing_pairs() {
             // Only one side misses pairs: they are left out on both.
             let found = compare(&a, &b, comparison).unwrap();
             assert_eq!(found.missing, a.missing());
+            // Roots of eigenvalues that should be 0 carry half the digits.
+            let tolerance = if comparison == Comparison::Bures {
+                1e-7
+            } else {
+                1e-10
+            };
             close(
                 &[found.value, compare(&b, &a, comparison).unwrap().value],
                 &[expected; 2],
-                1e-10,
+                tolerance,
             );
         }
     }

@@ -114,17 +114,30 @@ pub(crate) struct Shared<'a> {
     present: &'a [bool],
     complete: bool,
     /// Factor of the normal equations of additive parts, where pairs are missing.
-    additive: std::cell::OnceCell<Option<faer::linalg::solvers::Llt<f64>>>,
+    additive: std::sync::OnceLock<Option<faer::linalg::solvers::Llt<f64>>>,
 }
 
 /// Dissimilarities made ready: a comparison is the product of two of them.
 pub(crate) struct Prepared {
-    values: Vec<f64>,
-    norm: f64,
+    pub(crate) values: Vec<f64>,
+    pub(crate) norm: f64,
+}
+
+impl Prepared {
+    pub(crate) fn new(values: Vec<f64>) -> Self {
+        let norm = dot(&values, &values).sqrt();
+        Self { values, norm }
+    }
+
+    /// Of unit length; NaN where there is no length.
+    pub(crate) fn unit(mut self) -> Vec<f64> {
+        self.values.iter_mut().for_each(|v| *v /= self.norm);
+        self.values
+    }
 }
 
 impl Comparison {
-    fn check(self, shared: &Shared<'_>) -> Result<(), RdmError> {
+    pub(crate) fn check(self, shared: &Shared<'_>) -> Result<(), RdmError> {
         let what = match self {
             Self::DebiasedCka => "debiased CKA",
             Self::Bures => "the Bures similarity",
@@ -145,9 +158,14 @@ impl Comparison {
     }
 
     pub(crate) fn join(self, a: &Prepared, b: &Prepared) -> f64 {
+        self.join_weighted(a, b, None)
+    }
+
+    /// The product, of `total` pairs where each stands for several.
+    pub(crate) fn join_weighted(self, a: &Prepared, b: &Prepared, total: Option<f64>) -> f64 {
         let product = dot(&a.values, &b.values);
         if self == Self::RhoA {
-            let n = a.values.len() as f64;
+            let n = total.unwrap_or(a.values.len() as f64);
             return 3.0 * product / (n.powi(3) - n);
         }
         let value = product / a.norm / b.norm;
@@ -174,7 +192,7 @@ impl<'a> Shared<'a> {
             n,
             present,
             complete,
-            additive: std::cell::OnceCell::new(),
+            additive: std::sync::OnceLock::new(),
         }
     }
 
@@ -200,8 +218,7 @@ impl<'a> Shared<'a> {
             Comparison::DebiasedCka => self.u_centred(values),
             Comparison::KendallTauA | Comparison::KendallTauB | Comparison::Bures => return None,
         };
-        let norm = dot(&values, &values).sqrt();
-        Some(Prepared { values, norm })
+        Some(Prepared::new(values))
     }
 
     fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
@@ -290,7 +307,7 @@ fn kernel(n: usize, values: &[f64]) -> Mat<f64> {
         n,
         present: &vec![true; values.len()],
         complete: true,
-        additive: std::cell::OnceCell::new(),
+        additive: std::sync::OnceLock::new(),
     };
     let white = shared.whitened(values);
     let (off, diagonal) = white.split_at(values.len());
