@@ -106,10 +106,12 @@ pub(super) fn projection(seed: Seed, rows: &Array2<f64>, planted: &Planted) -> A
 /// The ratio of signal to noise at which the dissimilarities of a region are expected to correlate as asked
 /// (Pearson, correlation distance of responses z-scored by voxel over all samples).
 ///
-/// With K the similarities of the centred model rows at mean diagonal 1, Γ the covariance of noise over
-/// samples and s the ratio, E S_ij = (s K_ij + Γ_ij) / √(D_i D_j) with D the diagonal of sK + Γ. Sampling over
-/// v_eff voxels adds (1 − S²)² / (v_eff − 1), where v_eff = v² / Σ(correlation of voxels)². The ratio is found by
-/// bisection, over a random part of the stimuli.
+/// Patterns are centred over voxels, so noise counts by what centring leaves of it: h = tr(HCH) / (v − 1) with C
+/// the correlation of noise between voxels and H = I − 11ᵀ/v. With K the similarities of the centred model rows
+/// at mean diagonal 1, Γ the covariance of noise over samples and s the ratio,
+/// E S_ij = (s K_ij + h Γ_ij) / √(D_i D_j), D the diagonal of sK + hΓ. Sampling over voxels adds
+/// (1 − S²)² / v_eff, v_eff = tr(M)² / ‖M‖² for M = H(sI + Γ_ii C)H. The ratio is found by bisection, over a
+/// random part of the samples.
 pub(super) fn ratio_for(
     target: f64,
     (model, rows): (&PlantedModel, &Array2<f64>),
@@ -131,8 +133,9 @@ pub(super) fn ratio_for(
         .map(|&(_, _, row)| centred.row(row).dot(&centred.row(row)))
         .sum::<f64>()
         / order.len() as f64;
-    let spread = spread(anatomy, &planted.voxels, noise.fwhm);
-    let voxels = planted.voxels.len() as f64;
+    let smooth = Centred::new(anatomy, &planted.voxels, noise.fwhm);
+    let others = planted.voxels.len() as f64 - 1.0;
+    let left = smooth.trace / others;
     // Model similarity, K, Γ and the two diagonals of K of each pair.
     let mut pairs = Vec::with_capacity(PAIRED * PAIRED / 2);
     for (a, &i) in chosen.iter().enumerate() {
@@ -140,7 +143,7 @@ pub(super) fn ratio_for(
             let ((run_i, at_i, row_i), (run_j, at_j, row_j)) = (order[i], order[j]);
             let (x, y) = (centred.row(row_i), centred.row(row_j));
             let covariance = if run_i == run_j {
-                noise.covariance(at_i.abs_diff(at_j))
+                left * noise.covariance(at_i.abs_diff(at_j))
             } else {
                 0.0
             };
@@ -148,7 +151,7 @@ pub(super) fn ratio_for(
             pairs.push((model.similarity(rows, row_i, row_j), k, covariance));
         }
     }
-    let total = noise.variance();
+    let total = left * noise.variance();
     let models: Vec<f64> = pairs.iter().map(|(similarity, _, _)| *similarity).collect();
     let expected = |ratio: f64| {
         let found: Vec<f64> = pairs
@@ -160,11 +163,12 @@ pub(super) fn ratio_for(
         let n = found.len() as f64;
         let mean = found.iter().sum::<f64>() / n;
         let variance = found.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / n;
-        let share = total / (ratio + total);
-        let effective = voxels * voxels / (voxels + share * share * spread);
-        let sampling = found.iter().map(|s| (1.0 - s * s).powi(2)).sum::<f64>()
-            / n
-            / (effective - 1.0).max(1.0);
+        let whole = noise.variance();
+        let squares = ratio * ratio * others
+            + 2.0 * ratio * whole * smooth.trace
+            + whole * whole * smooth.squares;
+        let effective = ((ratio + total) * others).powi(2) / squares;
+        let sampling = found.iter().map(|s| (1.0 - s * s).powi(2)).sum::<f64>() / n / effective;
         pearson(&models, &found) * (variance / (variance + sampling)).sqrt()
     };
     let (mut low, mut high) = (-16.0_f64, 16.0_f64);
@@ -189,26 +193,42 @@ pub(super) fn ratio_for(
     Ok((0.5 * (low + high)).exp())
 }
 
-/// Σ over pairs of different voxels of the squared correlation of their noise, exp(−d² / 2σ²).
-fn spread(anatomy: &Anatomy, voxels: &[usize], fwhm: Millimetres) -> f64 {
-    if fwhm.0 <= 0.0 {
-        return 0.0;
+/// The correlation of noise between the voxels of a region, exp(−d² / 4σ²), centred on both sides.
+struct Centred {
+    trace: f64,
+    /// Sum of squared entries.
+    squares: f64,
+}
+
+impl Centred {
+    fn new(anatomy: &Anatomy, voxels: &[usize], fwhm: Millimetres) -> Self {
+        let v = voxels.len() as f64;
+        let sigma = fwhm.0 / (8.0 * std::f64::consts::LN_2).sqrt();
+        let place = |&v: &usize| anatomy.grid.affine.apply(anatomy.voxels[v].map(f64::from));
+        let positions: Vec<[f64; 3]> = voxels.iter().map(place).collect();
+        let probed = positions.iter().step_by(positions.len().div_ceil(PROBED));
+        let count = probed.len() as f64;
+        // Means over probed voxels of Σ C², of the mean of a row, and of its square.
+        let (mut squares, mut mean, mut mean_square) = (0.0, 0.0, 0.0);
+        for a in probed {
+            let (mut row, mut row_squares) = (0.0, 0.0);
+            for b in &positions {
+                let d2: f64 = (0..3).map(|x| (a[x] - b[x]).powi(2)).sum();
+                let c = if d2 == 0.0 {
+                    1.0
+                } else {
+                    (-d2 / (4.0 * sigma * sigma)).exp()
+                };
+                row += c;
+                row_squares += c * c;
+            }
+            squares += row_squares / count;
+            mean += row / v / count;
+            mean_square += (row / v).powi(2) / count;
+        }
+        Self {
+            trace: v * (1.0 - mean),
+            squares: v * squares - 2.0 * v * v * mean_square + v * v * mean * mean,
+        }
     }
-    let sigma = fwhm.0 / (8.0 * std::f64::consts::LN_2).sqrt();
-    let place = |&v: &usize| anatomy.grid.affine.apply(anatomy.voxels[v].map(f64::from));
-    let positions: Vec<[f64; 3]> = voxels.iter().map(place).collect();
-    let step = positions.len().div_ceil(PROBED);
-    let probed = positions.iter().step_by(step);
-    let count = probed.len() as f64;
-    let square = |a: &[f64; 3], b: &[f64; 3]| (0..3).map(|x| (a[x] - b[x]).powi(2)).sum::<f64>();
-    let sum: f64 = probed
-        .map(|a| {
-            positions
-                .iter()
-                .map(|b| (-square(a, b) / (2.0 * sigma * sigma)).exp())
-                .sum::<f64>()
-                - 1.0
-        })
-        .sum();
-    sum / count * positions.len() as f64
 }
