@@ -178,24 +178,19 @@ pub fn import(
         Source::BData(source) => source.prepare()?,
         Source::Matrix(source) => source.prepare()?,
     };
-    let Reconciled {
-        samples,
-        stored,
-        reconciliation,
-        left_out,
-    } = reconcile(&prepared.events, params.labels, params.stimuli.as_ref())?;
-    plan(&prepared.places, &samples, params, run);
+    let joined = reconcile(&prepared.events, params.labels, params.stimuli.as_ref())?;
+    plan(&prepared.places, &joined.samples, params, run);
     for note in &prepared.recognised {
         run.progress.note(note);
     }
-    run.progress.note(&reconciliation.to_string());
+    run.progress.note(&joined.reconciliation.to_string());
     let mut writer = Writer::create(
         out.as_ref(),
         params.overwrite,
         Contents {
             subject: params.subject.clone(),
             synthetic: prepared.synthetic,
-            samples,
+            samples: joined.samples.clone(),
             places: prepared.places,
             regions: prepared.regions,
         },
@@ -205,22 +200,22 @@ pub fn import(
         .begin("reading responses", Some(prepared.events.len() as u64));
     let streamed = (prepared.stream)(&mut Sink {
         writer: &mut writer,
-        stored: &stored,
+        stored: &joined.stored,
         run,
         row: Vec::new(),
     });
     run.progress.end();
     streamed?;
     for input in &prepared.inputs {
-        provenance.add_input(input).map_err(crate::store::StoreError::from)?;
+        provenance
+            .add_input(input)
+            .map_err(crate::store::StoreError::from)?;
     }
-    writer.attach("left_out.tsv", &reconcile::to_tsv(&left_out))?;
-    let json = serde_json::json!({"counts": reconciliation, "recognised": prepared.recognised});
-    writer.attach("reconciliation.json", &format!("{json:#}\n"))?;
+    joined.attach(&writer, &prepared.recognised)?;
     let manifest = writer.finish(params.standardisation, provenance, run)?;
     Ok(Imported {
         manifest,
-        reconciliation,
+        reconciliation: joined.reconciliation,
         recognised: prepared.recognised,
     })
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::error::ImportError;
 use super::events::Event;
-use crate::store::Sample;
+use crate::store::{Sample, StoreError, Writer};
 
 /// How the labels of samples become stimulus keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -263,7 +263,10 @@ impl Emotion2020 {
         };
         let reason = (!self.included[shown.label as usize - 1]).then(|| {
             let twin = shown.duplicate_of.or_else(|| {
-                let twin = self.by_label.iter().find(|p| p.duplicate_of == Some(shown.label));
+                let twin = self
+                    .by_label
+                    .iter()
+                    .find(|p| p.duplicate_of == Some(shown.label));
                 twin.map(|p| p.label)
             });
             match twin {
@@ -278,21 +281,25 @@ impl Emotion2020 {
     }
 }
 
-/// The table of what is left out.
-pub(super) fn to_tsv(left_out: &[LeftOut]) -> String {
-    let mut text = "sample\tlabel\trun\torder\tstored\treason\n".to_owned();
-    for left in left_out {
-        let or = |value: Option<String>| value.unwrap_or_else(|| "n/a".to_owned());
-        let _ = writeln!(
-            text,
-            "{}\t{}\t{}\t{}\t{}\t{}",
-            or(left.sample.map(|at| at.to_string())),
-            left.label,
-            or(left.place.map(|(run, _)| run.to_string())),
-            or(left.place.map(|(_, order)| order.to_string())),
-            u8::from(left.stored),
-            left.reason
-        );
+impl Reconciled {
+    /// Adds `left_out.tsv` and `reconciliation.json` to a store.
+    pub(crate) fn attach(&self, writer: &Writer, recognised: &[String]) -> Result<(), StoreError> {
+        let mut text = "sample\tlabel\trun\torder\tstored\treason\n".to_owned();
+        for left in &self.left_out {
+            let or = |value: Option<String>| value.unwrap_or_else(|| "n/a".to_owned());
+            let _ = writeln!(
+                text,
+                "{}\t{}\t{}\t{}\t{}\t{}",
+                or(left.sample.map(|at| at.to_string())),
+                left.label,
+                or(left.place.map(|(run, _)| run.to_string())),
+                or(left.place.map(|(_, order)| order.to_string())),
+                u8::from(left.stored),
+                left.reason
+            );
+        }
+        writer.attach("left_out.tsv", &text)?;
+        let json = serde_json::json!({"counts": self.reconciliation, "recognised": recognised});
+        writer.attach("reconciliation.json", &format!("{json:#}\n"))
     }
-    text
 }
