@@ -106,6 +106,8 @@ pub enum WorkflowError {
     #[error(transparent)]
     BrainImport(#[from] emotome_brain::import::ImportError),
     #[error(transparent)]
+    BrainSimulate(#[from] emotome_brain::simulate::SimulateError),
+    #[error(transparent)]
     Image(#[from] emotome_neurofiles::nifti::ImageError),
     #[error(transparent)]
     Render(#[from] emotome_figures::render::RenderError),
@@ -463,6 +465,9 @@ impl WorkflowError {
     #[must_use]
     pub const fn is_interruption(&self) -> bool {
         use emotome_brain::import::ImportError;
+        use crate::rsa::RsaError;
+        use emotome_brain::inference::InferenceError;
+        use emotome_brain::simulate::SimulateError;
         use emotome_brain::store::StoreError;
         use emotome_embedding::evaluate::EvaluationError;
         use emotome_embedding::train::FitError;
@@ -493,6 +498,8 @@ impl WorkflowError {
                 | Self::Align(AlignError::Interrupted)
                 | Self::Map(MapError::Interrupted)
                 | Self::Store(StoreError::Interrupted)
+                | Self::BrainSimulate(SimulateError::Interrupted)
+                | Self::Rsa(RsaError::Inference(InferenceError::Interrupted))
                 | Self::BrainImport(ImportError::Store(StoreError::Interrupted))
                 | Self::Paused { .. }
                 | Self::Stopped

@@ -99,57 +99,89 @@ pub(super) fn join(
     wanted: Wanted<'_>,
     run: Run<'_>,
 ) -> Result<Joined, WorkflowError> {
+    let mut all = join_all(std::slice::from_ref(&store.to_owned()), wanted, run)?;
+    let (Some((store, view)), Some(report)) = (all.subjects.pop(), all.reports.pop()) else {
+        return Err(RsaError::NoStore.into());
+    };
+    let responses = store.load(&view, run)?;
+    Ok(Joined { store, responses, models: all.models, report })
+}
+
+/// Several brains and the models on the stimuli that all of them share, in the order of the first brain.
+pub(super) struct JoinedAll {
+    pub(super) subjects: Vec<(Store, View)>,
+    pub(super) models: JoinedModels,
+    pub(super) reports: Vec<BrainReport>,
+}
+
+/// Opens stores and joins models to the stimuli that all subjects have seen.
+pub(super) fn join_all(stores: &[PathBuf], wanted: Wanted<'_>, run: Run<'_>) -> Result<JoinedAll, WorkflowError> {
     if wanted.repeats == Repeats::Each {
         return Err(RsaError::EachPresentation.into());
     }
-    let store = Store::open(store)?;
-    let selection = |stimuli| Selection {
-        stimuli,
-        repeats: wanted.repeats,
-        left_out: false,
-    };
+    let opened = stores.iter().map(Store::open).collect::<Result<Vec<_>, _>>()?;
+    for (at, store) in opened.iter().enumerate() {
+        let subject = &store.manifest().subject;
+        if let Some(first) = opened[..at].iter().find(|other| other.manifest().subject == *subject) {
+            return Err(RsaError::SubjectTwice {
+                subject: subject.clone(),
+                first: first.path().to_owned(),
+                second: store.path().to_owned(),
+            }
+            .into());
+        }
+    }
+    let selection = |stimuli| Selection { stimuli, repeats: wanted.repeats, left_out: false };
     let include = wanted.include.map(keys::read).transpose()?;
-    let all = store.view(selection(None));
-    let kept = |key: &&str| include.as_ref().is_none_or(|list| list.get(key).is_some());
-    let seen = StimulusSet::from_labels(all.keys().map(|key| key.as_str()).filter(kept))?;
-    let mut joined = models::join(&seen, wanted.models, run)?;
-    if let Some(list) = &include {
-        let absent = list
-            .keys()
-            .iter()
-            .filter(|key| seen.get(key.as_str()).is_none());
-        joined.left_out.extend(absent.map(|key| LeftOut {
+    let views: Vec<View> = opened.iter().map(|store| store.view(selection(None))).collect();
+    let sets = views
+        .iter()
+        .map(|view| StimulusSet::from_labels(view.keys().map(|key| key.as_str())))
+        .collect::<Result<Vec<_>, _>>()?;
+    let Some(first) = sets.first() else {
+        return Err(RsaError::NoStore.into());
+    };
+    let everywhere = |key: &&str| {
+        sets.iter().all(|set| set.get(key).is_some()) && include.as_ref().is_none_or(|list| list.get(key).is_some())
+    };
+    let seen = StimulusSet::from_labels(first.keys().iter().map(|key| key.as_str()).filter(everywhere))?;
+    let mut models = models::join(&seen, wanted.models, run)?;
+    for (set, store) in sets.iter().zip(&opened) {
+        let elsewhere = set.keys().iter().filter(|key| {
+            seen.get(key.as_str()).is_none() && include.as_ref().is_none_or(|list| list.get(key.as_str()).is_some())
+        });
+        models.left_out.extend(elsewhere.map(|key| LeftOut {
             key: key.as_str().to_owned(),
-            reason: "in the list of stimuli alone, not in the brain".to_owned(),
+            reason: format!("seen by {}, not by every subject", store.manifest().subject),
         }));
     }
-    let view = store.view(selection(Some(&joined.stimuli)));
-    let across_runs = view.across_runs(&store);
+    let mut subjects = Vec::with_capacity(opened.len());
+    let mut reports = Vec::with_capacity(opened.len());
+    for (store, all) in opened.into_iter().zip(&views) {
+        let view = store.view(selection(Some(&models.stimuli)));
+        reports.push(report(&store, all.rows.len(), &view, wanted)?);
+        subjects.push((store, view));
+    }
+    Ok(JoinedAll { subjects, models, reports })
+}
+
+fn report(store: &Store, stimuli: usize, view: &View, wanted: Wanted<'_>) -> Result<BrainReport, RsaError> {
+    let across_runs = view.across_runs(store);
     if wanted.pairs != Pairs::All && across_runs > 0 {
-        return Err(RsaError::MeansAcrossRuns {
-            stimuli: across_runs,
-        }
-        .into());
+        return Err(RsaError::MeansAcrossRuns { stimuli: across_runs });
     }
     let manifest = store.manifest();
-    let report = BrainReport {
+    Ok(BrainReport {
         store: store.path().to_owned(),
         subject: manifest.subject.clone(),
         synthetic: manifest.synthetic,
         standardisation: manifest.standardisation,
         samples: manifest.samples,
-        stimuli: all.rows.len(),
-        shared: joined.stimuli.len(),
+        stimuli,
+        shared: view.rows.len(),
         repeats: wanted.repeats,
         across_runs,
         pairs: wanted.pairs,
-    };
-    let responses = store.load(&view, run)?;
-    Ok(Joined {
-        store,
-        responses,
-        models: joined,
-        report,
     })
 }
 

@@ -143,4 +143,53 @@ pub enum RsaError {
     /// A search is not possible.
     #[error(transparent)]
     Plan(#[from] emotome_brain::searchlight::PlanError),
+    /// A model that responses cannot follow.
+    #[error("{name:?} has no features; responses are simulated from models of features (--model)")]
+    NotPlantable {
+        /// The model.
+        name: String,
+    },
+    /// No brain was given.
+    #[error("no store is given; name at least one (--store DIR)")]
+    NoStore,
+    /// Two stores are of one subject.
+    #[error("{first} and {second} are both of subject {subject:?}; give a store for each subject once", first = first.display(), second = second.display())]
+    SubjectTwice {
+        /// The subject.
+        subject: String,
+        /// A store.
+        first: PathBuf,
+        /// Another.
+        second: PathBuf,
+    },
+    /// A file of regions cannot be read.
+    #[error("{path}: {what}", path = path.display())]
+    RegionsFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        what: String,
+    },
+    /// A table of regions cannot be used.
+    #[error(transparent)]
+    Table(#[from] emotome_brain::regions::TableError),
+    /// Labels of parcels cannot be used.
+    #[error(transparent)]
+    ParcelLabels(#[from] emotome_brain::regions::LabelError),
+    /// No region has enough voxels in any subject.
+    #[error("{store}: no region has {fewest} voxels or more; known parcels are {known}", store = store.display())]
+    NoRegion {
+        /// The store.
+        store: PathBuf,
+        /// The fewest.
+        fewest: usize,
+        /// Parcels there are.
+        known: String,
+    },
+    /// An inference cannot be made.
+    #[error(transparent)]
+    Inference(#[from] emotome_brain::inference::InferenceError),
+    /// Models cannot be fitted together.
+    #[error(transparent)]
+    Regression(#[from] emotome_brain::model::regression::RegressionError),
 }
