@@ -66,7 +66,11 @@ fn walk(group: &Group<'_>, depth: usize, left: &mut u32) {
         let Ok(dataset) = group.dataset(&name) else {
             continue;
         };
-        let _ = (dataset.attributes(), dataset.read_texts(), dataset.read_complex());
+        let _ = (
+            dataset.attributes(),
+            dataset.read_texts(),
+            dataset.read_complex(),
+        );
         let whole = dataset.read_f64();
         let mut rows = Vec::new();
         let streamed = dataset.for_each_block::<Hdf5Error>(|_, block| {
@@ -127,7 +131,10 @@ pub fn derivatives(bytes: &[u8]) {
     with_file(DatasetDescription::FILE, bytes, |path| {
         if let Ok(table) = Table::read(path) {
             for column in table.columns() {
-                assert_eq!(table.texts(column).ok().map(|c| c.len()), Some(table.rows()));
+                assert_eq!(
+                    table.texts(column).ok().map(|c| c.len()),
+                    Some(table.rows())
+                );
                 let _ = table.numbers(column);
             }
         }

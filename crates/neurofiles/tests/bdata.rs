@@ -294,3 +294,31 @@ fn the_sample_of_bdpy_is_read() {
     let labels = file.labels("Label").unwrap();
     assert_eq!(labels.iter().flatten().count(), 8);
 }
+
+#[test]
+fn the_regions_of_the_study_are_read() {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/brain/hcp/roiInf.mat");
+    if !path.exists() {
+        println!("skipped: {} is not there", path.display());
+        return;
+    }
+    let sets = bdata::region_sets(path).unwrap();
+    let names: Vec<&str> = sets.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["hcp360", "individual", "subcortex", "network17"]);
+    assert_eq!(sets[0].1.len(), 360);
+    assert_eq!(sets[0].1[0].keys, ["hcp180_r_lh.L_10d_ROI"]);
+    let accumbens = sets[2]
+        .1
+        .iter()
+        .find(|region| region.name == "nuc_accum")
+        .unwrap();
+    assert_eq!(accumbens.keys.len(), 2);
+    assert!(accumbens.keys[0].ends_with("brodmann_area_34"));
+    assert!(
+        sets.iter()
+            .flat_map(|(_, set)| set)
+            .all(|region| region.excluded.is_empty())
+    );
+    assert!(bdata::region_sets(fixture("v5.mat")).is_err());
+}

@@ -13,6 +13,9 @@ const BLOCK: u64 = 16 << 20;
 /// No byte of deflate stands for more than 1,032; what is little is always granted.
 const RATIO: u64 = 1_100;
 const GRANTED: u64 = 1 << 20;
+/// What a text and an opened object take in memory, at least.
+const TEXT: u64 = 64;
+const TARGET: u64 = 1 << 10;
 
 /// What the elements of a dataset are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,20 +75,17 @@ impl<'a> Dataset<'a> {
         let element = element(inner.dtype().map_err(unreadable)?);
         let (band, limit) = match inner.layout().map_err(unreadable)? {
             Layout::Chunked { chunk_shape, .. } => {
-                let limit = source.bytes.saturating_mul(RATIO).saturating_add(GRANTED);
+                let limit = of_a_file(source.bytes);
                 let chunk = product(&chunk_shape) * u128::from(element_bytes);
-                if chunk > u128::from(limit.min(AT_ONCE)) {
+                if chunk > u128::from(limit) {
                     return Err(Hdf5Error::TooLarge {
                         path: source.path.clone(),
                         object: path,
-                        bytes: chunk,
-                        limit: limit.min(AT_ONCE),
+                        bytes: u64::try_from(chunk).unwrap_or(u64::MAX),
+                        limit,
                     });
                 }
-                (
-                    chunk_shape.first().copied().unwrap_or(1).max(1),
-                    limit.min(AT_ONCE),
-                )
+                (chunk_shape.first().copied().unwrap_or(1).max(1), limit)
             }
             Layout::Contiguous { address: None, .. } => (1, GRANTED),
             _ => (1, source.bytes.min(AT_ONCE)),
@@ -134,7 +134,7 @@ impl<'a> Dataset<'a> {
     /// [`Hdf5Error::Kind`] if they are none, [`Hdf5Error::TooLarge`], [`Hdf5Error::Inexact`] for whole numbers that
     /// float64 cannot hold, [`Hdf5Error::Unreadable`].
     pub fn read_f64(&self) -> Result<Vec<f64>, Hdf5Error> {
-        self.admit(product(&self.shape))?;
+        self.admit(product(&self.shape), 8)?;
         match self.element {
             Element::Int {
                 bytes: 8,
@@ -177,7 +177,7 @@ impl<'a> Dataset<'a> {
         let Element::Complex(bytes) = self.element else {
             return Err(self.kind("complex numbers"));
         };
-        self.admit(product(&self.shape))?;
+        self.admit(product(&self.shape), 16)?;
         let raw = self.inner.read_raw().map_err(|e| self.unreadable(&e))?;
         let bytes = usize::from(bytes);
         let part = |part: &[u8]| match *part {
@@ -200,7 +200,7 @@ impl<'a> Dataset<'a> {
         if self.element != Element::Text {
             return Err(self.kind("texts"));
         }
-        self.admit(product(&self.shape))?;
+        self.admit(product(&self.shape), TEXT)?;
         let varying = matches!(self.inner.dtype(), Ok(DType::VariableLengthString));
         let read = if varying {
             // Many elements may refer to one text: what they amount to is bounded as well.
@@ -242,7 +242,8 @@ impl<'a> Dataset<'a> {
         }
         let taken = rows.end - rows.start;
         // Chunks are read whole.
-        self.admit(u128::from(taken.max(self.band.min(count))) * self.row_elements())?;
+        let elements = u128::from(taken.max(self.band.min(count)));
+        self.admit(elements.saturating_mul(self.row_elements()), 8)?;
         let read = self.inner.read_f64_rows(rows.start, taken);
         let read = read.map_err(|error| self.unreadable(&error))?;
         if read.len() as u128 != u128::from(taken) * self.row_elements() {
@@ -286,7 +287,7 @@ impl<'a> Dataset<'a> {
         if self.element != Element::Reference {
             return Err(self.kind("references"));
         }
-        self.admit(product(&self.shape))?;
+        self.admit(product(&self.shape), TARGET)?;
         let objects = self.inner.dereference();
         let objects = objects.map_err(|error| self.unreadable(&error))?;
         let node = |(index, object)| {
@@ -308,14 +309,22 @@ impl<'a> Dataset<'a> {
         product(self.shape.get(1..).unwrap_or_default())
     }
 
-    fn admit(&self, elements: u128) -> Result<(), Hdf5Error> {
-        let bytes = elements.saturating_mul(u128::from(self.element_bytes));
-        if bytes > u128::from(self.limit) {
+    /// Whether so many elements, of so many bytes in memory each, can come of this file.
+    fn admit(&self, elements: u128, each: u64) -> Result<(), Hdf5Error> {
+        let stored = elements.saturating_mul(u128::from(self.element_bytes));
+        let held = elements.saturating_mul(u128::from(each));
+        let holdable = of_a_file(self.source.bytes);
+        let (bytes, limit) = if stored > u128::from(self.limit) {
+            (stored, self.limit)
+        } else {
+            (held, holdable)
+        };
+        if bytes > u128::from(limit) {
             return Err(Hdf5Error::TooLarge {
                 path: self.source.path.clone(),
                 object: self.path.clone(),
-                bytes,
-                limit: self.limit,
+                bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
+                limit,
             });
         }
         Ok(())
@@ -334,6 +343,12 @@ impl<'a> Dataset<'a> {
             expected: expected.to_owned(),
         }
     }
+}
+
+/// The most that a file of this size can stand for.
+fn of_a_file(bytes: u64) -> u64 {
+    let all = bytes.saturating_mul(RATIO).saturating_add(GRANTED);
+    all.min(AT_ONCE)
 }
 
 fn product(shape: &[u64]) -> u128 {

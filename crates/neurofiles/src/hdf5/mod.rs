@@ -88,8 +88,8 @@ pub enum Hdf5Error {
         path: PathBuf,
         /// The dataset.
         object: String,
-        /// The bytes it claims.
-        bytes: u128,
+        /// The bytes it claims, [`u64::MAX`] if more.
+        bytes: u64,
         /// The most that is taken.
         limit: u64,
     },

@@ -7,6 +7,9 @@ use super::bytes::{Cursor, Storage, numbers, product, whole};
 use super::value::{Class, Numbers, Sparse, Text, Value};
 use super::{Context, GRANTED, MatlabError};
 
+/// Columns of the widest sparse matrix that is read.
+const WIDEST: usize = 1 << 22;
+
 pub(super) fn read(
     path: &Path,
     length: u64,
@@ -126,7 +129,11 @@ fn sparse(
     let (Some(height), Some(width)) = (whole(at(last, 0)), whole(at(last, 1))) else {
         return Ok(None);
     };
-    context.take(width.saturating_add(1), 8)?;
+    // A few bytes may claim any number of empty columns.
+    if width > WIDEST {
+        return Err(context.too_large());
+    }
+    context.take(width + 1, 8)?;
     context.take(last, 64)?;
     let mut entries = Vec::with_capacity(last);
     for row in 0..last {
