@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use emotome_neurofiles::bdata::{self, BData, BDataError, Metadata, Selection};
+use emotome_stimuli::output::Overwrite;
 use proptest::prelude::*;
 
 #[derive(serde::Deserialize)]
@@ -213,12 +214,20 @@ fn what_is_written_is_read_back() {
         vec![(1.0, "one".to_owned()), (2.5, "two and a half".to_owned())],
     )]);
     let header = [("synthetic", "yes")];
-    bdata::write(&path, &metadata, &vmap, &header, 3, |sample, row| {
-        row.iter_mut()
-            .enumerate()
-            .for_each(|(c, x)| *x = (10 * sample + c) as f64);
-        Ok::<_, BDataError>(())
-    })
+    bdata::write(
+        &path,
+        Overwrite::Refuse,
+        &metadata,
+        &vmap,
+        &header,
+        3,
+        |sample, row| {
+            row.iter_mut()
+                .enumerate()
+                .for_each(|(c, x)| *x = (10 * sample + c) as f64);
+            Ok::<_, BDataError>(())
+        },
+    )
     .unwrap();
     let file = BData::open(&path).unwrap();
     // NaN is unequal to itself; as text it is not.
@@ -240,7 +249,7 @@ fn what_is_no_bdata_is_refused() {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sparse.h5");
-    let mut writer = emotome_neurofiles::hdf5::Writer::create(&path).unwrap();
+    let mut writer = emotome_neurofiles::hdf5::Writer::create(&path, Overwrite::Refuse).unwrap();
     writer
         .numbers("data/__bdpy_sparse_arrray", &[1], &[1.0])
         .unwrap();
@@ -284,4 +293,32 @@ fn the_sample_of_bdpy_is_read() {
     assert_eq!(file.select("Data").unwrap(), (0..10).collect::<Vec<_>>());
     let labels = file.labels("Label").unwrap();
     assert_eq!(labels.iter().flatten().count(), 8);
+}
+
+#[test]
+fn the_regions_of_the_study_are_read() {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/brain/hcp/roiInf.mat");
+    if !path.exists() {
+        println!("skipped: {} is not there", path.display());
+        return;
+    }
+    let sets = bdata::region_sets(path).unwrap();
+    let names: Vec<&str> = sets.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["hcp360", "individual", "subcortex", "network17"]);
+    assert_eq!(sets[0].1.len(), 360);
+    assert_eq!(sets[0].1[0].keys, ["hcp180_r_lh.L_10d_ROI"]);
+    let accumbens = sets[2]
+        .1
+        .iter()
+        .find(|region| region.name == "nuc_accum")
+        .unwrap();
+    assert_eq!(accumbens.keys.len(), 2);
+    assert!(accumbens.keys[0].ends_with("brodmann_area_34"));
+    assert!(
+        sets.iter()
+            .flat_map(|(_, set)| set)
+            .all(|region| region.excluded.is_empty())
+    );
+    assert!(bdata::region_sets(fixture("v5.mat")).is_err());
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use emotome_neurofiles::hdf5::{Attribute, Element, Hdf5Error, Node, Source, Writer};
+use emotome_stimuli::output::Overwrite;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -115,7 +116,7 @@ fn what_the_writer_writes_is_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("written.h5");
     let grid: Vec<f64> = (0..60).map(f64::from).collect();
-    let mut writer = Writer::create(&path).unwrap();
+    let mut writer = Writer::create(&path, Overwrite::Refuse).unwrap();
     let mut rows = writer.rows::<f32>("dataset", &[5, 12]).unwrap();
     for row in grid.chunks(12) {
         rows.write_f64(row).unwrap();

@@ -19,6 +19,7 @@
 mod legacy;
 mod metadata;
 mod open;
+mod regions;
 mod selection;
 mod successive;
 mod writer;
@@ -27,6 +28,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use metadata::Metadata;
+pub use regions::{RegionError, RegionKeys, region_sets};
 pub use selection::{Selection, SelectionError};
 pub use successive::{NotSuccessive, successive};
 pub use writer::write;
@@ -50,7 +52,7 @@ pub enum BDataError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: SelectionError,
+        source: Box<SelectionError>,
     },
     /// The file is no BData.
     #[error("{path}: no BData: {what}; expected dataset, and metadata with key, description and value", path = path.display())]
@@ -197,7 +199,7 @@ impl BData {
             .and_then(|selection| selection.columns(&self.metadata));
         columns.map_err(|source| BDataError::Selection {
             path: self.path.clone(),
-            source,
+            source: Box::new(source),
         })
     }
 
@@ -229,7 +231,7 @@ impl BData {
             let selection = Selection::key(key).columns(&self.metadata);
             let columns = selection.map_err(|source| BDataError::Selection {
                 path: self.path.clone(),
-                source,
+                source: Box::new(source),
             })?;
             match columns.as_slice() {
                 &[column] => Ok(column),

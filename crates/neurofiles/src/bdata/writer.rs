@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use emotome_stimuli::output::Overwrite;
+
 use super::{BDataError, Metadata, ValueLabels};
 use crate::hdf5::Writer;
 
@@ -14,6 +16,7 @@ use crate::hdf5::Writer;
 /// [`BDataError::Hdf5`], and what `sample` returns.
 pub fn write<E: From<BDataError>>(
     path: impl AsRef<Path>,
+    overwrite: Overwrite,
     metadata: &Metadata,
     vmap: &BTreeMap<String, ValueLabels>,
     header: &[(&str, &str)],
@@ -21,7 +24,7 @@ pub fn write<E: From<BDataError>>(
     mut sample: impl FnMut(usize, &mut [f64]) -> Result<(), E>,
 ) -> Result<(), E> {
     let columns = metadata.columns();
-    let mut writer = Writer::create(path).map_err(BDataError::from)?;
+    let mut writer = Writer::create(path, overwrite).map_err(BDataError::from)?;
     let shape = [samples as u64, columns as u64];
     let rows = writer.rows::<f64>("dataset", &shape);
     let mut rows = rows.map_err(BDataError::from)?;

@@ -78,7 +78,7 @@ impl<'a> Dataset<'a> {
                     return Err(Hdf5Error::TooLarge {
                         path: source.path.clone(),
                         object: path,
-                        bytes: chunk,
+                        bytes: u64::try_from(chunk).unwrap_or(u64::MAX),
                         limit: limit.min(AT_ONCE),
                     });
                 }
@@ -314,7 +314,7 @@ impl<'a> Dataset<'a> {
             return Err(Hdf5Error::TooLarge {
                 path: self.source.path.clone(),
                 object: self.path.clone(),
-                bytes,
+                bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
                 limit: self.limit,
             });
         }

@@ -18,6 +18,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use emotome_stimuli::output::OutputError;
 use hdf5_pure::{AttrValue, FileAccessProperties, FileLocking};
 
 pub use dataset::{Dataset, Element, Node};
@@ -35,6 +36,9 @@ pub enum Hdf5Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The file cannot be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// The file is no HDF5, or damaged, or of a kind that is not read.
     #[error(
         "{path}: {object}: {what}; is it whole, and HDF5? A file written with libver=\"latest\" or by MATLAB before \
@@ -84,8 +88,8 @@ pub enum Hdf5Error {
         path: PathBuf,
         /// The dataset.
         object: String,
-        /// The bytes it claims.
-        bytes: u128,
+        /// The bytes it claims, [`u64::MAX`] if more.
+        bytes: u64,
         /// The most that is taken.
         limit: u64,
     },

@@ -4,9 +4,10 @@
 //! links inside them (HDF5 file format 3.0, II.A, IV.A.1.a). No checksum, no chunk, no attribute.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+
+use emotome_stimuli::output::{AtomicFile, Overwrite};
 
 use super::{Hdf5Error, io_error};
 
@@ -15,11 +16,11 @@ const UNDEFINED: u64 = u64::MAX;
 /// A link and its name share a message of less than 65,536 bytes.
 const LINK: usize = 60_000;
 
-/// A file being written; nothing can be read of it before [`Writer::finish`].
+/// A file being written; it stands under its name only after [`Writer::finish`].
 #[derive(Debug)]
 pub struct Writer {
     path: PathBuf,
-    out: BufWriter<File>,
+    out: AtomicFile,
     at: u64,
     root: Tree,
 }
@@ -47,17 +48,16 @@ pub struct RowWriter<'a> {
 }
 
 impl Writer {
-    /// Begins a file, over what was there.
+    /// Begins a file.
     ///
     /// # Errors
     ///
-    /// [`Hdf5Error::Io`].
-    pub fn create(path: impl AsRef<Path>) -> Result<Self, Hdf5Error> {
+    /// [`Hdf5Error::Output`].
+    pub fn create(path: impl AsRef<Path>, overwrite: Overwrite) -> Result<Self, Hdf5Error> {
         let path = path.as_ref();
-        let file = File::create(path).map_err(|source| io_error(path, source))?;
         let mut writer = Self {
             path: path.to_owned(),
-            out: BufWriter::with_capacity(1 << 20, file),
+            out: AtomicFile::create(path, overwrite)?,
             at: 0,
             root: Tree::default(),
         };
@@ -80,7 +80,7 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// [`Hdf5Error::Io`]; [`Hdf5Error::Rows`] if the shape holds another number of values.
+    /// [`Hdf5Error::Output`]; [`Hdf5Error::Rows`] if the shape holds another number of values.
     pub fn numbers(&mut self, name: &str, shape: &[u64], values: &[f64]) -> Result<(), Hdf5Error> {
         let mut rows = self.rows::<f64>(name, shape)?;
         rows.write_f64(values)?;
@@ -91,7 +91,7 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// [`Hdf5Error::Io`].
+    /// [`Hdf5Error::Output`].
     pub fn rows<T: Into<f64>>(
         &mut self,
         name: &str,
@@ -114,7 +114,7 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// [`Hdf5Error::Io`].
+    /// [`Hdf5Error::Output`].
     pub fn texts(&mut self, name: &str, texts: &[impl AsRef<str>]) -> Result<(), Hdf5Error> {
         self.padded(name, &[texts.len() as u64], texts)
     }
@@ -123,7 +123,7 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// [`Hdf5Error::Io`].
+    /// [`Hdf5Error::Output`].
     pub fn text(&mut self, name: &str, text: &str) -> Result<(), Hdf5Error> {
         self.padded(name, &[], &[text])
     }
@@ -153,7 +153,7 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// [`Hdf5Error::Io`].
+    /// [`Hdf5Error::Output`].
     pub fn finish(mut self) -> Result<(), Hdf5Error> {
         let root = std::mem::take(&mut self.root);
         let header = self.links(&root)?;
@@ -165,10 +165,10 @@ impl Writer {
             block.extend(address.to_le_bytes());
         }
         block.resize(SUPERBLOCK as usize, 0);
-        let io = |source| io_error(&self.path, source);
-        self.out.seek(SeekFrom::Start(0)).map_err(io)?;
-        self.out.write_all(&block).map_err(io)?;
-        self.out.flush().map_err(io)
+        let at_start = self.out.seek(SeekFrom::Start(0));
+        let written = at_start.and_then(|_| self.out.write_all(&block));
+        written.map_err(|source| self.out.error(source))?;
+        Ok(self.out.commit()?)
     }
 
     fn links(&mut self, tree: &Tree) -> Result<u64, Hdf5Error> {
@@ -264,7 +264,7 @@ impl Writer {
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), Hdf5Error> {
         let written = self.out.write_all(bytes);
-        written.map_err(|source| io_error(&self.path, source))?;
+        written.map_err(|source| self.out.error(source))?;
         self.at += bytes.len() as u64;
         Ok(())
     }
@@ -275,7 +275,7 @@ impl RowWriter<'_> {
     ///
     /// # Errors
     ///
-    /// [`Hdf5Error::Io`].
+    /// [`Hdf5Error::Output`].
     pub fn write_f64(&mut self, values: &[f64]) -> Result<(), Hdf5Error> {
         self.write(values.len(), |index| values[index])
     }
@@ -284,7 +284,7 @@ impl RowWriter<'_> {
     ///
     /// # Errors
     ///
-    /// [`Hdf5Error::Io`].
+    /// [`Hdf5Error::Output`].
     pub fn write_f32(&mut self, values: &[f32]) -> Result<(), Hdf5Error> {
         self.write(values.len(), |index| values[index].into())
     }
@@ -310,7 +310,7 @@ impl RowWriter<'_> {
     ///
     /// # Errors
     ///
-    /// [`Hdf5Error::Rows`] if other values were written than declared, [`Hdf5Error::Io`].
+    /// [`Hdf5Error::Rows`] if other values were written than declared, [`Hdf5Error::Output`].
     pub fn finish(self) -> Result<(), Hdf5Error> {
         let expected = self.shape.iter().product();
         if self.written != expected {

@@ -122,7 +122,7 @@ pub(super) fn numbers(
 
 /// A number that must be a count or index.
 pub(super) fn whole(value: f64) -> Option<usize> {
-    (value >= 0.0 && value <= 9e15 && value.fract() == 0.0).then_some(value as usize)
+    ((0.0..=9e15).contains(&value) && value.fract() == 0.0).then_some(value as usize)
 }
 
 /// The elements of an array of these dimensions.

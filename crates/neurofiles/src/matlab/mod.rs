@@ -2,7 +2,7 @@
 //!
 //! Every version gives the same [`Value`]s. Version 5 after "MAT-File Format" of The MathWorks, R2023b; version 7.3 as
 //! MATLAB R2008a and later write it. Numbers become float64, which holds all but the largest of int64 and uint64:
-//! those are refused ([`MatlabError::Inexact`]). Handles of functions and opaque objects are named, not read.
+//! those are refused ([`MatlabError::Inexact`]). Of fields of the same name all are kept. Handles of functions and opaque objects are named, not read.
 
 mod bytes;
 mod v4;

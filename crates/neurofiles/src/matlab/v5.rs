@@ -461,7 +461,16 @@ fn sparse(
     let at = cursor.at as u64;
     let indices = floats(cursor, context)?;
     let starts = floats(cursor, context)?;
-    let re = floats(cursor, context)?;
+    let mut ahead = *cursor;
+    let (kind, values) = element(&mut ahead, context)?;
+    // Truth values under the tag of doubles, a byte each: so some versions of MATLAB write them.
+    let bytes = logical && kind == 9 && starts.last() == Some(&(values.bytes.len() as f64));
+    let re = if bytes {
+        *cursor = ahead;
+        numbers(values.bytes, Storage::U8, values.big, context)?
+    } else {
+        floats(cursor, context)?
+    };
     let im = match complex {
         true => Some(floats(cursor, context)?),
         false => None,
