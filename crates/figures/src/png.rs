@@ -14,15 +14,7 @@ pub(crate) const CLEAR: u8 = 255;
 /// PNG (ISO/IEC 15948) colour type 3, filter 0; deterministic. O(pixels).
 pub(crate) fn data_uri(width: usize, palette: &Palette, pixels: &[u8]) -> String {
     debug_assert!(width > 0 && pixels.len().is_multiple_of(width));
-    let height = pixels.len() / width;
-    let mut header = Vec::with_capacity(13);
-    for side in [width, height] {
-        header.extend_from_slice(&(side as u32).to_be_bytes());
-    }
-    header.extend_from_slice(&[8, 3, 0, 0, 0]);
-
-    let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
-    chunk(&mut file, *b"IHDR", &header);
+    let mut file = head(width, pixels.len() / width, 3);
     let mut colours = palette.as_flattened().to_vec();
     colours.extend_from_slice(&[0; 3]);
     chunk(&mut file, *b"PLTE", &colours);
@@ -32,6 +24,30 @@ pub(crate) fn data_uri(width: usize, palette: &Palette, pixels: &[u8]) -> String
     chunk(&mut file, *b"IDAT", &compressed(width, pixels));
     chunk(&mut file, *b"IEND", &[]);
     format!("data:image/png;base64,{}", base64(&file))
+}
+
+/// A data URI of the PNG with `pixels[y * width + x]` as red, green, blue and opacity.
+///
+/// PNG colour type 6, filter 0; deterministic. O(pixels).
+pub(crate) fn rgba_uri(width: usize, pixels: &[[u8; 4]]) -> String {
+    debug_assert!(width > 0 && pixels.len().is_multiple_of(width));
+    let mut file = head(width, pixels.len() / width, 6);
+    let data = compressed(4 * width, pixels.as_flattened());
+    chunk(&mut file, *b"IDAT", &data);
+    chunk(&mut file, *b"IEND", &[]);
+    format!("data:image/png;base64,{}", base64(&file))
+}
+
+/// Signature and header of a PNG of eight bits a channel.
+fn head(width: usize, height: usize, colour_type: u8) -> Vec<u8> {
+    let mut header = Vec::with_capacity(13);
+    for side in [width, height] {
+        header.extend_from_slice(&(side as u32).to_be_bytes());
+    }
+    header.extend_from_slice(&[8, colour_type, 0, 0, 0]);
+    let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
+    chunk(&mut file, *b"IHDR", &header);
+    file
 }
 
 fn compressed(width: usize, pixels: &[u8]) -> Vec<u8> {

@@ -14,7 +14,7 @@ pub struct MghHeader {
     /// The type of the elements.
     pub data_type: DataType,
     /// Whether the header has an orientation (goodRASFlag); else the affine is FreeSurfer's default, 1 mm voxels in
-    /// coronal slices about the origin.
+    /// coronal slices about the origin, i to the left, j down and k to the front (nibabel 5.4 turns j up and k back).
     pub oriented: bool,
 }
 
@@ -75,15 +75,11 @@ impl Reader<MghHeader> {
             )
         };
         let affine = Affine([0, 1, 2].map(|row| {
-            // Rounded to single precision, as FreeSurfer and nibabel do.
+            // Rounded to single precision, as nibabel does.
             let [x, y, z] = [0, 1, 2].map(|axis| f64::from(directions[axis][row] * sizes[axis]));
             let [i, j, k] = [0, 1, 2].map(|axis| f64::from(dims[axis]));
-            [
-                x,
-                y,
-                z,
-                f64::from(centre[row]) - (x * i + y * j + z * k) / 2.0,
-            ]
+            let origin = f64::from(centre[row]) - (x * i + y * j + z * k) / 2.0;
+            [x, y, z, f64::from(origin as f32)]
         }));
         if !affine.0.iter().flatten().all(|v| v.is_finite()) {
             return Err(field(

@@ -1,7 +1,7 @@
 //! FreeSurfer's surfaces, curvatures, annotations, labels, patches and MGH volumes.
 //!
 //! Written here rather than taken from the crate `neuroformats` (0.5.0), which reserves memory for as many elements as
-//! a header claims, panics on some input and does not check that triangles name vertices that there are.
+//! a header claims, whatever the length of the file, and does not check that triangles name vertices that there are.
 //!
 //! Coordinates of surfaces are FreeSurfer's own ("tkRegister"): [`Mesh::c_ras`] leads to those of the scanner.
 

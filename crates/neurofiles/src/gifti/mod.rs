@@ -12,9 +12,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod read;
+pub(crate) mod read;
 mod surface;
-mod write;
+pub(crate) mod write;
 pub(crate) mod xml;
 
 use std::path::PathBuf;

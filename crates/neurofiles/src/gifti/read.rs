@@ -16,6 +16,9 @@ use super::{DataArray, Gifti, INTENTS, Intent, Label, Transform, Values};
 /// The most that a document may take, expanded.
 const DOCUMENT: u64 = 1 << 31;
 
+/// The most that all arrays may take together, expanded, with eight bytes to an element.
+const ARRAYS: u64 = 1 << 32;
+
 /// Deflate codes at most 258 bytes in 2 bits.
 const MAX_DEFLATE_RATIO: usize = 1032;
 
@@ -31,7 +34,8 @@ impl Gifti {
     /// An external file must lie in the folder of the GIFTI or below it.
     ///
     /// # Errors
-    /// [`ImageError::Xml`] with the byte of the XML, among others; a document of more than 2 GiB is refused.
+    /// [`ImageError::Xml`] with the byte of the XML, among others; a document of more than 2 GiB is refused, and more
+    /// than 2²⁹ elements in all arrays together.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, ImageError> {
         let path = path.as_ref();
         let mut source = Source::open(path)?;
@@ -47,16 +51,17 @@ impl Gifti {
             Some(table) => labels(&document, table)?,
             None => Vec::new(),
         };
+        let mut room = ARRAYS;
         let arrays: Result<Vec<_>, _> = root
             .children("DataArray")
-            .map(|node| array(&document, node))
+            .map(|node| array(&document, node, &mut room))
             .collect();
         let arrays = arrays?;
-        if let Some(claimed) = root.attribute("NumberOfDataArrays") {
-            if claimed.trim().parse() != Ok(arrays.len()) {
-                let expected = format!("{}, the number of <DataArray>", arrays.len());
-                return Err(document.wrong(&root, "NumberOfDataArrays", claimed, &expected));
-            }
+        if let Some(claimed) = root.attribute("NumberOfDataArrays")
+            && claimed.trim().parse() != Ok(arrays.len())
+        {
+            let expected = format!("{}, the number of <DataArray>", arrays.len());
+            return Err(document.wrong(&root, "NumberOfDataArrays", claimed, &expected));
         }
         Ok(Self {
             source: path.to_owned(),
@@ -94,7 +99,11 @@ pub(crate) fn labels(document: &Document<'_>, table: &Node<'_>) -> Result<Vec<La
     table.children("Label").map(one).collect()
 }
 
-fn array(document: &Document<'_>, node: &Node<'_>) -> Result<DataArray, ImageError> {
+fn array(
+    document: &Document<'_>,
+    node: &Node<'_>,
+    room: &mut u64,
+) -> Result<DataArray, ImageError> {
     let axes: usize = document.number(node, "Dimensionality", "1 to 6")?;
     if !(1..=6).contains(&axes) {
         return Err(document.wrong(node, "Dimensionality", &axes.to_string(), "1 to 6"));
@@ -123,6 +132,17 @@ fn array(document: &Document<'_>, node: &Node<'_>) -> Result<DataArray, ImageErr
             ));
         }
     };
+    let claimed = (count as u64).saturating_mul(8);
+    *room = room.checked_sub(claimed).ok_or_else(|| ImageError::Limit {
+        path: document.path.to_owned(),
+        what: format!(
+            "what the arrays hold up to that at byte {} of the XML",
+            node.at
+        ),
+        claimed: claimed.saturating_add(ARRAYS - *room),
+        limit: ARRAYS,
+        remedy: "split the file",
+    })?;
     let read = Raw {
         document,
         node,

@@ -157,13 +157,17 @@ impl DataArray {
         }
         let mut transforms = String::new();
         for Transform { from, to, matrix } in &self.transforms {
-            let numbers: Vec<String> = matrix.iter().flatten().map(f64::to_string).collect();
+            // A line for each row, without which nibabel reads a list.
+            let rows: Vec<String> = matrix
+                .iter()
+                .map(|row| row.map(|v| v.to_string()).join(" "))
+                .collect();
             let (from, to) = (escape(from), escape(to));
             let _ = writeln!(
                 transforms,
                 "<CoordinateSystemTransformMatrix><DataSpace>{from}</DataSpace><TransformedSpace>{to}</TransformedSpace>\
                  <MatrixData>{}</MatrixData></CoordinateSystemTransformMatrix>",
-                numbers.join(" ")
+                rows.join("\n")
             );
         }
         Ok(format!(

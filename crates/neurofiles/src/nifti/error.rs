@@ -106,7 +106,7 @@ pub enum ImageError {
         /// The image.
         path: PathBuf,
         /// How they differ.
-        mismatch: GridMismatch,
+        mismatch: Box<GridMismatch>,
     },
     /// What is to be written does not fit together.
     #[error("{path}: {what}: {found}; expected {expected}", path = path.display())]

@@ -158,7 +158,7 @@ impl<H> Reader<H> {
         let same = self.grid.same_as(&mask.grid(), TOLERANCE);
         same.map_err(|mismatch| ImageError::Mask {
             path: self.path.clone(),
-            mismatch,
+            mismatch: Box::new(mismatch),
         })?;
         Ok(Masked::new(self.stream()?, mask))
     }

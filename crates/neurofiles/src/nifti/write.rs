@@ -176,7 +176,7 @@ impl<T: Stored> Writer<T> {
 #[derive(Debug)]
 pub(crate) enum Container {
     Plain(AtomicFile),
-    Gzip(GzEncoder<AtomicFile>),
+    Gzip(Box<GzEncoder<AtomicFile>>),
 }
 
 impl Container {
@@ -200,7 +200,8 @@ impl Container {
         let file = AtomicFile::create(path, overwrite)?;
         Ok(if name.ends_with(".gz") {
             // No time and no name, so that equal data are equal files.
-            Self::Gzip(GzBuilder::new().mtime(0).write(file, Compression::new(6)))
+            let encoder = GzBuilder::new().mtime(0).write(file, Compression::new(6));
+            Self::Gzip(Box::new(encoder))
         } else {
             Self::Plain(file)
         })
@@ -282,7 +283,7 @@ pub(crate) fn put_header(
         layout.repetition.unwrap_or(1.0),
     ];
     sizes.resize(8, 1.0);
-    let mut dims = vec![1_i64; 8];
+    let mut dims = [1_i64; 8];
     dims[0] = shape.len() as i64;
     dims[1..=shape.len()]
         .iter_mut()

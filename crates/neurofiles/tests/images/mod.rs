@@ -1,5 +1,5 @@
 //! Fixtures of images: files with what nibabel reads from them, made by `fixtures/generate_images.py`.
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

@@ -1,0 +1,7 @@
+//! Brains: responses brought into stores, and what a store holds.
+
+mod import;
+mod info;
+
+pub use import::{BrainImportRequest, BrainImported, KeysOf, brain_import};
+pub use info::{BrainInfo, RegionInfo, brain_info};
