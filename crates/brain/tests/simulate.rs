@@ -198,16 +198,15 @@ fn run_means_and_drift_have_the_deviation_asked_for() {
 /// Correlation of a region's correlation distances with the model's similarities, from z-scored voxels.
 fn similarity_correlation(
     study: &Study,
-    subject: u32,
+    (subject, values): (u32, &Array2<f32>),
     region: &str,
     metric: Metric,
     n: usize,
 ) -> f64 {
-    let values = responses(study, subject);
     let voxels = study.anatomy().region(region).unwrap();
     let mut own = Array2::<f64>::zeros((n, voxels.len()));
     for (mut to, &voxel) in own.columns_mut().into_iter().zip(&voxels) {
-        let x = column(&values, voxel);
+        let x = column(values, voxel);
         let mean = x.iter().sum::<f64>() / n as f64;
         let sd = (x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1) as f64).sqrt();
         to.iter_mut()
@@ -252,8 +251,10 @@ fn planted_correlations_are_reached_and_other_regions_have_none() {
                 plant("R_DLPFC", Strength::Rsa(target)),
             ];
             let study = study(396, &plants, Noise::default(), metric).unwrap();
+            let all: Vec<_> = (0..3).map(|s| responses(&study, s)).collect();
             let found = |region: &str| {
-                let each = (0..3).map(|s| similarity_correlation(&study, s, region, metric, 396));
+                let each = (0..).zip(&all);
+                let each = each.map(|all| similarity_correlation(&study, all, region, metric, 396));
                 each.sum::<f64>() / 3.0
             };
             for region in ["L_VC", "R_DLPFC"] {
@@ -485,10 +486,34 @@ fn left_regions_lie_at_negative_x_and_no_voxel_is_twice() {
     }
 }
 
+/// Prints how long each stage takes.
+struct Stages(std::sync::Mutex<std::time::Instant>);
+
+impl emotome_stimuli::run::Progress for Stages {
+    fn begin(&self, stage: &str, _total: Option<u64>) {
+        *self.0.lock().unwrap() = std::time::Instant::now();
+        print!("  {stage}: ");
+    }
+    fn advance(&self, _units: u64) {}
+    fn note(&self, message: &str) {
+        println!("  {message}");
+    }
+    fn end(&self) {
+        println!("{:.1} s", self.0.lock().unwrap().elapsed().as_secs_f64());
+    }
+}
+
 /// One subject at full size: `cargo test --release -- --ignored --nocapture full_size`.
 #[test]
 #[ignore = "takes minutes and 2 GB of disk: a measurement"]
 fn full_size() {
+    let stages = Stages(std::sync::Mutex::new(std::time::Instant::now()));
+    let interrupt = Interrupt::default();
+    let run = Run {
+        progress: &stages,
+        interrupt: &interrupt,
+    };
+
     let dir =
         tempfile::tempdir_in(std::env::var("EMOTOME_SCRATCH").unwrap_or("/tmp".into())).unwrap();
     let clock = std::time::Instant::now();
@@ -538,19 +563,17 @@ fn full_size() {
     let subject = study.subject(0);
     let bdata = dir.path().join("sub-01_desc-simulated.h5");
     let clock = std::time::Instant::now();
-    with_run(|run| subject.write_bdata(&bdata, Overwrite::Refuse, run)).unwrap();
+    subject.write_bdata(&bdata, Overwrite::Refuse, run).unwrap();
     println!("bdata {:.1} s, {}", clock.elapsed().as_secs_f64(), peak());
     let clock = std::time::Instant::now();
     let source = Source::BData(BDataSource::new(vec![bdata]));
-    let done = with_run(|run| {
-        import(
-            &source,
-            &params,
-            dir.path().join("imported"),
-            provenance(),
-            run,
-        )
-    })
+    let done = import(
+        &source,
+        &params,
+        dir.path().join("imported"),
+        provenance(),
+        run,
+    )
     .unwrap();
     println!(
         "import {:.1} s, {}, {}",
@@ -559,7 +582,8 @@ fn full_size() {
         done.reconciliation
     );
     let clock = std::time::Instant::now();
-    with_run(|run| subject.write_store(dir.path().join("store"), &params, provenance(), run))
+    subject
+        .write_store(dir.path().join("store"), &params, provenance(), run)
         .unwrap();
     println!("store {:.1} s, {}", clock.elapsed().as_secs_f64(), peak());
     let clock = std::time::Instant::now();
@@ -569,7 +593,7 @@ fn full_size() {
         repeats: Repeats::Each,
         left_out: false,
     });
-    let loaded = with_run(|run| store.load(&view, run)).unwrap();
+    let loaded = store.load(&view, run).unwrap();
     println!(
         "load {:?} {:.1} s, {}",
         loaded.values.dim(),
