@@ -464,8 +464,8 @@ impl WorkflowError {
     /// Whether the task was stopped on request, so that it can be resumed.
     #[must_use]
     pub const fn is_interruption(&self) -> bool {
-        use emotome_brain::import::ImportError;
         use crate::rsa::RsaError;
+        use emotome_brain::import::ImportError;
         use emotome_brain::inference::InferenceError;
         use emotome_brain::simulate::SimulateError;
         use emotome_brain::store::StoreError;

@@ -2,13 +2,15 @@
 
 use super::command_line;
 use crate::failure::Failure;
-use crate::flags::{ForceFlag, StandardiseFlags};
+use crate::flags::{ForceFlag, ModelFlags, SeedFlag, StandardiseFlags};
 use crate::show::{bytes, count, rows};
 use crate::terminal::Session;
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use emotome_brain::import::{
     BDataSource, EventColumns, MatrixSource, Source, VolumesSource, VoxelOrder,
 };
+use emotome_brain::simulate::{Noise, Plant, Strength};
+use emotome_neurofiles::Millimetres;
 use emotome_stimuli::reconciliation::List;
 use emotome_workflows::brain::{
     BrainImportRequest, BrainImported, BrainInfo, KeysOf, brain_import, brain_info,
@@ -26,6 +28,8 @@ pub(crate) struct BrainCommand {
 enum Action {
     /// Read the responses of one subject into a store.
     Import(Box<Import>),
+    /// Simulate a study with models planted in named regions.
+    Simulate(Box<Simulate>),
     /// Show what a store holds.
     Info {
         /// The store.
@@ -100,6 +104,153 @@ struct Import {
     force: ForceFlag,
 }
 
+/// Simulates a study in the layout of a real one: models planted in named regions, smooth noise, autocorrelated within
+/// runs. Everything written says that it is synthetic.
+#[derive(Debug, Args)]
+struct Simulate {
+    #[command(flatten)]
+    models: ModelFlags,
+    /// What is planted where: REGION=MODEL@rsa:R for an expected correlation of dissimilarities, @snr:V for variance of
+    /// signal over noise. Regions of the simulated brain are named L_TPJ, R_TPJ, … and thalamus_L, …; TPJ means both.
+    #[arg(long, value_name = "REGION=MODEL@rsa:R", value_parser = plant)]
+    plant: Vec<Plant>,
+    /// What subjects see: emotion2020 for the 2,196 presentations of the emotion videos, or each for every stimulus of
+    /// the first model.
+    #[arg(long, value_enum, default_value_t = DesignName::Each)]
+    design: DesignName,
+    /// Presentations of each stimulus.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    times: usize,
+    /// Samples of a run.
+    #[arg(long, value_name = "N", default_value_t = 36)]
+    per_run: usize,
+    /// Sessions.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    sessions: usize,
+    /// Subjects.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    subjects: u32,
+    /// Voxels of the brain.
+    #[arg(long, value_name = "N", default_value_t = 60_112)]
+    voxels: usize,
+    /// Edge of a voxel in millimetres.
+    #[arg(long, value_name = "MM", default_value_t = 2.0)]
+    edge: f64,
+    /// Smoothness of the noise: full width at half maximum in millimetres.
+    #[arg(long, value_name = "MM", default_value_t = 6.0)]
+    fwhm: f64,
+    /// Autocorrelation of the noise from one sample to the next.
+    #[arg(long, value_name = "R", default_value_t = 0.3)]
+    autocorrelation: f64,
+    /// Standard deviation of the drift within runs, that of the noise being 1.
+    #[arg(long, value_name = "SD", default_value_t = 0.3)]
+    drift: f64,
+    /// Standard deviation of the means of runs.
+    #[arg(long, value_name = "SD", default_value_t = 0.5)]
+    run_means: f64,
+    /// The layout.
+    #[arg(long, value_enum, default_value_t = LayoutName::Stores)]
+    layout: LayoutName,
+    #[command(flatten)]
+    standardise: StandardiseFlags,
+    /// Folder of the study.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    seed: SeedFlag,
+    #[command(flatten)]
+    force: ForceFlag,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DesignName {
+    Emotion2020,
+    Each,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LayoutName {
+    /// A store a subject.
+    Stores,
+    /// A BData file a subject.
+    Bdata,
+    /// Images of betas, events and masks.
+    Nifti,
+}
+
+fn plant(text: &str) -> Result<Plant, String> {
+    let wrong = || format!("{text:?}: give REGION=MODEL@rsa:R or REGION=MODEL@snr:V");
+    let (region, rest) = text.split_once('=').ok_or_else(wrong)?;
+    let (model, strength) = rest.rsplit_once('@').ok_or_else(wrong)?;
+    let (kind, value) = strength.split_once(':').ok_or_else(wrong)?;
+    let value: f64 = value.parse().map_err(|_| wrong())?;
+    let strength = match kind {
+        "rsa" => Strength::Rsa(value),
+        "snr" => Strength::SignalToNoise(value),
+        _ => return Err(wrong()),
+    };
+    Ok(Plant {
+        region: region.to_owned(),
+        model: model.to_owned(),
+        strength,
+    })
+}
+
+impl Simulate {
+    fn request(self) -> Result<BrainSimulateRequest, Failure> {
+        Ok(BrainSimulateRequest {
+            models: self.models.models()?,
+            plants: self.plant,
+            design: match self.design {
+                DesignName::Emotion2020 => DesignOf::Emotion2020,
+                DesignName::Each => DesignOf::Each {
+                    times: self.times,
+                    per_run: self.per_run,
+                    sessions: self.sessions,
+                },
+            },
+            subjects: self.subjects,
+            voxels: self.voxels,
+            edge: Millimetres(self.edge),
+            noise: Noise {
+                fwhm: Millimetres(self.fwhm),
+                autocorrelation: self.autocorrelation,
+                drift: self.drift,
+                run_means: self.run_means,
+            },
+            standardisation: self.standardise.get(),
+            layout: match self.layout {
+                LayoutName::Stores => Layout::Stores,
+                LayoutName::Bdata => Layout::BData,
+                LayoutName::Nifti => Layout::Nifti,
+            },
+            seed: self.seed.get(),
+            out: self.out,
+            overwrite: self.force.get(),
+            command: command_line(),
+        })
+    }
+}
+
+fn simulated(s: &BrainSimulated) -> String {
+    let paths = s
+        .subjects
+        .iter()
+        .map(|path| ("synthetic", path.display().to_string()));
+    let rest = [
+        ("planted", s.truth.display().to_string()),
+        (
+            "time",
+            format!(
+                "{:.1} s, {}",
+                s.seconds,
+                s.peak_rss_bytes.map_or_else(String::new, bytes)
+            ),
+        ),
+    ];
+    rows(paths.chain(rest))
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum OrderName {
     /// The last index fastest: data[mask] in NumPy, nilearn.
@@ -115,6 +266,10 @@ impl BrainCommand {
                 let request = import.request()?;
                 session.show(&brain_import(&request, session.run())?, imported)
             }
+            Action::Simulate(flags) => session.show(
+                &brain_simulate(&flags.request()?, session.run())?,
+                simulated,
+            ),
             Action::Info { store } => session.show(&brain_info(&store)?, info),
         }
     }

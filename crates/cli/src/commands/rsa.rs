@@ -2,21 +2,22 @@
 
 use super::command_line;
 use crate::failure::Failure;
-use crate::flags::{ForceFlag, ModelFlags, ResumeFlag, StandardiseFlags, metric};
+use crate::flags::{ForceFlag, ModelFlags, ResumeFlag, SeedFlag, StandardiseFlags, metric};
 use crate::show::{bytes, count, rows};
 use crate::terminal::Session;
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use emotome_brain::inference::exchange::Exchange;
 use emotome_brain::model::Metric;
 use emotome_brain::rdm::Comparison as RdmComparison;
 use emotome_brain::searchlight::{Comparison, Extent, Minimum, Rule, Shape};
 use emotome_brain::store::Repeats;
 use emotome_workflows::rsa::{
-    BareFiles, BrainOf, CompareRequest, CompareSummary, Holds, Pairs, Searched, SearchlightRequest,
-    compare, searchlight,
+    BareFiles, BrainOf, CompareRequest, CompareSummary, Holds, Pairs, ParcelsOf, RegionsOf,
+    RoiRequest, RoiSummary, Searched, SearchlightRequest, compare, roi, searchlight,
 };
 use std::path::PathBuf;
 
-/// Compares brains with models: around every voxel, or two files alone.
+/// Compares brains with models: around every voxel, in regions, or two files alone.
 #[derive(Debug, Args)]
 pub(crate) struct RsaCommand {
     #[command(subcommand)]
@@ -27,6 +28,8 @@ pub(crate) struct RsaCommand {
 enum Action {
     /// Compare the neighbourhood of every voxel with models.
     Searchlight(Box<Searchlight>),
+    /// Compare regions with models, in each subject and over subjects.
+    Roi(Box<Roi>),
     /// Compare two files of dissimilarities or features.
     Compare(CompareFiles),
 }
@@ -80,6 +83,60 @@ struct Searchlight {
     out: PathBuf,
     #[command(flatten)]
     resume: ResumeFlag,
+    #[command(flatten)]
+    force: ForceFlag,
+}
+
+/// Compares regions of one or several subjects with models: relabelling tests in each subject, noise ceilings and what
+/// all subjects say together.
+#[derive(Debug, Args)]
+struct Roi {
+    /// A store of one subject; give it once for each.
+    #[arg(long = "store", value_name = "DIR", required = true)]
+    stores: Vec<PathBuf>,
+    /// The regions: a table that comes with the program (horikawa2020, horikawa2020_as_shipped, glasser22, emotion2025,
+    /// yeo7, yeo17, yeo17_horikawa2020), a table of your own with columns group and parcel, or parcels for every parcel
+    /// by itself.
+    #[arg(long, value_name = "NAME|FILE", default_value = "parcels")]
+    regions: String,
+    /// An image that labels the parcels, on the grid of the stores. [default: the sets of voxels in the stores]
+    #[arg(long, value_name = "FILE")]
+    parcels: Option<PathBuf>,
+    /// Names of the labels: a table with columns index and name. [default: HCP-MMP, 1 to 180 left, 181 to 360 right]
+    #[arg(long, value_name = "FILE", requires = "parcels")]
+    parcel_names: Option<PathBuf>,
+    /// The fewest voxels of a region.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    minimum: usize,
+    #[command(flatten)]
+    models: ModelFlags,
+    /// How distances of the brain and of a model are compared; p needs pearson, cosine or spearman.
+    #[arg(long, value_enum, default_value_t = RdmMetricName::Spearman)]
+    metric: RdmMetricName,
+    /// Distances between patterns.
+    #[arg(long, value_name = "NAME", value_parser = metric, default_value = "correlation")]
+    distance: Metric,
+    #[command(flatten)]
+    stimuli: StimuliFlags,
+    /// What is exchanged under the null: run-blocks, free, or shift=N for circular shifts of at least N places within
+    /// runs.
+    #[arg(long, value_name = "WHAT", value_parser = exchange, default_value = "run-blocks")]
+    exchange: Exchange,
+    /// Relabellings of the stimuli; 0 for none.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    permutations: u32,
+    /// Bootstraps of stimuli and subjects together, region by region; 0 for none.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    bootstraps: u32,
+    /// Add the t tests of earlier publications, over pairs of stimuli and over few subjects, whose assumptions do not
+    /// hold.
+    #[arg(long)]
+    published_tests: bool,
+    /// Folder of tables and figures.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    seed: SeedFlag,
     #[command(flatten)]
     force: ForceFlag,
 }
@@ -295,6 +352,68 @@ impl Searchlight {
     }
 }
 
+impl Roi {
+    fn request(self) -> Result<RoiRequest, Failure> {
+        let regions = match self.regions.as_str() {
+            "parcels" => RegionsOf::Parcels,
+            name if name.contains(['.', '/', '\\']) => RegionsOf::Table(name.into()),
+            name => RegionsOf::Preset(name.to_owned()),
+        };
+        let names = self.parcel_names;
+        Ok(RoiRequest {
+            stores: self.stores,
+            regions,
+            parcels: self
+                .parcels
+                .map_or(ParcelsOf::Store, |image| ParcelsOf::Image { image, names }),
+            fewest: self.minimum,
+            models: self.models.models()?,
+            distance: self.distance,
+            comparison: self.metric.get(),
+            pairs: self.stimuli.pairs,
+            repeats: self.stimuli.repeats.get(),
+            include: self.stimuli.include,
+            exchange: self.exchange,
+            permutations: self.permutations,
+            bootstraps: self.bootstraps,
+            published_tests: self.published_tests,
+            seed: self.seed.get(),
+            out: self.out,
+            overwrite: self.force.get(),
+            command: command_line(),
+        })
+    }
+}
+
+impl RdmMetricName {
+    const fn get(self) -> RdmComparison {
+        match self {
+            Self::Pearson => RdmComparison::Pearson,
+            Self::Cosine => RdmComparison::Cosine,
+            Self::Spearman => RdmComparison::Spearman,
+            Self::RhoA => RdmComparison::RhoA,
+            Self::TauA => RdmComparison::KendallTauA,
+            Self::TauB => RdmComparison::KendallTauB,
+            Self::Cka | Self::CosineCov => RdmComparison::CosineCov,
+            Self::DebiasedCka => RdmComparison::DebiasedCka,
+            Self::CorrCov => RdmComparison::CorrCov,
+            Self::Bures => RdmComparison::Bures,
+        }
+    }
+}
+
+fn exchange(text: &str) -> Result<Exchange, String> {
+    match text {
+        "run-blocks" => Ok(Exchange::RunBlocks),
+        "free" => Ok(Exchange::Free),
+        _ => text
+            .strip_prefix("shift=")
+            .and_then(|lag| lag.parse().ok())
+            .map(|minimum_lag| Exchange::WithinRunShifts { minimum_lag })
+            .ok_or_else(|| format!("{text:?}: give run-blocks, free, or shift=N")),
+    }
+}
+
 impl RepeatsName {
     const fn get(self) -> Repeats {
         match self {
@@ -316,18 +435,7 @@ impl CompareFiles {
             holds: [self.a_holds.map(holds), self.b_holds.map(holds)],
             files: [self.a, self.b],
             distance,
-            comparison: match self.metric {
-                RdmMetricName::Pearson => RdmComparison::Pearson,
-                RdmMetricName::Cosine => RdmComparison::Cosine,
-                RdmMetricName::Spearman => RdmComparison::Spearman,
-                RdmMetricName::RhoA => RdmComparison::RhoA,
-                RdmMetricName::TauA => RdmComparison::KendallTauA,
-                RdmMetricName::TauB => RdmComparison::KendallTauB,
-                RdmMetricName::Cka | RdmMetricName::CosineCov => RdmComparison::CosineCov,
-                RdmMetricName::DebiasedCka => RdmComparison::DebiasedCka,
-                RdmMetricName::CorrCov => RdmComparison::CorrCov,
-                RdmMetricName::Bures => RdmComparison::Bures,
-            },
+            comparison: self.metric.get(),
         }
     }
 }
@@ -419,6 +527,65 @@ fn searched(s: &Searched) -> String {
         out.push(("memory", bytes(peak)));
     }
     rows(out)
+}
+
+fn of_regions(s: &RoiSummary) -> String {
+    let mut out = String::new();
+    for note in &s.regions {
+        out += note;
+    }
+    out += &rows(s.models.iter().map(|model| {
+        (
+            "model",
+            format!(
+                "{} ({} stimuli, {} not seen by the brain)",
+                model.of.name,
+                count(model.stimuli as u64),
+                model.unmatched
+            ),
+        )
+    }));
+    let width = s
+        .group
+        .iter()
+        .map(|g| g.region.chars().count())
+        .max()
+        .unwrap_or(0);
+    for g in &s.group {
+        let ceiling = g
+            .ceiling_lower
+            .zip(g.ceiling_upper)
+            .map_or_else(String::new, |(low, high)| {
+                format!(", ceiling {low:.3} to {high:.3}")
+            });
+        let found = g.significant.map_or_else(String::new, |k| {
+            format!(", {k} of {} subjects at p_fwe ≤ .05", g.subjects)
+        });
+        out += &format!(
+            "{:width$}  {:.4}  {}{found}{ceiling}\n",
+            g.region, g.mean, g.model
+        );
+    }
+    let mut last = Vec::new();
+    if let Some(p) = s.smallest_p {
+        last.push((
+            "smallest p",
+            format!(
+                "{p:.2e} in a subject; flipping signs of {} subjects {:.3}",
+                s.subjects.len(),
+                s.smallest_sign_flip_p
+            ),
+        ));
+    }
+    last.push((
+        "time",
+        format!(
+            "{:.1} s, {}",
+            s.seconds,
+            s.peak_rss_bytes.map_or_else(String::new, bytes)
+        ),
+    ));
+    out + &rows(last)
 }
 
 fn compared(s: &CompareSummary) -> String {

@@ -98,20 +98,40 @@ pub struct BrainSimulated {
 /// # Errors
 /// [`WorkflowError`] of reading models; [`WorkflowError::BrainSimulate`] for unknown names, missing rows and
 /// correlations that cannot be reached.
-pub fn brain_simulate(request: &BrainSimulateRequest, run: Run<'_>) -> Result<BrainSimulated, WorkflowError> {
+pub fn brain_simulate(
+    request: &BrainSimulateRequest,
+    run: Run<'_>,
+) -> Result<BrainSimulated, WorkflowError> {
     let began = Instant::now();
-    let models = request.models.iter().map(planted).collect::<Result<Vec<_>, _>>()?;
+    let models = request
+        .models
+        .iter()
+        .map(planted)
+        .collect::<Result<Vec<_>, _>>()?;
     let presented = match request.design {
         DesignOf::Emotion2020 => Presented::Emotion2020,
-        DesignOf::Each { times, per_run, sessions } => Presented::Each {
-            stimuli: models.first().map_or_else(|| Err(RsaError::NoModel), |model| Ok(model.stimuli.clone()))?,
+        DesignOf::Each {
+            times,
+            per_run,
+            sessions,
+        } => Presented::Each {
+            stimuli: models
+                .first()
+                .map_or_else(|| Err(RsaError::NoModel), |model| Ok(model.stimuli.clone()))?,
             times,
             per_run,
             sessions,
         },
     };
     let anatomy = Anatomy::standard(request.voxels, request.edge)?;
-    let study = Study::new(anatomy, presented, models, &request.plants, request.noise, request.seed)?;
+    let study = Study::new(
+        anatomy,
+        presented,
+        models,
+        &request.plants,
+        request.noise,
+        request.seed,
+    )?;
     output::folder(&request.out, request.overwrite)?;
     let parameters = json!({
         "synthetic": true,
@@ -131,7 +151,8 @@ pub fn brain_simulate(request: &BrainSimulateRequest, run: Run<'_>) -> Result<Br
     let mut subjects = Vec::new();
     for number in 0..request.subjects {
         let subject = study.subject(number);
-        run.progress.note(&format!("subject {} of {}", number + 1, request.subjects));
+        run.progress
+            .note(&format!("subject {} of {}", number + 1, request.subjects));
         let name = format!("sub-{}", subject.name());
         subjects.push(match request.layout {
             Layout::Stores => {
@@ -173,7 +194,10 @@ pub fn brain_simulate(request: &BrainSimulateRequest, run: Run<'_>) -> Result<Br
 
 fn planted(of: &ModelOf) -> Result<PlantedModel, WorkflowError> {
     let Holds::Features(metric) = of.holds else {
-        return Err(RsaError::NotPlantable { name: of.name.clone() }.into());
+        return Err(RsaError::NotPlantable {
+            name: of.name.clone(),
+        }
+        .into());
     };
     let matrix = read_matrix(&of.path)?;
     let stimuli = match matrix.rows {

@@ -104,7 +104,12 @@ pub(super) fn join(
         return Err(RsaError::NoStore.into());
     };
     let responses = store.load(&view, run)?;
-    Ok(Joined { store, responses, models: all.models, report })
+    Ok(Joined {
+        store,
+        responses,
+        models: all.models,
+        report,
+    })
 }
 
 /// Several brains and the models on the stimuli that all of them share, in the order of the first brain.
@@ -115,14 +120,24 @@ pub(super) struct JoinedAll {
 }
 
 /// Opens stores and joins models to the stimuli that all subjects have seen.
-pub(super) fn join_all(stores: &[PathBuf], wanted: Wanted<'_>, run: Run<'_>) -> Result<JoinedAll, WorkflowError> {
+pub(super) fn join_all(
+    stores: &[PathBuf],
+    wanted: Wanted<'_>,
+    run: Run<'_>,
+) -> Result<JoinedAll, WorkflowError> {
     if wanted.repeats == Repeats::Each {
         return Err(RsaError::EachPresentation.into());
     }
-    let opened = stores.iter().map(Store::open).collect::<Result<Vec<_>, _>>()?;
+    let opened = stores
+        .iter()
+        .map(Store::open)
+        .collect::<Result<Vec<_>, _>>()?;
     for (at, store) in opened.iter().enumerate() {
         let subject = &store.manifest().subject;
-        if let Some(first) = opened[..at].iter().find(|other| other.manifest().subject == *subject) {
+        if let Some(first) = opened[..at]
+            .iter()
+            .find(|other| other.manifest().subject == *subject)
+        {
             return Err(RsaError::SubjectTwice {
                 subject: subject.clone(),
                 first: first.path().to_owned(),
@@ -131,9 +146,16 @@ pub(super) fn join_all(stores: &[PathBuf], wanted: Wanted<'_>, run: Run<'_>) -> 
             .into());
         }
     }
-    let selection = |stimuli| Selection { stimuli, repeats: wanted.repeats, left_out: false };
+    let selection = |stimuli| Selection {
+        stimuli,
+        repeats: wanted.repeats,
+        left_out: false,
+    };
     let include = wanted.include.map(keys::read).transpose()?;
-    let views: Vec<View> = opened.iter().map(|store| store.view(selection(None))).collect();
+    let views: Vec<View> = opened
+        .iter()
+        .map(|store| store.view(selection(None)))
+        .collect();
     let sets = views
         .iter()
         .map(|view| StimulusSet::from_labels(view.keys().map(|key| key.as_str())))
@@ -142,13 +164,23 @@ pub(super) fn join_all(stores: &[PathBuf], wanted: Wanted<'_>, run: Run<'_>) -> 
         return Err(RsaError::NoStore.into());
     };
     let everywhere = |key: &&str| {
-        sets.iter().all(|set| set.get(key).is_some()) && include.as_ref().is_none_or(|list| list.get(key).is_some())
+        sets.iter().all(|set| set.get(key).is_some())
+            && include.as_ref().is_none_or(|list| list.get(key).is_some())
     };
-    let seen = StimulusSet::from_labels(first.keys().iter().map(|key| key.as_str()).filter(everywhere))?;
+    let seen = StimulusSet::from_labels(
+        first
+            .keys()
+            .iter()
+            .map(|key| key.as_str())
+            .filter(everywhere),
+    )?;
     let mut models = models::join(&seen, wanted.models, run)?;
     for (set, store) in sets.iter().zip(&opened) {
         let elsewhere = set.keys().iter().filter(|key| {
-            seen.get(key.as_str()).is_none() && include.as_ref().is_none_or(|list| list.get(key.as_str()).is_some())
+            seen.get(key.as_str()).is_none()
+                && include
+                    .as_ref()
+                    .is_none_or(|list| list.get(key.as_str()).is_some())
         });
         models.left_out.extend(elsewhere.map(|key| LeftOut {
             key: key.as_str().to_owned(),
@@ -162,13 +194,24 @@ pub(super) fn join_all(stores: &[PathBuf], wanted: Wanted<'_>, run: Run<'_>) -> 
         reports.push(report(&store, all.rows.len(), &view, wanted)?);
         subjects.push((store, view));
     }
-    Ok(JoinedAll { subjects, models, reports })
+    Ok(JoinedAll {
+        subjects,
+        models,
+        reports,
+    })
 }
 
-fn report(store: &Store, stimuli: usize, view: &View, wanted: Wanted<'_>) -> Result<BrainReport, RsaError> {
+fn report(
+    store: &Store,
+    stimuli: usize,
+    view: &View,
+    wanted: Wanted<'_>,
+) -> Result<BrainReport, RsaError> {
     let across_runs = view.across_runs(store);
     if wanted.pairs != Pairs::All && across_runs > 0 {
-        return Err(RsaError::MeansAcrossRuns { stimuli: across_runs });
+        return Err(RsaError::MeansAcrossRuns {
+            stimuli: across_runs,
+        });
     }
     let manifest = store.manifest();
     Ok(BrainReport {

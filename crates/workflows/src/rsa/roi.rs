@@ -1,17 +1,19 @@
 //! Regions compared with models: one subject for itself, then what all subjects say together.
 
+use super::RsaError;
 use super::brain::{self, BrainReport, Pairs, Wanted};
 use super::models::{LeftOut, ModelOf, ModelReport};
 use super::regions::{ParcelsOf, RegionsOf, regions};
 use super::searchlight::write_left_out;
-use super::RsaError;
 use crate::WorkflowError;
 use emotome_brain::inference::bootstrap::{BootstrapParams, Resample, bootstrap};
 use emotome_brain::inference::ceiling::noise_ceiling;
 use emotome_brain::inference::exchange::{Exchange, Presentation};
 use emotome_brain::inference::permute::{PermutationParams, permutation_test};
 use emotome_brain::inference::prevalence::{bayesian, replication};
-use emotome_brain::inference::published::{published_paired_t_over_few_subjects, published_pairs_t_test};
+use emotome_brain::inference::published::{
+    published_paired_t_over_few_subjects, published_pairs_t_test,
+};
 use emotome_brain::inference::{Tail, permutation_p};
 use emotome_brain::model::Metric;
 use emotome_brain::model::regression::{correlations, regress};
@@ -204,7 +206,8 @@ pub fn roi(request: &RoiRequest, run: Run<'_>) -> Result<RoiSummary, WorkflowErr
         comparison: request.comparison,
         exchange: request.exchange,
         permutations: request.permutations,
-        smallest_p: (request.permutations > 0).then(|| 1.0 / (1.0 + f64::from(request.permutations))),
+        smallest_p: (request.permutations > 0)
+            .then(|| 1.0 / (1.0 + f64::from(request.permutations))),
         smallest_sign_flip_p: 2.0_f64.powi(1 - request.stores.len() as i32).min(1.0),
         regions: Vec::new(),
         cells: Vec::new(),
@@ -217,8 +220,15 @@ pub fn roi(request: &RoiRequest, run: Run<'_>) -> Result<RoiSummary, WorkflowErr
         let (enough, all) = regions(&store, &request.regions, &request.parcels, request.fewest)?;
         let name = store.manifest().subject.clone();
         summary.regions.push(format!("{name}: {all}"));
-        let subject = Subject { name, store, view, regions: enough };
-        summary.cells.extend(of_subject(&subject, &models, request, run)?);
+        let subject = Subject {
+            name,
+            store,
+            view,
+            regions: enough,
+        };
+        summary
+            .cells
+            .extend(of_subject(&subject, &models, request, run)?);
         subjects.push(subject);
     }
     summary.group = of_group(&subjects, &models, &summary.cells, request, run)?;
@@ -229,7 +239,12 @@ pub fn roi(request: &RoiRequest, run: Run<'_>) -> Result<RoiSummary, WorkflowErr
 }
 
 /// The dissimilarities of a region's patterns; pairs that take no part are missing.
-fn rdm(subject: &Subject, members: &[usize], request: &RoiRequest, run: Run<'_>) -> Result<Rdm, WorkflowError> {
+fn rdm(
+    subject: &Subject,
+    members: &[usize],
+    request: &RoiRequest,
+    run: Run<'_>,
+) -> Result<Rdm, WorkflowError> {
     let responses = subject.store.load_voxels(&subject.view, members, run)?;
     let patterns: Array2<f64> = responses.values.t().mapv(f64::from);
     let rdm = Rdm::from_patterns(patterns.view(), request.distance).map_err(RsaError::from)?;
@@ -272,7 +287,10 @@ fn of_subject(
     let mut maxima: Vec<f64> = Vec::new();
     let mut published = Array2::from_elem((n, m), f64::NAN);
     for (batch, some) in subject.regions.chunks(BATCH).enumerate() {
-        run.progress.begin(&format!("distances of subject {}", subject.name), Some(some.len() as u64));
+        run.progress.begin(
+            &format!("distances of subject {}", subject.name),
+            Some(some.len() as u64),
+        );
         let mut rdms = Vec::with_capacity(some.len());
         for region in some {
             rdms.push(rdm(subject, &region.members, request, run)?);
@@ -281,35 +299,54 @@ fn of_subject(
         run.progress.end();
         let first = batch * BATCH;
         if request.permutations > 0 {
-            let test = permutation_test(&rdms, models, &shown, params, run).map_err(RsaError::from)?;
-            for (row, (observed, own)) in test.observed.outer_iter().zip(test.p.outer_iter()).enumerate() {
+            let test =
+                permutation_test(&rdms, models, &shown, params, run).map_err(RsaError::from)?;
+            for (row, (observed, own)) in test
+                .observed
+                .outer_iter()
+                .zip(test.p.outer_iter())
+                .enumerate()
+            {
                 values.row_mut(first + row).assign(&observed);
                 p.row_mut(first + row).assign(&own);
             }
             // Every batch relabels alike, so the largest of all is the largest of the batches' largest.
             maxima.resize(test.maxima.len(), f64::NEG_INFINITY);
-            maxima.iter_mut().zip(&test.maxima).for_each(|(most, &own)| *most = most.max(own));
+            maxima
+                .iter_mut()
+                .zip(&test.maxima)
+                .for_each(|(most, &own)| *most = most.max(own));
         } else {
             for (row, rdm) in rdms.iter().enumerate() {
                 for (column, model) in models.iter().enumerate() {
-                    values[[first + row, column]] = compare(rdm, model, request.comparison).map_err(RsaError::from)?.value;
+                    values[[first + row, column]] = compare(rdm, model, request.comparison)
+                        .map_err(RsaError::from)?
+                        .value;
                 }
             }
         }
         if request.published_tests {
             for (row, rdm) in rdms.iter().enumerate() {
                 for (column, model) in models.iter().enumerate() {
-                    let test = published_pairs_t_test(rdm, model, request.comparison).map_err(RsaError::from)?;
+                    let test = published_pairs_t_test(rdm, model, request.comparison)
+                        .map_err(RsaError::from)?;
                     published[[first + row, column]] = test.p;
                 }
             }
         }
     }
     let tested = request.permutations > 0;
-    let q = if tested { benjamini_hochberg(p.as_slice().unwrap_or_default()) } else { Vec::new() };
+    let q = if tested {
+        benjamini_hochberg(p.as_slice().unwrap_or_default())
+    } else {
+        Vec::new()
+    };
     let mut cells = Vec::with_capacity(n * m);
     for (row, region) in subject.regions.iter().enumerate() {
-        let joint = joint(between.as_ref(), values.row(row).as_slice().unwrap_or_default());
+        let joint = joint(
+            between.as_ref(),
+            values.row(row).as_slice().unwrap_or_default(),
+        );
         for (column, of) in request.models.iter().enumerate() {
             let value = values[[row, column]];
             cells.push(RoiCell {
@@ -331,17 +368,34 @@ fn of_subject(
 }
 
 /// Correlations among models over the pairs that take part; none where they cannot be fitted together.
-fn between(view: &View, models: &[Rdm], request: &RoiRequest) -> Result<Option<Array2<f64>>, RsaError> {
-    let fits = matches!(request.comparison, Comparison::Pearson | Comparison::Spearman);
+fn between(
+    view: &View,
+    models: &[Rdm],
+    request: &RoiRequest,
+) -> Result<Option<Array2<f64>>, RsaError> {
+    let fits = matches!(
+        request.comparison,
+        Comparison::Pearson | Comparison::Spearman
+    );
     if models.len() < 2 || !fits {
         return Ok(None);
     }
-    let masked: Vec<Rdm> = models.iter().map(|model| masked(model, view, request.pairs)).collect();
-    Ok(Some(correlations(&masked[0], &masked[1..], request.comparison)?))
+    let masked: Vec<Rdm> = models
+        .iter()
+        .map(|model| masked(model, view, request.pairs))
+        .collect();
+    Ok(Some(correlations(
+        &masked[0],
+        &masked[1..],
+        request.comparison,
+    )?))
 }
 
 /// All models fitted to a region together; none if they are collinear.
-fn joint(between: Option<&Array2<f64>>, brain: &[f64]) -> Option<emotome_brain::model::regression::Regression> {
+fn joint(
+    between: Option<&Array2<f64>>,
+    brain: &[f64],
+) -> Option<emotome_brain::model::regression::Regression> {
     let between = between?;
     let m = brain.len();
     let r = Array2::from_shape_fn((m + 1, m + 1), |(i, j)| match (i, j) {
@@ -367,11 +421,17 @@ fn of_group(
         }
     }
     let mut group = Vec::new();
-    run.progress.begin("regions over subjects", Some(names.len() as u64));
+    run.progress
+        .begin("regions over subjects", Some(names.len() as u64));
     for name in names {
         let have: Vec<(&Subject, &Region)> = subjects
             .iter()
-            .filter_map(|subject| Some((subject, subject.regions.iter().find(|region| region.name == name)?)))
+            .filter_map(|subject| {
+                Some((
+                    subject,
+                    subject.regions.iter().find(|region| region.name == name)?,
+                ))
+            })
             .collect();
         let several = have.len() > 1;
         let mut ceiling = None;
@@ -394,14 +454,24 @@ fn of_group(
             }
         }
         let of = |model: &str| -> Vec<&RoiCell> {
-            cells.iter().filter(|cell| cell.region == name && cell.model == model).collect()
+            cells
+                .iter()
+                .filter(|cell| cell.region == name && cell.model == model)
+                .collect()
         };
-        let values = |model: &str| -> Vec<f64> { of(model).iter().map(|cell| cell.value).collect() };
+        let values =
+            |model: &str| -> Vec<f64> { of(model).iter().map(|cell| cell.value).collect() };
         for (column, model) in request.models.iter().enumerate() {
             let own = of(&model.name);
-            let significant = (request.permutations > 0)
-                .then(|| own.iter().filter(|cell| cell.p_fwe.is_some_and(|p| p <= ALPHA)).count());
-            let at_least_two_p = match (several, own.iter().map(|cell| cell.p).collect::<Option<Vec<f64>>>()) {
+            let significant = (request.permutations > 0).then(|| {
+                own.iter()
+                    .filter(|cell| cell.p_fwe.is_some_and(|p| p <= ALPHA))
+                    .count()
+            });
+            let at_least_two_p = match (
+                several,
+                own.iter().map(|cell| cell.p).collect::<Option<Vec<f64>>>(),
+            ) {
                 (true, Some(p)) => {
                     let p = Array2::from_shape_fn((p.len(), 1), |(subject, _)| p[subject]);
                     Some(replication(&p, 2, ALPHA).map_err(RsaError::from)?.p[0])
@@ -409,14 +479,21 @@ fn of_group(
                 _ => None,
             };
             let prevalence_lower = match significant {
-                Some(k) => Some(bayesian(k as u32, own.len() as u32, ALPHA, 1.0, 0.05).map_err(RsaError::from)?.lower),
+                Some(k) => Some(
+                    bayesian(k as u32, own.len() as u32, ALPHA, 1.0, 0.05)
+                        .map_err(RsaError::from)?
+                        .lower,
+                ),
                 None => None,
             };
             let published_paired_t_p = match request.published_tests && several && column > 0 {
                 true => Some(
-                    published_paired_t_over_few_subjects(&values(&request.models[0].name), &values(&model.name))
-                        .map_err(RsaError::from)?
-                        .p,
+                    published_paired_t_over_few_subjects(
+                        &values(&request.models[0].name),
+                        &values(&model.name),
+                    )
+                    .map_err(RsaError::from)?
+                    .p,
                 ),
                 false => None,
             };
@@ -432,7 +509,9 @@ fn of_group(
                 ceiling_upper: ceiling.as_ref().map(|ceiling| ceiling.upper),
                 bootstrap_p: boots.as_ref().map(|boots| boots.tests.zero[column]),
                 bootstrap_ceiling_p: boots.as_ref().map(|boots| boots.tests.ceiling[column]),
-                bootstrap_pairwise_p: boots.as_ref().map(|boots| boots.tests.pairwise.index_axis(Axis(0), column).to_vec()),
+                bootstrap_pairwise_p: boots
+                    .as_ref()
+                    .map(|boots| boots.tests.pairwise.index_axis(Axis(0), column).to_vec()),
                 published_paired_t_p,
             });
         }
@@ -442,14 +521,32 @@ fn of_group(
     Ok(group)
 }
 
-fn write(request: &RoiRequest, summary: &RoiSummary, left_out: &[LeftOut]) -> Result<(), WorkflowError> {
+fn write(
+    request: &RoiRequest,
+    summary: &RoiSummary,
+    left_out: &[LeftOut],
+) -> Result<(), WorkflowError> {
     let (out, overwrite) = (&request.out, request.overwrite);
-    output::write(out.join("regions.tsv"), overwrite, cells_tsv(&summary.cells).as_bytes())?;
-    output::write(out.join("group.tsv"), overwrite, group_tsv(&summary.group).as_bytes())?;
+    output::write(
+        out.join("regions.tsv"),
+        overwrite,
+        cells_tsv(&summary.cells).as_bytes(),
+    )?;
+    output::write(
+        out.join("group.tsv"),
+        overwrite,
+        group_tsv(&summary.group).as_bytes(),
+    )?;
     write_left_out(out, overwrite, left_out)?;
     let figure = bars(summary);
     let formats = [Format::Svg, Format::Pdf, Format::Png, Format::Tsv];
-    for asset in export(&figure, "region-bars", &formats, Theme::Light, Print::default())? {
+    for asset in export(
+        &figure,
+        "region-bars",
+        &formats,
+        Theme::Light,
+        Print::default(),
+    )? {
         output::write(out.join(&asset.name), overwrite, &asset.bytes)?;
     }
     output::write_json(out.join("roi.json"), overwrite, summary)?;
@@ -479,7 +576,11 @@ fn write(request: &RoiRequest, summary: &RoiSummary, left_out: &[LeftOut]) -> Re
 }
 
 fn number(value: f64) -> String {
-    if value.is_nan() { "n/a".to_owned() } else { value.to_string() }
+    if value.is_nan() {
+        "n/a".to_owned()
+    } else {
+        value.to_string()
+    }
 }
 
 fn optional(value: Option<f64>) -> String {
@@ -487,10 +588,29 @@ fn optional(value: Option<f64>) -> String {
 }
 
 fn cells_tsv(cells: &[RoiCell]) -> String {
-    let mut text = String::from("subject\tregion\tvoxels\tmodel\tvalue\tp\tp_fwe\tq\tpartial\tunique_r2\tpublished_pairs_t_p\n");
+    let mut text = String::from(
+        "subject\tregion\tvoxels\tmodel\tvalue\tp\tp_fwe\tq\tpartial\tunique_r2\tpublished_pairs_t_p\n",
+    );
     for c in cells {
-        let numbers = [c.p, c.p_fwe, c.q, c.partial, c.unique_r2, c.published_pairs_t_p].map(optional).join("\t");
-        let _ = writeln!(text, "{}\t{}\t{}\t{}\t{}\t{numbers}", c.subject, c.region, c.voxels, c.model, number(c.value));
+        let numbers = [
+            c.p,
+            c.p_fwe,
+            c.q,
+            c.partial,
+            c.unique_r2,
+            c.published_pairs_t_p,
+        ]
+        .map(optional)
+        .join("\t");
+        let _ = writeln!(
+            text,
+            "{}\t{}\t{}\t{}\t{}\t{numbers}",
+            c.subject,
+            c.region,
+            c.voxels,
+            c.model,
+            number(c.value)
+        );
     }
     text
 }
@@ -500,7 +620,9 @@ fn group_tsv(group: &[RoiGroup]) -> String {
         "region\tmodel\tsubjects\tmean\tsignificant\tat_least_two_p\tprevalence_lower\tceiling_lower\tceiling_upper\tbootstrap_p\tbootstrap_ceiling_p\tpublished_paired_t_p\n",
     );
     for g in group {
-        let significant = g.significant.map_or_else(|| "n/a".to_owned(), |k| k.to_string());
+        let significant = g
+            .significant
+            .map_or_else(|| "n/a".to_owned(), |k| k.to_string());
         let numbers = [
             g.at_least_two_p,
             g.prevalence_lower,
@@ -512,22 +634,39 @@ fn group_tsv(group: &[RoiGroup]) -> String {
         ]
         .map(optional)
         .join("\t");
-        let _ = writeln!(text, "{}\t{}\t{}\t{}\t{significant}\t{numbers}", g.region, g.model, g.subjects, number(g.mean));
+        let _ = writeln!(
+            text,
+            "{}\t{}\t{}\t{}\t{significant}\t{numbers}",
+            g.region,
+            g.model,
+            g.subjects,
+            number(g.mean)
+        );
     }
     text
 }
 
 /// Bars by region with a dot a subject; stars from tests that every subject passes.
 fn bars(summary: &RoiSummary) -> RegionBars {
-    let models: Vec<String> = summary.models.iter().map(|report| report.of.name.clone()).collect();
+    let models: Vec<String> = summary
+        .models
+        .iter()
+        .map(|report| report.of.name.clone())
+        .collect();
     let mut regions: Vec<RegionScores> = Vec::new();
     for group in &summary.group {
-        if regions.last().is_none_or(|region| region.name != group.region) {
+        if regions
+            .last()
+            .is_none_or(|region| region.name != group.region)
+        {
             regions.push(RegionScores {
                 name: group.region.clone(),
                 scores: Vec::new(),
                 stars: Vec::new(),
-                ceiling: group.ceiling_lower.zip(group.ceiling_upper).map(|(low, high)| Interval { low, high }),
+                ceiling: group
+                    .ceiling_lower
+                    .zip(group.ceiling_upper)
+                    .map(|(low, high)| Interval { low, high }),
             });
         }
         if let Some(region) = regions.last_mut() {
@@ -535,12 +674,18 @@ fn bars(summary: &RoiSummary) -> RegionBars {
                 summary
                     .cells
                     .iter()
-                    .find(|cell| cell.subject == subject.subject && cell.region == group.region && cell.model == group.model)
+                    .find(|cell| {
+                        cell.subject == subject.subject
+                            && cell.region == group.region
+                            && cell.model == group.model
+                    })
                     .map_or(f64::NAN, |cell| cell.value)
             });
             region.scores.push(scores.collect());
             let all = group.significant.is_some_and(|k| k == group.subjects);
-            region.stars.push(if all { "*".to_owned() } else { String::new() });
+            region
+                .stars
+                .push(if all { "*".to_owned() } else { String::new() });
         }
     }
     RegionBars {
