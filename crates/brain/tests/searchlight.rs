@@ -294,7 +294,15 @@ fn threads_and_resumption_do_not_change_a_bit() {
     let spheres = Neighbourhoods::of(&grid, &voxels, &Shape::brainiak(2.0)).unwrap();
     let runs: Vec<u32> = (0..70).map(|i| i * 7 % 5).collect();
     for (brain, comparison) in ALL {
-        for exclusion in [None, Some(Exclusion { runs, lag: None })].iter().take(
+        for exclusion in [
+            None,
+            Some(Exclusion {
+                runs: runs.clone(),
+                lag: None,
+            }),
+        ]
+        .iter()
+        .take(
             // Whitened comparisons know all pairs.
             if brain == Metric::Correlation && comparison != Comparison::CorrCov {
                 2
@@ -519,7 +527,10 @@ fn z_scores_have_the_variance_of_all_relabellings() {
     }
     let mut squares = Array2::<f64>::zeros(z.dim());
     for order in &orders {
-        let permuted = responses.select(Axis(1), order);
+        let permuted = responses
+            .select(Axis(1), order)
+            .as_standard_layout()
+            .into_owned();
         let search =
             prepare(Plan::new(permuted.view(), &spheres, &models, Params::default()).unwrap());
         let values = quietly(|run| search.block(0, run)).unwrap().values;
@@ -589,8 +600,9 @@ fn extremes_of_permutations_are_those_of_permuted_models() {
 }
 
 #[test]
-fn a_shared_pattern_costs_no_accuracy() {
-    // All stimuli share a pattern ten times as strong as what tells them apart.
+fn a_shared_pattern_costs_little_accuracy() {
+    // All stimuli share a pattern ten times as strong as what tells them apart, so that distances
+    // are a hundredth of what they are made of: two more digits are lost than data have.
     let (grid, voxels, mut responses, models) = study(5, 200, 9);
     for (voxel, mut row) in responses.outer_iter_mut().enumerate() {
         row.mapv_inplace(|v| v + 10.0 * ((voxel * voxel) as f32).sin());
@@ -607,7 +619,7 @@ fn a_shared_pattern_costs_no_accuracy() {
         for (m, model) in models.iter().enumerate() {
             let expected = pearson(unit.view(), model);
             let value = found[&spheres.centre(at)][m];
-            assert!((value - expected).abs() < 1e-6, "{value} is not {expected}");
+            assert!((value - expected).abs() < 3e-6, "{value} is not {expected}");
         }
     }
 }
