@@ -696,14 +696,14 @@ mod tests {
             [0.0, 0.0, 1.0, 0.0],
         ];
         let grid = Grid {
-            shape: [5, 5, 5],
+            shape: [4, 4, 4],
             affine: Affine(affine),
         };
-        let voxels: Vec<[u32; 3]> = (0..125).map(|i| [i / 25, i / 5 % 5, i % 5]).collect();
+        let voxels: Vec<[u32; 3]> = (0..64).map(|i| [i / 16, i / 4 % 4, i % 4]).collect();
         let mut rng = CounterRng::new(Seed(4), 0);
         // Two panels of stimuli, the last vector not whole.
         let n = 1171;
-        let responses = Array2::from_shape_simple_fn((125, n), || rng.uniform() as f32);
+        let responses = Array2::from_shape_simple_fn((64, n), || rng.uniform() as f32);
         let rows = Array2::from_shape_simple_fn((n, 5), || rng.uniform());
         let features = |metric| Model {
             name: format!("{metric:?}"),
@@ -722,8 +722,8 @@ mod tests {
             features(Metric::SquaredEuclidean),
             dense,
         ];
-        let lists: Vec<Vec<u32>> = vec![(0..33).collect(), (3..120).collect(), vec![1, 7, 50]];
-        let lists = Neighbourhoods::from_lists(125, &lists, 1).unwrap();
+        let lists: Vec<Vec<u32>> = vec![(0..33).collect(), (3..60).collect(), vec![1, 7, 50]];
+        let lists = Neighbourhoods::from_lists(64, &lists, 1).unwrap();
         let spheres = Neighbourhoods::of(&grid, &voxels, &Shape::rsatoolbox(2.0)).unwrap();
         let runs = (0..n as u32).map(|i| i / 36).collect();
         let across = Some(Exclusion { runs, lag: None });
