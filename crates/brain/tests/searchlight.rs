@@ -619,7 +619,7 @@ fn a_shared_pattern_costs_little_accuracy() {
         for (m, model) in models.iter().enumerate() {
             let expected = pearson(unit.view(), model);
             let value = found[&spheres.centre(at)][m];
-            assert!((value - expected).abs() < 1e-6, "{value} is not {expected}");
+            assert!((value - expected).abs() < 2e-6, "{value} is not {expected}");
         }
     }
 }
