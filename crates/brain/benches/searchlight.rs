@@ -40,7 +40,7 @@ fn main() {
         for j in 0..76_u32 {
             for k in 0..60_u32 {
                 let along = |x: u32, half: f64| ((f64::from(x) + 0.5 - half) / half).powi(2);
-                if along(i, 32.0) / 0.7 + along(j, 38.0) / 0.7 + along(k, 30.0) / 0.48 <= 1.0 {
+                if along(i, 32.0) / 0.609 + along(j, 38.0) / 0.609 + along(k, 30.0) / 0.418 <= 1.0 {
                     mask.push([i, j, k]);
                 }
             }

@@ -9,8 +9,6 @@
 //! so a model costs one number for each voxel of the brain, and the last term one for each pair of
 //! voxels that some sphere holds, found once for all models.
 
-use std::collections::HashMap;
-
 use emotome_lanes::{InstructionSet, LANES};
 use emotome_stimuli::run::Run;
 use ndarray::{Array2, ArrayView2};
@@ -207,11 +205,7 @@ impl Additive {
                 order.push(voxel);
             }
         }
-        let at: HashMap<[u32; 3], u32> = order
-            .iter()
-            .enumerate()
-            .map(|(place, &voxel)| (lattice.voxels[voxel as usize], place as u32))
-            .collect();
+        let cells = Cells::of(&order, &lattice.voxels, &halves);
         let groups = order.len().div_ceil(4);
         let mut table = vec![0.0_f32; groups * 4 * halves.count];
         let vectors = n.div_ceil(LANES);
@@ -242,7 +236,7 @@ impl Additive {
                     }
                     let first = 4 * group;
                     let four = &order[first..order.len().min(first + 4)];
-                    partners.of(four, &halves, &lattice.voxels, &at);
+                    partners.of(first, four.len(), &halves, &cells);
                     let padded = [0, 1, 2, 3].map(|k| (first + k).min(order.len() - 1) as u32);
                     dots_of(set, &rows, &padded, &partners.rows, &mut partners.products);
                     for &(product, cell) in &partners.cells {
@@ -569,6 +563,49 @@ impl Squares {
     }
 }
 
+/// The places of voxels in their bounding box, which is wider by the reach of offsets: the cell of a
+/// neighbour is a fixed step away.
+struct Cells {
+    /// The place in each cell.
+    places: Vec<u32>,
+    /// The cell of each place.
+    cells: Vec<usize>,
+    /// From a cell to that of each half offset.
+    steps: Vec<isize>,
+}
+
+impl Cells {
+    fn of(order: &[u32], voxels: &[[u32; 3]], halves: &Halves) -> Self {
+        let all = || order.iter().map(|&voxel| voxels[voxel as usize]);
+        let bound = |axis: usize| {
+            let low = all().map(|v| v[axis]).min().unwrap_or(0);
+            let high = all().map(|v| v[axis]).max().unwrap_or(0);
+            let reach = halves.reach[axis] as usize;
+            (low, (high - low) as usize + 1 + 2 * reach, reach)
+        };
+        let [x, y, z] = [0, 1, 2].map(bound);
+        let cells: Vec<usize> = all()
+            .map(|v| {
+                let [i, j, k] = [(v[0], x), (v[1], y), (v[2], z)]
+                    .map(|(at, (low, _, reach))| (at - low) as usize + reach);
+                (i * y.1 + j) * z.1 + k
+            })
+            .collect();
+        let mut places = vec![u32::MAX; x.1 * y.1 * z.1];
+        for (place, &cell) in cells.iter().enumerate() {
+            places[cell] = place as u32;
+        }
+        let step = |[i, j, k]: &[i32; 3]| {
+            (*i as isize * y.1 as isize + *j as isize) * z.1 as isize + *k as isize
+        };
+        Self {
+            places,
+            cells,
+            steps: halves.offsets.iter().map(step).collect(),
+        }
+    }
+}
+
 /// Voxels that come after some of four.
 #[derive(Default)]
 struct Partners {
@@ -576,35 +613,29 @@ struct Partners {
     products: Vec<f32>,
     /// Where a product is, and where it goes.
     cells: Vec<(u32, u32)>,
-    seen: HashMap<u32, u32>,
+    /// For each place the last four that met it, and where it stands among their partners.
+    seen: Vec<(usize, u32)>,
 }
 
 impl Partners {
-    fn of(
-        &mut self,
-        four: &[u32],
-        halves: &Halves,
-        voxels: &[[u32; 3]],
-        at: &HashMap<[u32; 3], u32>,
-    ) {
+    /// The partners of `count` places from `first` on.
+    fn of(&mut self, first: usize, count: usize, halves: &Halves, cells: &Cells) {
         self.rows.clear();
         self.cells.clear();
-        self.seen.clear();
-        for (r, &voxel) in four.iter().enumerate() {
-            let here = voxels[voxel as usize].map(i64::from);
-            for (id, offset) in halves.offsets.iter().enumerate() {
-                let there = [0, 1, 2].map(|axis| here[axis] + i64::from(offset[axis]));
-                if there.iter().any(|&c| c < 0) {
+        self.seen.resize(cells.cells.len(), (usize::MAX, 0));
+        for r in 0..count {
+            let here = cells.cells[first + r];
+            for (id, &step) in cells.steps.iter().enumerate() {
+                let row = cells.places[here.wrapping_add_signed(step)];
+                if row == u32::MAX {
                     continue;
                 }
-                let Some(&row) = at.get(&there.map(|c| c as u32)) else {
-                    continue;
-                };
-                let next = self.rows.len() as u32;
-                let place = *self.seen.entry(row).or_insert(next);
-                if place == next {
+                let seen = &mut self.seen[row as usize];
+                if seen.0 != first {
+                    *seen = (first, self.rows.len() as u32);
                     self.rows.push(row);
                 }
+                let place = seen.1;
                 let product = 4 * (4 * (place / 4) + r as u32) + place % 4;
                 self.cells.push((product, (r * halves.count + id) as u32));
             }

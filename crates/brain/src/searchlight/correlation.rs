@@ -2,7 +2,7 @@
 
 use emotome_lanes::{InstructionSet, LANES};
 
-use super::kernel::{BAND, Part, dot, dots, panel};
+use super::kernel::{BAND, Part, add_squares, dot, dots, panel};
 use super::models::{Form, Models};
 use super::sides::{Comparison, Cross, Side, compare, covariance, mantel};
 use super::{Found, Plan, Scratch, Search};
@@ -17,7 +17,7 @@ pub(super) struct Correlation {
 /// Operations for a sphere of v voxels.
 pub(super) fn flop(plan: &Plan<'_>, v: usize) -> f64 {
     let (n, v) = (plan.pairs.n as f64, v as f64);
-    let patterns = 8.0 * n * v;
+    let patterns = 10.0 * n * v;
     let pairs = n * n * v;
     if plan.params.comparison.ranked() {
         return patterns + pairs;
@@ -83,8 +83,22 @@ impl Correlation {
             );
         }
 
-        let centroid: Vec<f64> = (0..v).map(|i| patterns.centroid(i)).collect();
-        let mut side = moments(n, v, &scratch.products, &patterns.mean, &centroid);
+        // Squared norms about the centroid, from y itself: that unit rows are of unit norm only to
+        // single precision would show where all stimuli share a pattern.
+        scratch.line.clear();
+        scratch.line.resize(n, 0.0);
+        for (voxel, &mean) in patterns.mean[..v].iter().enumerate() {
+            let row = &patterns.rows.row(voxel)[..n];
+            add_squares(set, row, mean as f32, 1.0, &mut scratch.line);
+        }
+        let middle = scratch.line.iter().map(|&g| f64::from(g)).sum::<f64>() / n as f64;
+        let norms: Vec<f64> = scratch
+            .line
+            .iter()
+            .map(|&g| f64::from(g) - middle)
+            .collect();
+        let spread = norms.iter().map(|g| g * g).sum();
+        let mut side = moments(n, v, &scratch.products, &patterns.mean, spread);
         let weighted = self.models.weighted();
         if weighted || pairs.excludes() {
             patterns.along_shift(set, &mut scratch.along);
@@ -99,11 +113,11 @@ impl Correlation {
             .map(|(form, model)| match *form {
                 Form::Columns { first, k } => {
                     let mut energy = 0.0;
-                    let mut spread = 0.0;
-                    for (row, z) in scratch.with_models.chunks_exact(columns).zip(&centroid) {
+                    for row in scratch.with_models.chunks_exact(columns) {
                         energy += row[first..first + k].iter().map(|x| x * x).sum::<f64>();
-                        spread -= 2.0 * z * row[first + k];
                     }
+                    let own = norms.iter().zip(self.models.stack.row(first + k));
+                    let spread = own.map(|(x, &y)| x * f64::from(y)).sum();
                     Cross {
                         energy,
                         covariance: covariance(n, energy, spread, [side.trace, model.trace]),
@@ -226,25 +240,23 @@ impl Correlation {
     }
 }
 
-/// The sums of unit patterns from products of rows of y, of which only later fours are known.
-fn moments(n: usize, v: usize, products: &[f64], mean: &[f64], centroid: &[f64]) -> Side {
+/// The sums of unit patterns from products of rows of y, of which only later fours are known, and
+/// g̃·g̃.
+fn moments(n: usize, v: usize, products: &[f64], mean: &[f64], spread: f64) -> Side {
     let padded = v.next_multiple_of(4);
     let many = n as f64;
-    let (mut trace, mut energy, mut along) = (0.0, 0.0, 0.0);
+    let (mut trace, mut energy) = (0.0, 0.0);
     for i in 0..v {
         let row = &products[i * padded..][..v];
         let own = row[i] - many * mean[i] * mean[i];
-        let (mut squares, mut weighted) = (0.0, 0.0);
+        let mut squares = 0.0;
         for j in i + 1..v {
             let c = row[j] - many * mean[i] * mean[j];
             squares += c * c;
-            weighted += c * centroid[j];
         }
         trace += own;
         energy += own * own + 2.0 * squares;
-        along += centroid[i] * (own * centroid[i] + 2.0 * weighted);
     }
-    let spread = 4.0 * along;
     Side {
         trace,
         energy,

@@ -446,11 +446,7 @@ impl<'a> Plan<'a> {
     }
 
     /// [`prepare`](Self::prepare) with instructions that this CPU has.
-    pub(crate) fn prepare_for(
-        self,
-        set: InstructionSet,
-        run: &Run<'_>,
-    ) -> Result<Search<'a>, Interrupted> {
+    fn prepare_for(self, set: InstructionSet, run: &Run<'_>) -> Result<Search<'a>, Interrupted> {
         let n = self.pairs.n;
         let data = match &self.pairs.order {
             None => Cow::Borrowed(self.data),
@@ -472,7 +468,7 @@ impl<'a> Plan<'a> {
         } else {
             let models = Models::of(&self.sources, &self.pairs, comparison, run)?;
             if self.params.brain == Metric::SquaredEuclidean {
-                Engine::Additive(Additive::of(&self, set, &data, models, run)?)
+                Engine::Additive(Box::new(Additive::of(&self, set, &data, models, run)?))
             } else {
                 Engine::Correlation(Correlation::of(&self, models))
             }
@@ -548,7 +544,7 @@ fn check(n: usize, models: &[Model], params: &Params) -> Result<(), PlanError> {
 enum Engine {
     Correlation(Correlation),
     Ranks(Ranks),
-    Additive(Additive),
+    Additive(Box<Additive>),
 }
 
 /// A search made ready.
@@ -682,4 +678,94 @@ struct Scratch {
     line: Vec<f32>,
     rows: kernel::Rows,
     ranks: ranks::Scratch,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Geometry;
+    use emotome_neurofiles::{Affine, Grid};
+    use emotome_stats::random::{CounterRng, Seed};
+    use emotome_stimuli::run::{Interrupt, Silent};
+
+    #[test]
+    fn every_instruction_set_gives_the_same_bits() {
+        let affine = [
+            [1.0, 0.0, 0.0, 0.0],
+            [0.0, 1.0, 0.0, 0.0],
+            [0.0, 0.0, 1.0, 0.0],
+        ];
+        let grid = Grid {
+            shape: [4, 4, 4],
+            affine: Affine(affine),
+        };
+        let voxels: Vec<[u32; 3]> = (0..64).map(|i| [i / 16, i / 4 % 4, i % 4]).collect();
+        let mut rng = CounterRng::new(Seed(4), 0);
+        // Two panels of stimuli, the last vector not whole.
+        let n = 1171;
+        let responses = Array2::from_shape_simple_fn((64, n), || rng.uniform() as f32);
+        let rows = Array2::from_shape_simple_fn((n, 5), || rng.uniform());
+        let features = |metric| Model {
+            name: format!("{metric:?}"),
+            geometry: Geometry::Features {
+                rows: rows.clone(),
+                metric,
+            },
+        };
+        let values = (0..n * (n - 1) / 2).map(|_| rng.uniform()).collect();
+        let dense = Model {
+            name: "dense".into(),
+            geometry: Geometry::Dissimilarities { n, values },
+        };
+        let models = [
+            features(Metric::Correlation),
+            features(Metric::SquaredEuclidean),
+            dense,
+        ];
+        let lists: Vec<Vec<u32>> = vec![(0..33).collect(), (3..60).collect(), vec![1, 7, 50]];
+        let lists = Neighbourhoods::from_lists(64, &lists, 1).unwrap();
+        let spheres = Neighbourhoods::of(&grid, &voxels, &Shape::rsatoolbox(2.0)).unwrap();
+        let runs = (0..n as u32).map(|i| i / 36).collect();
+        let across = Some(Exclusion { runs, lag: None });
+        let interrupt = Interrupt::default();
+        let run = Run {
+            progress: &Silent,
+            interrupt: &interrupt,
+        };
+        let permutations = Array2::from_shape_fn((3, n), |(p, i)| ((i + 40 * p) % n) as u32);
+        for (brain, comparison, exclusion) in [
+            (Metric::Correlation, Comparison::Pearson, across.clone()),
+            (Metric::Correlation, Comparison::CorrCov, None),
+            (Metric::Correlation, Comparison::Spearman, across),
+            (Metric::Cosine, Comparison::SpearmanExact, None),
+            (Metric::SquaredEuclidean, Comparison::CosineCov, None),
+            (Metric::SquaredEuclidean, Comparison::Pearson, None),
+        ] {
+            let models = match brain {
+                Metric::SquaredEuclidean => &models[..2],
+                _ => &models[..],
+            };
+            for neighbourhoods in [&lists, &spheres] {
+                let mut first: Option<Vec<u64>> = None;
+                for set in InstructionSet::available() {
+                    let params = Params {
+                        brain,
+                        comparison,
+                        exclusion: exclusion.clone(),
+                        ..Params::default()
+                    };
+                    let plan = Plan::new(responses.view(), neighbourhoods, models, params).unwrap();
+                    let search = plan.prepare_for(set, &run).unwrap();
+                    let block = search.block(0, &run).unwrap();
+                    let mut bits: Vec<u64> = block.values.iter().map(|v| v.to_bits()).collect();
+                    if let Some(extremes) = search.extremes(permutations.view(), &run) {
+                        let extremes = extremes.unwrap();
+                        bits.extend(extremes.largest.iter().map(|v| v.to_bits()));
+                    }
+                    let first = first.get_or_insert_with(|| bits.clone());
+                    assert_eq!(*first, bits, "{brain:?} {comparison:?} {set:?}");
+                }
+            }
+        }
+    }
 }

@@ -9,8 +9,7 @@
 //! Σ_i (Σ_j d′_ij)²      (n²/4) g̃·g̃
 //! ```
 //!
-//! For unit rows g̃ = −2 (z − z̄)·z̄, which gives 2n z̄ᵀXȳ for the middle term. Nothing of order n²
-//! cancels.
+//! For unit rows g̃ = −2 (z − z̄)·z̄, and the middle term is 2n z̄ᵀXȳ. Nothing of order n² cancels.
 
 use serde::{Deserialize, Serialize};
 

@@ -140,10 +140,8 @@ unsafe fn tile<V: Lanes, const R: usize>(
     unsafe {
         let mut a_rows = [std::ptr::null(); R];
         let mut b_rows = [std::ptr::null(); R];
-        for k in 0..R {
-            a_rows[k] = a[r + k];
-            b_rows[k] = b[s + k];
-        }
+        a_rows.copy_from_slice(&a[r..r + R]);
+        b_rows.copy_from_slice(&b[s..s + R]);
         let mut c = [[V::splat(0.0); R]; R];
         for at in 0..len {
             let mut left = [V::splat(0.0); R];

@@ -75,11 +75,6 @@ impl Patterns {
         self.mean.extend(sums);
     }
 
-    /// z̄ = s + mean of y, by voxel.
-    pub(in crate::searchlight) fn centroid(&self, voxel: usize) -> f64 {
-        f64::from(self.shift[voxel]) + self.mean[voxel]
-    }
-
     /// s·y_i for each stimulus.
     pub(in crate::searchlight) fn along_shift(&self, set: InstructionSet, along: &mut Vec<f32>) {
         along.clear();
