@@ -65,9 +65,8 @@ impl BDataSource {
             let selection = self.selection(&data)?;
             let columns = data.select(&selection)?;
             let positions = data.coordinates("voxel_", ["x", "y", "z"], &columns);
-            let positions = positions.ok_or_else(|| {
-                no_key(&data, "positions", &["voxel_x", "voxel_y", "voxel_z"])
-            })?;
+            let positions = positions
+                .ok_or_else(|| no_key(&data, "positions", &["voxel_x", "voxel_y", "voxel_z"]))?;
             match &first {
                 None => {
                     recognised.push(format!(
@@ -111,10 +110,7 @@ impl BDataSource {
             };
             whole(&self.files, what, &parts)
         };
-        let (runs, sessions) = (
-            counted(&self.run, runs)?,
-            counted(&self.session, sessions)?,
-        );
+        let (runs, sessions) = (counted(&self.run, runs)?, counted(&self.session, sessions)?);
         if self.files.len() > 1 {
             recognised.push(format!(
                 "{} and {} are counted on over {} files",

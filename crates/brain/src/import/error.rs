@@ -174,7 +174,9 @@ pub enum ImportError {
         examples: String,
     },
     /// No sample is left.
-    #[error("none of {samples} samples takes part: {unlabelled} have no label, {unmatched} show stimuli that are not listed, such as {example:?}; are the keys spelt alike?")]
+    #[error(
+        "none of {samples} samples takes part: {unlabelled} have no label, {unmatched} show stimuli that are not listed, such as {example:?}; are the keys spelt alike?"
+    )]
     NothingLeft {
         /// Samples of the source.
         samples: usize,

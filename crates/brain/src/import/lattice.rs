@@ -72,7 +72,8 @@ pub(super) fn infer(positions: Vec<[f64; 3]>, indices: Option<&[[f64; 3]]>) -> (
             (places, note)
         }
         None => {
-            let note = "positions lie on no regular grid: distances can be taken in mm only".to_owned();
+            let note =
+                "positions lie on no regular grid: distances can be taken in mm only".to_owned();
             (Places::Points(positions), note)
         }
     }
@@ -94,9 +95,8 @@ fn fitted(positions: &[[f64; 3]], indices: &[[f64; 3]]) -> Option<(Grid, Vec<[u3
         }
     }
     for column in 0..4 {
-        let pivot = (column..4).max_by(|&a, &b| {
-            system[a][column].abs().total_cmp(&system[b][column].abs())
-        })?;
+        let pivot = (column..4)
+            .max_by(|&a, &b| system[a][column].abs().total_cmp(&system[b][column].abs()))?;
         system.swap(column, pivot);
         let scale = system[column][column];
         if !scale.is_finite() || scale.abs() < 1e-6 {

@@ -63,14 +63,13 @@ impl MatrixSource {
                 let table = read_matrix(path)?;
                 let names = table.columns.clone().unwrap_or_default();
                 let column = |name: &str| {
-                    names
-                        .iter()
-                        .position(|known| known == name)
-                        .ok_or_else(|| ImportError::NoColumn {
+                    names.iter().position(|known| known == name).ok_or_else(|| {
+                        ImportError::NoColumn {
                             path: path.clone(),
                             wanted: name.to_owned(),
                             found: names.join(", "),
-                        })
+                        }
+                    })
                 };
                 let at = [column("x")?, column("y")?, column("z")?];
                 let rows = table.values.outer_iter();

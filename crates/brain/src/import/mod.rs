@@ -212,7 +212,9 @@ pub fn import(
     run.progress.end();
     streamed?;
     for input in &prepared.inputs {
-        provenance.add_input(input).map_err(crate::store::StoreError::from)?;
+        provenance
+            .add_input(input)
+            .map_err(crate::store::StoreError::from)?;
     }
     writer.attach("left_out.tsv", &reconcile::to_tsv(&left_out))?;
     let json = serde_json::json!({"counts": reconciliation, "recognised": prepared.recognised});

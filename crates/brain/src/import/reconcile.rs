@@ -263,7 +263,10 @@ impl Emotion2020 {
         };
         let reason = (!self.included[shown.label as usize - 1]).then(|| {
             let twin = shown.duplicate_of.or_else(|| {
-                let twin = self.by_label.iter().find(|p| p.duplicate_of == Some(shown.label));
+                let twin = self
+                    .by_label
+                    .iter()
+                    .find(|p| p.duplicate_of == Some(shown.label));
                 twin.map(|p| p.label)
             });
             match twin {

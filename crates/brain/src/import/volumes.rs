@@ -67,13 +67,14 @@ impl VolumesSource {
                 self.betas(path, grid.shape, &mut recognised)?
             } else {
                 let reader = Reader::open(path)?;
-                reader.grid().same_as(&grid, TOLERANCE).map_err(|mismatch| {
-                    ImportError::Grid {
+                reader
+                    .grid()
+                    .same_as(&grid, TOLERANCE)
+                    .map_err(|mismatch| ImportError::Grid {
                         data: path.clone(),
                         mask: self.mask.clone(),
                         mismatch,
-                    }
-                })?;
+                    })?;
                 (Betas::Nifti, reader.len())
             };
             synthetic |= marked_synthetic(path);
@@ -191,7 +192,9 @@ impl VolumesSource {
             return Err(ImportError::Shape {
                 path: path.to_owned(),
                 found: format!("{shape:?} of {name}"),
-                expected: format!("{x} × {y} × {z} × trials as the mask, or reversed as MATLAB writes it, and not both"),
+                expected: format!(
+                    "{x} × {y} × {z} × trials as the mask, or reversed as MATLAB writes it, and not both"
+                ),
             });
         };
         recognised.push(format!(
