@@ -134,7 +134,7 @@ pub fn bootstrap(
 ///
 /// # Errors
 /// No subject or model, one subject where subjects are drawn, fewer than two usable draws, indices
-/// out of range, comparisons that cannot be made ([`compare`](crate::rdm::compare)), or an interrupt.
+/// out of range, comparisons that cannot be made ([`compare`](crate::rdm::compare())), or an interrupt.
 pub fn bootstrap_with(
     subjects: &[Rdm],
     models: &[Rdm],

@@ -84,7 +84,7 @@ pub struct Regression {
 ///
 /// # Errors
 /// No model or too many, a comparison other than `Pearson`, `Spearman`, `CorrCov` and `Cosine`
-/// (others are no products of fixed vectors), and as [`compare`].
+/// (others are no products of fixed vectors), and as [`compare()`].
 pub fn correlations(
     brain: &Rdm,
     models: &[Rdm],
