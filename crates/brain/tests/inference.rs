@@ -53,8 +53,7 @@ fn matrix(value: &Value) -> Array2<f64> {
 }
 
 fn rdms(value: &Value) -> Vec<Rdm> {
-    let rdm =
-        |values: Vec<f64>| Rdm::new((1 + (1 + 8 * values.len()).isqrt()) / 2, values).unwrap();
+    let rdm = |values: Vec<f64>| Rdm::new((8 * values.len()).isqrt() / 2 + 1, values).unwrap();
     list(value).iter().map(numbers).map(rdm).collect()
 }
 

@@ -6,14 +6,15 @@
 use super::variance::{ModelTests, Variances, dual, of_covariance, t_tests};
 use super::{InferenceError, ceiling::NoiseCeiling, ceiling::noise_ceiling};
 use crate::rdm::compare::{Prepared, Shared};
-use crate::rdm::{Comparison, Rdm, RdmError, dot, pairs, rank::ascending, rank::centred_ranks};
+use crate::rdm::rank::{ascending, ascending_keys, centred_ranks};
+use crate::rdm::{Comparison, Rdm, RdmError, dot, pairs};
 use emotome_stats::random::{CounterRng, Seed};
 use emotome_stats::summary::mean;
 use emotome_stimuli::run::Run;
 use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is drawn with replacement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,7 +134,7 @@ pub fn bootstrap(
 ///
 /// # Errors
 /// No subject or model, one subject where subjects are drawn, fewer than two usable draws, indices
-/// out of range, comparisons that cannot be made ([`compare`](crate::rdm::compare)), or an interrupt.
+/// out of range, comparisons that cannot be made ([`compare`](crate::rdm::compare())), or an interrupt.
 pub fn bootstrap_with(
     subjects: &[Rdm],
     models: &[Rdm],
@@ -181,11 +182,11 @@ pub fn bootstrap_with(
         counts
     };
     // Samples of subjects repeat themselves: each is looked at once.
-    let distinct: BTreeMap<Vec<u32>, ()> = match resample {
-        Resample::Stimuli => BTreeMap::new(),
-        _ => draws.iter().map(|draw| (counts(draw), ())).collect(),
+    let distinct: BTreeSet<Vec<u32>> = match resample {
+        Resample::Stimuli => BTreeSet::new(),
+        _ => draws.iter().map(counts).collect(),
     };
-    let distinct: Vec<Vec<u32>> = distinct.into_keys().collect();
+    let distinct: Vec<Vec<u32>> = distinct.into_iter().collect();
     let of_subjects: BTreeMap<&Vec<u32>, Vec<f64>> = distinct
         .par_iter()
         .map(|counts| (counts, whole.row(counts)))
@@ -250,7 +251,12 @@ pub fn bootstrap_with(
         .collect();
     let (variances, degrees) = match resample {
         Resample::Stimuli => (found[0].corrected(n), n - 1),
-        Resample::Subjects => (found[0].corrected(s), s - 1),
+        Resample::Subjects => {
+            // The ceiling counts as fixed, as in rsatoolbox: pools of copies make its spread meaningless.
+            let mut variances = found[0].corrected(s);
+            variances.ceilings = variances.models.iter().map(|&v| [v, v]).collect();
+            (variances, s - 1)
+        }
         Resample::Dual => (dual(&found[0], &found[1], &found[2], s, n), n.min(s) - 1),
     };
     let over = |column: usize| {
@@ -697,16 +703,17 @@ impl Products {
                 .zip(&ranks.ranks[s])
                 .for_each(|(sum, &rank)| *sum += i64::from(counts[s]) * i64::from(rank));
         }
-        let mut order: Vec<(i64, u32)> = sums.into_iter().zip(0..).collect();
-        order.sort_unstable();
+        let least = sums.iter().copied().min().unwrap_or(0);
+        let keys: Vec<u64> = sums.into_iter().map(|sum| (sum - least) as u64).collect();
+        let order = ascending_keys(&keys);
         let mut values = vec![0.0; order.len()];
         let (mut below, total) = (0_i64, ranks.total as i64);
-        for tied in order.chunk_by(|a, b| a.0 == b.0) {
+        for tied in order.chunk_by(|&a, &b| keys[a as usize] == keys[b as usize]) {
             let weight: i64 = tied
                 .iter()
-                .map(|&(_, slot)| i64::from(ranks.weights[slot as usize]))
+                .map(|&slot| i64::from(ranks.weights[slot as usize]))
                 .sum();
-            for &(_, slot) in tied {
+            for &slot in tied {
                 values[slot as usize] =
                     (2 * below + weight - total) as f64 * ranks.roots[slot as usize];
             }

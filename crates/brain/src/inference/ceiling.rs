@@ -30,7 +30,7 @@ pub struct NoiseCeiling {
 /// Nili et al. (2014), doi:10.1371/journal.pcbi.1003553.
 ///
 /// # Errors
-/// No subject, and as [`compare`].
+/// No subject, and as [`compare()`].
 pub fn noise_ceiling(
     subjects: &[Rdm],
     comparison: Comparison,
@@ -49,7 +49,7 @@ pub fn noise_ceiling(
 /// Agreement of every two subjects, 1 on the diagonal: the ceiling where one brain is the other's model.
 ///
 /// # Errors
-/// As [`compare`].
+/// As [`compare()`].
 pub fn between_subjects(
     subjects: &[Rdm],
     comparison: Comparison,

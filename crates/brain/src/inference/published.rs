@@ -32,7 +32,7 @@ pub struct PublishedTest {
 /// says. Use [`permutation_test`](super::permute::permutation_test).
 ///
 /// # Errors
-/// As [`compare`].
+/// As [`compare()`].
 pub fn published_pairs_t_test(
     brain: &Rdm,
     model: &Rdm,

@@ -84,7 +84,7 @@ pub struct Regression {
 ///
 /// # Errors
 /// No model or too many, a comparison other than `Pearson`, `Spearman`, `CorrCov` and `Cosine`
-/// (others are no products of fixed vectors), and as [`compare`].
+/// (others are no products of fixed vectors), and as [`compare()`].
 pub fn correlations(
     brain: &Rdm,
     models: &[Rdm],
@@ -283,16 +283,11 @@ fn sweep(a: &mut Array2<f64>, k: usize) -> bool {
     let row = a.row(k).to_owned();
     for i in (0..a.nrows()).filter(|&i| i != k) {
         let factor = a[[i, k]] / pivot;
-        for j in 0..a.ncols() {
-            if j != k {
-                a[[i, j]] -= factor * row[j];
-            }
-        }
+        a.row_mut(i).scaled_add(-factor, &row);
         a[[i, k]] = factor;
     }
-    for j in 0..a.ncols() {
-        a[[k, j]] = if j == k { -1.0 / pivot } else { row[j] / pivot };
-    }
+    a.row_mut(k).assign(&(row / pivot));
+    a[[k, k]] = -1.0 / pivot;
     true
 }
 

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 /// | `DebiasedCka` | cosine of U-centred matrices; debiased linear CKA of squared distances | none |
 /// | `Bures` | fidelity of the double-centred kernels | `bures` |
 ///
+/// `Bures` is symmetric for Euclidean distances; of others, negative parts of the first kernel are dropped.
 /// `CosineCov` never forms V (N × N): whitening is double centring of the n × n matrix −d/2, with its
 /// diagonal (Diedrichsen et al. 2021, arXiv:2007.02789). U-centring: Székely & Rizzo (2014),
 /// doi:10.1214/14-AOS1255; debiased CKA: Song et al. (2012), JMLR 13, 1393–1434.

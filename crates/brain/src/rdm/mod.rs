@@ -1,7 +1,7 @@
 //! Dissimilarities of brain patterns, and their comparison with others.
 //!
 //! An [`Rdm`] holds one number for each pair of stimuli, or none where a pair was not measured or
-//! must not count. [`patterns`] makes one of responses, [`compare`] says how alike two are.
+//! must not count. [`patterns`] makes one of responses, [`compare()`] says how alike two are.
 
 use ndarray::{Array2, ArrayView2};
 
@@ -220,8 +220,9 @@ impl Rdm {
             }
             for j in i + 1..rows {
                 let (upper, lower) = (matrix[[i, j]], matrix[[j, i]]);
-                let alike = upper == lower || (upper - lower).abs() <= slack;
-                if !alike && !(upper.is_nan() && lower.is_nan()) {
+                let alike = (upper - lower).abs() <= slack || upper == lower;
+                let missing = upper.is_nan() && lower.is_nan();
+                if !(alike || missing) {
                     return Err(RdmError::Asymmetric { i, j, upper, lower });
                 }
                 values.push(f64::midpoint(upper, lower));
