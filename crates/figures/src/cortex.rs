@@ -1,13 +1,13 @@
 //! Flat maps of the cortex: values by parcel or by vertex, both hemispheres.
 
 use crate::{
-    canvas::{Anchor, Canvas, Path, Svg, text_width},
+    canvas::{Anchor, Canvas, Path, Svg, shorten, text_width},
     figure::Figure,
     frame::notes,
     paint::{Colours, Ramp, ground, strongest},
     png,
     scale::{decimal, range},
-    style::NAME,
+    style::{LABEL, NAME},
     table::{Cell, Table},
 };
 
@@ -146,7 +146,8 @@ fn extent(side: &FlatHemisphere) -> Option<[f64; 4]> {
     }
     let x = range(points.iter().map(|p| p[0]))?;
     let y = range(points.iter().map(|p| p[1]))?;
-    let fine = x.0 < x.1 && y.0 < y.1 && (x.1 - x.0 + y.1 - y.0).is_finite();
+    let near = [x.0, x.1, y.0, y.1].iter().all(|v| v.abs() < 1e9);
+    let fine = x.0 < x.1 && y.0 < y.1 && near;
     fine.then_some([x.0, y.1, x.1, y.0])
 }
 
@@ -225,12 +226,10 @@ impl Figure for CortexMap {
                     top + (t - y) * scale + (tallest - (t - b)) * scale / 2.0,
                 )
             };
-            canvas.text(
-                "strong",
-                (left + (r - l) * scale / 2.0, 13.0),
-                Anchor::Middle,
-                &side.name,
-            );
+            let middle = left + (r - l) * scale / 2.0;
+            let room = 0.9 * (2.0 * middle.min(WIDTH - middle)).min((r - l) * scale + GAP);
+            let name = shorten(&side.name, LABEL, room);
+            canvas.text("strong", (middle, 13.0), Anchor::Middle, &name);
             if let Some(v) = side.vertices.as_ref().filter(|v| v.has()) {
                 let pixel = |entry: &Option<([u32; 3], [f32; 3])>| {
                     let Some((corners, weights)) = *entry else {
@@ -253,24 +252,31 @@ impl Figure for CortexMap {
                     &png::rgba_uri(v.width, &pixels),
                 );
             }
-            for parcel in &side.parcels {
-                let colour = painter.over(ground(None), parcel.value, parcel.confidence);
-                let hint = match parcel.confidence.zip(self.colours.confidence.as_ref()) {
-                    Some((c, (name, _))) => format!(
-                        "{}: {} ({name} {})",
-                        parcel.name,
-                        decimal(parcel.value),
-                        decimal(c)
-                    ),
-                    None => format!("{}: {}", parcel.name, decimal(parcel.value)),
-                };
-                if let Some(path) = path(&parcel.rings, place) {
-                    canvas.hinted(&hint, |canvas| canvas.painted_path(colour, "petal", &path));
+            // Lines keep their colour on dark pages, as the cortex below them does.
+            canvas.group("stroke=\"#fff\" stroke-width=\".35\"", |canvas| {
+                for parcel in &side.parcels {
+                    let colour = painter.over(ground(None), parcel.value, parcel.confidence);
+                    let hint = match parcel.confidence.zip(self.colours.confidence.as_ref()) {
+                        Some((c, (name, _))) => format!(
+                            "{}: {} ({name} {})",
+                            parcel.name,
+                            decimal(parcel.value),
+                            decimal(c)
+                        ),
+                        None => format!("{}: {}", parcel.name, decimal(parcel.value)),
+                    };
+                    if let Some(path) = path(&parcel.rings, place) {
+                        canvas.hinted(&hint, |canvas| canvas.painted_path(colour, "", &path));
+                    }
                 }
-            }
+            });
             for outline in &side.outlines {
                 if let Some(path) = path(&outline.rings, place) {
-                    canvas.path(if outline.thin { "grid" } else { "error" }, &path);
+                    let line = match outline.thin {
+                        true => "fill=\"none\" stroke=\"#fff\" stroke-width=\".35\"",
+                        false => "fill=\"none\" stroke=\"#1b1d22\" stroke-width=\"1.2\"",
+                    };
+                    canvas.group(line, |canvas| canvas.path("", &path));
                 }
             }
             let mut taken: Vec<[f64; 4]> = Vec::new();
@@ -279,7 +285,8 @@ impl Figure for CortexMap {
                 else {
                     continue;
                 };
-                let half = text_width(&outline.name, NAME) / 2.0 + 2.0;
+                let name = shorten(&outline.name, NAME, 110.0);
+                let half = text_width(&name, NAME) / 2.0 + 3.0;
                 let x = x.clamp(half, (WIDTH - half).max(half));
                 // Names that would lie on others move down or up by lines.
                 let free = [0.0, 11.0, -11.0, 22.0, -22.0, 33.0, -33.0]
@@ -292,7 +299,7 @@ impl Figure for CortexMap {
                     });
                 let y = y + free.unwrap_or(0.0);
                 taken.push([x - half, x + half, y - 10.0, y]);
-                canvas.text("small bold halo", (x, y), Anchor::Middle, &outline.name);
+                canvas.text("small bold halo", (x, y), Anchor::Middle, &name);
             }
             left += (r - l) * scale + GAP;
         }

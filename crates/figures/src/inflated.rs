@@ -265,7 +265,7 @@ impl Figure for SurfaceViews {
 
     fn svg(&self) -> Svg {
         const WIDTH: f64 = 692.0;
-        const GAP: f64 = 18.0;
+        const GAP: f64 = 26.0;
         let painter = self.colours.painter(self.values());
         let surfaces: Vec<&Surface> = self.surfaces.iter().filter(|s| s.finite()).collect();
         let columns = surfaces.len().max(1) as f64;
@@ -289,20 +289,42 @@ impl Figure for SurfaceViews {
                 .map(|s| s.extent(view)[1])
                 .map(|(a, b)| (b - a) * scale);
             let tall = heights.fold(0.0, f64::max);
-            for (column, surface) in ordered.iter().enumerate() {
-                let middle = 8.0 + cell / 2.0 + (cell + GAP) * column as f64;
+            let widths: Vec<f64> = ordered
+                .iter()
+                .map(|s| s.extent(view)[0])
+                .map(|(a, b)| (b - a) * scale)
+                .collect();
+            let gaps = GAP * widths.len().saturating_sub(1) as f64;
+            let mut left = (WIDTH - widths.iter().sum::<f64>().max(0.0) - gaps) / 2.0;
+            for (surface, wide) in ordered.iter().zip(widths) {
+                let middle = left + wide / 2.0;
                 let words = format!("{}, {}", side(surface.left), view.name());
-                canvas.text("note", (middle, top + 12.0), Anchor::Middle, &words);
+                canvas.text("note strong", (middle, top + 12.0), Anchor::Middle, &words);
                 // Three pixels of the bitmap for one of the page: 288 dots an inch.
                 let (width, pixels) = surface.render(view, 3.0 * scale, &painter);
                 let size = (width as f64 / 3.0, (pixels.len() / width) as f64 / 3.0);
                 let at = (middle - size.0 / 2.0, top + 18.0 + (tall - size.1) / 2.0);
                 canvas.bitmap(at, size, &png::rgba_uri(width, &pixels));
+                left += wide + GAP;
             }
             top += 18.0 + tall + 10.0;
         }
         let end = painter.bar(&mut canvas, (8.0, WIDTH - 8.0), top + 4.0);
-        let end = notes(&mut canvas, (8.0, WIDTH - 8.0), end + 2.0, &self.note);
+        let mirrored: Vec<&str> = self
+            .views
+            .iter()
+            .filter(|v| v.mirrored())
+            .map(|v| v.name())
+            .collect();
+        let note = match mirrored.is_empty() || surfaces.len() < 2 {
+            true => self.note.clone(),
+            false => format!(
+                "In {} views the right hemisphere stands at left. {}",
+                mirrored.join(" and "),
+                self.note
+            ),
+        };
+        let end = notes(&mut canvas, (8.0, WIDTH - 8.0), end + 2.0, &note);
         canvas.finish_at(end + 6.0)
     }
 

@@ -222,9 +222,14 @@ pub(crate) fn blend(ground: Rgb, colour: Rgb, opacity: f64) -> Rgb {
     [0, 1, 2].map(|k| mix(k).round() as u8)
 }
 
-/// The grey of the anatomy: sulci (positive, or missing curvature as gyri) are darker.
+/// The grey of the anatomy: sulci (positive curvature) are darker than gyri, and what has no curvature where the rest
+/// has, the medial wall, is nearly white.
 pub(crate) fn ground(curvature: Option<f64>) -> Rgb {
-    GREYS[usize::from(curvature.is_some_and(|c| c > 0.0))]
+    match curvature {
+        Some(c) if c.is_nan() => [238; 3],
+        Some(c) if c > 0.0 => GREYS[1],
+        _ => GREYS[0],
+    }
 }
 
 /// `name value` of the strongest entries, for descriptions in words.
@@ -274,5 +279,6 @@ mod tests {
         assert_eq!(painter.over(grey, 0.9, None), grey);
         assert_eq!(painter.over(grey, 1.0, Some(1.0)), viridis(1.0));
         assert_ne!(ground(Some(0.1)), ground(Some(-0.1)));
+        assert_ne!(ground(Some(f64::NAN)), ground(None));
     }
 }

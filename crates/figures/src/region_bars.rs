@@ -108,7 +108,7 @@ impl Figure for RegionBars {
             entries.push((Sign::Area("ceiling"), &self.ceiling));
         }
         let starred = !self.test.is_empty();
-        let top = key(&mut canvas, (8.0, right), 2.0, &entries) + if starred { 18.0 } else { 8.0 };
+        let top = key(&mut canvas, (8.0, right), 2.0, &entries) + 8.0;
         let bottom = top + 210.0;
         let scores = self
             .regions
@@ -144,11 +144,9 @@ impl Figure for RegionBars {
                 let gap = (0.08 * bar).min(1.5);
                 let hint = format!("{}, {}: {}", region.name, self.models[m], decimal(value));
                 canvas.hinted(&hint, |canvas| {
-                    canvas.rect(
-                        &format!("band{} rim{}", m % SERIES, m % SERIES),
-                        (x + gap, zero),
-                        (x + bar - gap, frame.y.at(value)),
-                    );
+                    let (a, b) = ((x + gap, zero), (x + bar - gap, frame.y.at(value)));
+                    canvas.rect(&format!("band{}", m % SERIES), a, b);
+                    canvas.rect(&format!("rim{}", m % SERIES), a, b);
                     let known = scores.len().max(1) as f64;
                     for (s, &score) in scores.iter().enumerate() {
                         let at = x + bar * (0.18 + 0.64 * (s as f64 + 0.5) / known);

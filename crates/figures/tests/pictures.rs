@@ -337,6 +337,7 @@ fn hostile() -> Vec<Box<dyn Figure>> {
                 .collect(),
             ..Scores::default()
         }));
+        out.extend(gallery::brain::hostile(n, &long, value));
     }
     out
 }
@@ -345,7 +346,7 @@ fn hostile() -> Vec<Box<dyn Figure>> {
 fn no_data_however_odd_breaks_a_picture() {
     let mut broken = Vec::new();
     for (k, figure) in hostile().iter().enumerate() {
-        let (kind, n) = (k % 13, [0, 1, 7][k / 13]);
+        let (kind, n) = (k % 33, [0, 1, 7][k / 33]);
         let text = bitmapless(&figure.svg_file());
         if text.contains("NaN") || text.contains("\"inf") || text.contains("-inf") {
             broken.push(format!("figure {kind}, {n} of each: a number that is none"));
