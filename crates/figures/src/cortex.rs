@@ -22,6 +22,8 @@ pub struct CortexMap {
     pub hemispheres: Vec<FlatHemisphere>,
     /// Small words below, e.g. whence geometry and tests come.
     pub note: String,
+    /// Whether the picture is as wide as one column of a journal, 89 mm, instead of two.
+    pub narrow: bool,
 }
 
 /// A hemisphere, x to the right and y up, all in the same unit.
@@ -199,7 +201,7 @@ impl Figure for CortexMap {
     }
 
     fn svg(&self) -> Svg {
-        const WIDTH: f64 = 692.0;
+        let width_px = if self.narrow { 336.0 } else { 692.0 };
         const GAP: f64 = 14.0;
         let painter = self.colours.painter(self.values());
         let sides: Vec<(&FlatHemisphere, [f64; 4])> = self
@@ -208,7 +210,7 @@ impl Figure for CortexMap {
             .filter_map(|side| Some((side, extent(side)?)))
             .collect();
         let across: f64 = sides.iter().map(|(_, [l, _, r, _])| r - l).sum();
-        let room = WIDTH - 16.0 - GAP * sides.len().saturating_sub(1) as f64;
+        let room = width_px - 16.0 - GAP * sides.len().saturating_sub(1) as f64;
         // One scale for all; a single hemisphere does not fill the page.
         let tallest = sides
             .iter()
@@ -217,8 +219,8 @@ impl Figure for CortexMap {
         let scale = (room / across).min(330.0 / tallest);
         let scale = if scale.is_finite() { scale } else { 1.0 };
         let used = across * scale + GAP * sides.len().saturating_sub(1) as f64;
-        let mut canvas = Canvas::new(WIDTH, 0.0);
-        let (mut left, top) = ((WIDTH - used) / 2.0, 20.0);
+        let mut canvas = Canvas::new(width_px, 0.0);
+        let (mut left, top) = ((width_px - used) / 2.0, 20.0);
         for (side, [l, t, r, b]) in &sides {
             let place = |[x, y]: [f64; 2]| {
                 (
@@ -227,7 +229,7 @@ impl Figure for CortexMap {
                 )
             };
             let middle = left + (r - l) * scale / 2.0;
-            let room = 0.9 * (2.0 * middle.min(WIDTH - middle)).min((r - l) * scale + GAP);
+            let room = 0.9 * (2.0 * middle.min(width_px - middle)).min((r - l) * scale + GAP);
             let name = shorten(&side.name, LABEL, room);
             canvas.text("strong", (middle, 13.0), Anchor::Middle, &name);
             if let Some(v) = side.vertices.as_ref().filter(|v| v.has()) {
@@ -287,7 +289,7 @@ impl Figure for CortexMap {
                 };
                 let name = shorten(&outline.name, NAME, 110.0);
                 let half = text_width(&name, NAME) / 2.0 + 3.0;
-                let x = x.clamp(half, (WIDTH - half).max(half));
+                let x = x.clamp(half, (width_px - half).max(half));
                 // Names that would lie on others move down or up by lines.
                 let free = [0.0, 11.0, -11.0, 22.0, -22.0, 33.0, -33.0]
                     .into_iter()
@@ -304,8 +306,8 @@ impl Figure for CortexMap {
             left += (r - l) * scale + GAP;
         }
         let below = top + tallest * scale + 10.0;
-        let end = painter.bar(&mut canvas, (8.0, WIDTH - 8.0), below);
-        let end = notes(&mut canvas, (8.0, WIDTH - 8.0), end + 2.0, &self.note);
+        let end = painter.bar(&mut canvas, (8.0, width_px - 8.0), below);
+        let end = notes(&mut canvas, (8.0, width_px - 8.0), end + 2.0, &self.note);
         canvas.finish_at(end + 6.0)
     }
 

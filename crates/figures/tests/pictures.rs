@@ -1,6 +1,7 @@
 //! Pictures as programs that draw them meet them: everything inside, nothing illegible, always the same bytes.
 
 mod gallery;
+mod odd;
 mod sample;
 
 use emotome_figures::{
@@ -337,7 +338,7 @@ fn hostile() -> Vec<Box<dyn Figure>> {
                 .collect(),
             ..Scores::default()
         }));
-        out.extend(gallery::brain::hostile(n, &long, value));
+        out.extend(odd::maps(n, &long, value));
     }
     out
 }

@@ -72,6 +72,7 @@ fn map(ramp: Ramp, confidence: bool, value: impl Fn(f64) -> f64 + Copy) -> Corte
         },
         hemispheres: ["left", "right"].map(|side| squares(side, value)).into(),
         note: "Made-up values on made-up parcels.".into(),
+        narrow: false,
     }
 }
 
@@ -111,6 +112,7 @@ fn vertices() -> CortexMap {
         },
         hemispheres: vec![side("left"), side("right")],
         note: String::new(),
+        narrow: false,
     }
 }
 
@@ -228,6 +230,7 @@ fn bars(regions: usize, models: usize) -> RegionBars {
             .collect(),
         test: "* p < 0.05, ** p < 0.01, *** p < 0.001, permutation of runs, largest of all".into(),
         ceiling: "noise ceiling, lower to upper bound".into(),
+        narrow: models == 1,
     }
 }
 
@@ -287,132 +290,31 @@ pub(crate) fn all() -> Vec<(&'static str, Box<dyn Figure>)> {
         ("regions-16", Box::new(bars(16, 3))),
         ("regions-4", Box::new(bars(4, 2))),
         ("regions-26", Box::new(bars(26, 5))),
+        ("regions-narrow", Box::new(bars(7, 1))),
+        (
+            "cortex-narrow",
+            Box::new(CortexMap {
+                narrow: true,
+                ..map(Ramp::Sequential, true, |v| v.abs())
+            }),
+        ),
+        (
+            "inflated-narrow",
+            Box::new(SurfaceViews {
+                title: "Views in one column".into(),
+                colours: colours(Ramp::Sequential),
+                surfaces: vec![sphere(true), sphere(false)],
+                narrow: true,
+                ..SurfaceViews::default()
+            }),
+        ),
+        (
+            "slices-narrow",
+            Box::new(Slices {
+                narrow: true,
+                ..slices(Convention::Neurological)
+            }),
+        ),
         ("two-models", Box::new(two_models())),
     ]
-}
-
-/// Maps with `n` odd values of everything.
-pub(crate) fn hostile(n: usize, long: &str, value: impl Fn(usize) -> f64) -> Vec<Box<dyn Figure>> {
-    let title = || "hostile data".to_owned();
-    let ramps = [
-        Ramp::Sequential,
-        Ramp::Diverging,
-        Ramp::Replications { subjects: 0 },
-    ];
-    let colours = |k: usize| Colours {
-        quantity: long.to_owned(),
-        ramp: ramps[k % 3],
-        limits: Some((value(k), value(k + 3))),
-        threshold: Some(value(k + 1)),
-        confidence: Some((long.to_owned(), (value(k + 2), value(k)))),
-    };
-    let mut out: Vec<Box<dyn Figure>> = Vec::new();
-    for k in 0..4 {
-        let rings = vec![
-            (0..n).map(|i| [value(i + k), value(2 * i + 1)]).collect(),
-            Vec::new(),
-        ];
-        out.push(Box::new(CortexMap {
-            title: title(),
-            colours: colours(k),
-            hemispheres: (0..n)
-                .map(|i| FlatHemisphere {
-                    name: long.to_owned(),
-                    parcels: vec![FlatParcel {
-                        name: long.to_owned(),
-                        rings: rings.clone(),
-                        value: value(i),
-                        confidence: Some(value(i + 1)),
-                    }],
-                    outlines: vec![FlatOutline {
-                        name: long.to_owned(),
-                        rings: rings.clone(),
-                        at: Some([value(i), value(i + 2)]),
-                        thin: i % 2 == 0,
-                    }],
-                    vertices: Some(FlatVertices {
-                        width: n - i % 2,
-                        corner: [value(i + 5), 1.0],
-                        pixel: value(i + k),
-                        pixels: vec![Some(([0, 1, u32::MAX], [f32::NAN, 1.0, 0.0])); 7 + n],
-                        values: vec![value(i) as f32; n],
-                        confidence: vec![1.0],
-                        curvature: vec![f32::NAN],
-                    }),
-                })
-                .collect(),
-            note: long.to_owned(),
-        }));
-        out.push(Box::new(SurfaceViews {
-            title: title(),
-            colours: colours(k),
-            surfaces: (0..n)
-                .map(|i| Surface {
-                    left: i % 2 == 0,
-                    points: (0..3 + n)
-                        .map(|j| [value(j + k), (j * j) as f64, value(i + j)])
-                        .collect(),
-                    triangles: vec![[0, 1, 2], [0, 1, if i == 0 { 2 } else { 99 }]],
-                    values: vec![value(i) as f32; i],
-                    ..Surface::default()
-                })
-                .collect(),
-            note: long.to_owned(),
-            ..SurfaceViews::default()
-        }));
-        out.push(Box::new(Slices {
-            title: title(),
-            colours: colours(k),
-            shape: [n, 1, if k == 3 { usize::MAX } else { 1 }],
-            affine: if k == 0 {
-                [[value(k); 4]; 3]
-            } else {
-                [
-                    [1.0, 0.0, 0.0, 0.0],
-                    [0.0, 1.0, 0.0, 0.0],
-                    [0.0, 0.0, value(k + 4), 1.0],
-                ]
-            },
-            values: (0..n).map(|i| value(i) as f32).collect(),
-            underlay: vec![value(k) as f32; n / 2],
-            cuts: (0..n).map(|i| (Plane::Axial, value(i))).collect(),
-            note: long.to_owned(),
-            ..Slices::default()
-        }));
-        out.push(Box::new(RegionBars {
-            title: title(),
-            quantity: "score".into(),
-            models: vec!["a model".into(); n],
-            regions: (0..n)
-                .map(|r| RegionScores {
-                    name: long.to_owned(),
-                    scores: (0..n + 1)
-                        .map(|m| {
-                            (0..r)
-                                .map(|s| 0.1 * (m + s) as f64 * if s == 2 { f64::NAN } else { 1.0 })
-                                .collect()
-                        })
-                        .collect(),
-                    stars: vec![long.to_owned(); k],
-                    ceiling: Some(Interval {
-                        low: 0.1,
-                        high: f64::NAN,
-                    }),
-                })
-                .collect(),
-            test: long.to_owned(),
-            ceiling: "ceiling".into(),
-        }));
-        out.push(Box::new(Histogram2d {
-            title: title(),
-            x_label: "x".into(),
-            y_label: "y".into(),
-            things: "voxels".into(),
-            points: (0..n)
-                .map(|i| (value(i + k) as f32, value(i) as f32))
-                .collect(),
-            factors: vec![value(k), 0.0, 1.2],
-        }));
-    }
-    out
 }

@@ -1,6 +1,6 @@
 //! Every figure of the interpretation at the size of a real study, made of numbers from a formula.
 
-pub(crate) mod brain;
+mod brain;
 
 use emotome_figures::{
     Figure,
