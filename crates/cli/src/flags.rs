@@ -3,6 +3,8 @@
 use crate::failure::Failure;
 use crate::show::count;
 use clap::{Args, ValueEnum};
+use emotome_brain::model::Metric;
+use emotome_brain::store::{Over, Scale, Scope, Standardisation};
 use emotome_judges::calibrate::{Calibration, CalibrationTarget};
 use emotome_judges::{Centring, ChoiceRule, MissingValues};
 use emotome_stats::random::Seed;
@@ -14,6 +16,7 @@ use emotome_workflows::design::DesignSpec;
 use emotome_workflows::interpret::{
     EmbeddingOf, Frames, HalvesOf, Inputs, NamesOf, Scales, TsneRecipe,
 };
+use emotome_workflows::rsa::{Holds, ModelOf};
 use emotome_workflows::rule::Rule;
 use std::path::{Path, PathBuf};
 
@@ -510,5 +513,118 @@ pub(crate) fn refuse_idle(
             "{flag} has no meaning with {here}; leave it out, or see --help for what it belongs to"
         ))),
         None => Ok(()),
+    }
+}
+
+/// The metric of a name.
+pub(crate) fn metric(name: &str) -> Result<Metric, String> {
+    match name {
+        "correlation" => Ok(Metric::Correlation),
+        "cosine" => Ok(Metric::Cosine),
+        "sqeuclidean" => Ok(Metric::SquaredEuclidean),
+        "euclidean" => Ok(Metric::Euclidean),
+        _ => Err(format!(
+            "{name:?} is no distance; give correlation, cosine, sqeuclidean or euclidean"
+        )),
+    }
+}
+
+/// The models that brains are compared with.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ModelFlags {
+    /// A model with a row of features per stimulus (an embedding, ratings, layers of a network): .npz, .npy, .csv,
+    /// .tsv or .txt. NAME= says what tables and maps call it. May be given several times. [default NAME: the file's]
+    #[arg(long = "model", value_name = "[NAME=]FILE")]
+    features: Vec<String>,
+    /// How rows of --model are compared; the same for all, so that none gains by its metric.
+    #[arg(long, value_name = "NAME", value_parser = metric, default_value = "correlation")]
+    model_distance: Metric,
+    /// A model that is an embedding of choices: two stimuli are as similar as it predicts that they are chosen as the
+    /// pair.
+    #[arg(long, value_name = "[NAME=]FILE")]
+    choice_model: Vec<String>,
+    /// A model of dissimilarities, stimuli × stimuli.
+    #[arg(long, value_name = "[NAME=]FILE")]
+    rdm_model: Vec<String>,
+    /// A model of similarities, stimuli × stimuli.
+    #[arg(long, value_name = "[NAME=]FILE")]
+    rsm_model: Vec<String>,
+}
+
+impl ModelFlags {
+    pub(crate) fn models(&self) -> Result<Vec<ModelOf>, Failure> {
+        let kinds = [
+            (
+                &self.features,
+                "--model",
+                Holds::Features(self.model_distance),
+            ),
+            (
+                &self.choice_model,
+                "--choice-model",
+                Holds::ChoiceProbabilities,
+            ),
+            (&self.rdm_model, "--rdm-model", Holds::Dissimilarities),
+            (&self.rsm_model, "--rsm-model", Holds::Similarities),
+        ];
+        let mut models = Vec::new();
+        for (given, flag, holds) in kinds {
+            let files = named(given, "models", flag)?.into_iter();
+            models.extend(files.map(|(name, path)| ModelOf { name, path, holds }));
+        }
+        Ok(models)
+    }
+}
+
+/// How responses are standardised.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct StandardiseFlags {
+    /// Samples over which each voxel is standardised.
+    #[arg(long, value_enum, default_value_t = ScopeName::None)]
+    standardise: ScopeName,
+    /// Subtract means only, do not divide by standard deviations.
+    #[arg(long)]
+    centre_only: bool,
+    /// Delta degrees of freedom of the standard deviation.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    ddof: usize,
+    /// Take means and deviations from the samples that take part in analyses alone, not from those kept apart too.
+    #[arg(long)]
+    over_kept: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ScopeName {
+    /// Responses stay as they are.
+    None,
+    /// All samples at once.
+    Global,
+    /// Those of each session.
+    Session,
+    /// Those of each run.
+    Run,
+}
+
+impl StandardiseFlags {
+    pub(crate) const fn get(self) -> Standardisation {
+        Standardisation {
+            scope: match self.standardise {
+                ScopeName::None => Scope::None,
+                ScopeName::Global => Scope::Global,
+                ScopeName::Session => Scope::Session,
+                ScopeName::Run => Scope::Run,
+            },
+            scale: if self.centre_only {
+                Scale::Centre
+            } else {
+                Scale::Zscore
+            },
+            ddof: self.ddof,
+            over: if self.over_kept {
+                Over::Kept
+            } else {
+                Over::All
+            },
+        }
     }
 }

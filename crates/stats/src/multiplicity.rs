@@ -1,5 +1,7 @@
 //! Error rates over many tests: of false discoveries, and of any false alarm.
 
+use crate::distribution::normal_cdf;
+
 /// Benjamini–Hochberg adjusted p-values: p₍ᵢ₎ ↦ min over j ≥ i of m p₍ⱼ₎ / j, in input order.
 ///
 /// Reject where the adjusted value is ≤ α; the false-discovery rate is then ≤ α for independent
@@ -23,6 +25,50 @@ pub fn benjamini_hochberg(p: &[f64]) -> Vec<f64> {
         out[i] = least;
     }
     out
+}
+
+/// Benjamini–Yekutieli adjusted p-values: those of [`benjamini_hochberg`] × Σ_{k≤m} 1/k, at most 1.
+///
+/// The false-discovery rate is then ≤ α however the tests depend on each other. O(m log m).
+///
+/// Benjamini & Yekutieli (2001), doi:10.1214/aos/1013699998.
+///
+/// ```
+/// use emotome_stats::multiplicity::benjamini_yekutieli;
+/// let q = benjamini_yekutieli(&[0.01, 0.04, 0.03]);
+/// assert!((q[0] - 0.055).abs() < 1e-12 && (q[1] - 0.22 / 3.0).abs() < 1e-12);
+/// ```
+#[must_use]
+pub fn benjamini_yekutieli(p: &[f64]) -> Vec<f64> {
+    let m = p.iter().filter(|p| !p.is_nan()).count();
+    let harmonic: f64 = (1..=m).rev().map(|k| 1.0 / k as f64).sum();
+    let mut q = benjamini_hochberg(p);
+    q.iter_mut()
+        .filter(|q| !q.is_nan())
+        .for_each(|q| *q = (*q * harmonic).min(1.0));
+    q
+}
+
+/// The z above which a map is significant at false-discovery rate `alpha`, one-sided; ∞ if nothing is.
+///
+/// The smallest z whose p is below its Benjamini–Hochberg bound α·rank/m, as `nilearn.glm.fdr_threshold`
+/// (which then takes 10⁻¹² away, as here, so that the voxel itself passes). NaN is not counted. O(m log m).
+///
+/// ```
+/// use emotome_stats::multiplicity::fdr_threshold;
+/// let z = [4.0, 3.5, 2.8, 2.5, 1.9, 1.2];
+/// assert!((fdr_threshold(&z, 0.05) - 1.9).abs() < 1e-9);
+/// ```
+#[must_use]
+pub fn fdr_threshold(z: &[f64], alpha: f64) -> f64 {
+    let mut z: Vec<f64> = z.iter().copied().filter(|z| !z.is_nan()).collect();
+    z.sort_unstable_by(|a, b| b.total_cmp(a));
+    let m = z.len() as f64;
+    let passes = |rank: &usize| normal_cdf(-z[rank - 1]) < alpha * *rank as f64 / m;
+    (1..=z.len())
+        .rev()
+        .find(passes)
+        .map_or(f64::INFINITY, |rank| z[rank - 1] - 1e-12)
 }
 
 /// Holm adjusted p-values: p₍ᵢ₎ ↦ max over j ≤ i of (m − j + 1) p₍ⱼ₎, at most 1, in input order.

@@ -100,6 +100,16 @@ pub enum WorkflowError {
     #[error(transparent)]
     Chance(#[from] emotome_interpret::chance::ChanceError),
     #[error(transparent)]
+    Rsa(#[from] crate::rsa::RsaError),
+    #[error(transparent)]
+    Store(#[from] emotome_brain::store::StoreError),
+    #[error(transparent)]
+    BrainImport(#[from] emotome_brain::import::ImportError),
+    #[error(transparent)]
+    BrainSimulate(#[from] emotome_brain::simulate::SimulateError),
+    #[error(transparent)]
+    Image(#[from] emotome_neurofiles::nifti::ImageError),
+    #[error(transparent)]
     Render(#[from] emotome_figures::render::RenderError),
     /// A figure without what it is drawn from.
     #[error("the figure {figure} needs {need}")]
@@ -454,6 +464,11 @@ impl WorkflowError {
     /// Whether the task was stopped on request, so that it can be resumed.
     #[must_use]
     pub const fn is_interruption(&self) -> bool {
+        use emotome_brain::import::ImportError;
+        use crate::rsa::RsaError;
+        use emotome_brain::inference::InferenceError;
+        use emotome_brain::simulate::SimulateError;
+        use emotome_brain::store::StoreError;
         use emotome_embedding::evaluate::EvaluationError;
         use emotome_embedding::train::FitError;
         use emotome_interpret::align::AlignError;
@@ -482,6 +497,10 @@ impl WorkflowError {
                 | Self::Structure(StructureError::Interrupted)
                 | Self::Align(AlignError::Interrupted)
                 | Self::Map(MapError::Interrupted)
+                | Self::Store(StoreError::Interrupted)
+                | Self::BrainSimulate(SimulateError::Interrupted)
+                | Self::Rsa(RsaError::Inference(InferenceError::Interrupted))
+                | Self::BrainImport(ImportError::Store(StoreError::Interrupted))
                 | Self::Paused { .. }
                 | Self::Stopped
         )

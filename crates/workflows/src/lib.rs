@@ -6,6 +6,7 @@
 
 pub mod analysis;
 pub mod ask;
+pub mod brain;
 pub mod choices;
 pub mod collect;
 pub mod compare;
@@ -27,6 +28,7 @@ pub mod publish;
 pub mod qc;
 pub mod replies;
 pub mod report;
+pub mod rsa;
 pub mod rule;
 pub mod simulate;
 pub mod story;

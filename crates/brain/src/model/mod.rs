@@ -3,6 +3,10 @@
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
+mod controls;
+pub mod regression;
+pub mod reweight;
+
 /// How two rows of features become a dissimilarity.
 ///
 /// | metric | d(x, y) |

@@ -2,6 +2,7 @@
 
 mod ask;
 mod batch;
+mod brain;
 mod check;
 mod collect;
 mod compare;
@@ -20,6 +21,7 @@ mod name;
 mod plan;
 mod qc;
 mod report;
+mod rsa;
 mod server;
 mod simulate;
 mod tripletize;
@@ -67,6 +69,10 @@ pub(crate) enum Command {
     Name(Box<name::Name>),
     /// Compare two agents, or two embeddings.
     Compare(compare::Compare),
+    /// Bring responses of the brain into stores, and look into them.
+    Brain(brain::BrainCommand),
+    /// Compare brains with models, in searchlights and beyond.
+    Rsa(rsa::RsaCommand),
     /// Make choices from a table of features.
     Tripletize(tripletize::Tripletize),
     /// Plant an embedding and simulate choices of an agent that has it.
@@ -97,6 +103,8 @@ impl Command {
             Self::Figure(command) => command.run(session),
             Self::Name(command) => command.run(session),
             Self::Compare(command) => command.run(session),
+            Self::Brain(command) => command.run(session),
+            Self::Rsa(command) => command.run(session),
             Self::Tripletize(command) => command.run(session),
             Self::Simulate(command) => command.run(session),
             Self::Completions(command) => command.run(session),

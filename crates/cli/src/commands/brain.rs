@@ -1,0 +1,260 @@
+//! `emotome brain`
+
+use super::command_line;
+use crate::failure::Failure;
+use crate::flags::{ForceFlag, StandardiseFlags};
+use crate::show::{bytes, count, rows};
+use crate::terminal::Session;
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use emotome_brain::import::{
+    BDataSource, EventColumns, MatrixSource, Source, VolumesSource, VoxelOrder,
+};
+use emotome_stimuli::reconciliation::List;
+use emotome_workflows::brain::{
+    BrainImportRequest, BrainImported, BrainInfo, KeysOf, brain_import, brain_info,
+};
+use std::path::PathBuf;
+
+/// Brings responses of the brain into stores, looks into them, simulates them.
+#[derive(Debug, Args)]
+pub(crate) struct BrainCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Read the responses of one subject into a store.
+    Import(Box<Import>),
+    /// Show what a store holds.
+    Info {
+        /// The store.
+        #[arg(value_name = "DIR")]
+        store: PathBuf,
+    },
+}
+
+/// Reads responses of one subject, joins them to stimuli by key, and reports what was left out and why.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("source").required(true).args(["betas", "bdata", "matrix"]))]
+struct Import {
+    /// Images of responses in order of presentation: 4-D NIfTI, a volume each, or GLMsingle's .hdf5 or .mat.
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "events", requires = "mask")]
+    betas: Vec<PathBuf>,
+    /// BData files of bdpy, one, or one a session in order.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    bdata: Vec<PathBuf>,
+    /// Samples × voxels: .npy, .tsv or .csv.
+    #[arg(long, value_name = "FILE", requires = "events")]
+    matrix: Option<PathBuf>,
+    /// What was shown: a table with a line a sample, for all, or one for each file of responses.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    events: Vec<PathBuf>,
+    /// The voxels: an image, above zero where they are.
+    #[arg(long, value_name = "FILE")]
+    mask: Option<PathBuf>,
+    /// Positions of the columns of --matrix: a table with x, y and z in millimetres, instead of a mask.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "mask",
+        requires = "matrix"
+    )]
+    positions: Option<PathBuf>,
+    /// Order in which the voxels of the mask stand as columns of --matrix.
+    #[arg(long, value_enum, default_value_t = OrderName::C)]
+    voxel_order: OrderName,
+    /// Columns of --bdata that are responses, in bdpy's language of selections. [default: VoxelData, else WholeBrain]
+    #[arg(long, value_name = "SELECTION", requires = "bdata")]
+    select: Option<String>,
+    /// An image on the grid of the voxels of --bdata. [default: worked out from their positions]
+    #[arg(long, value_name = "FILE", requires = "bdata")]
+    grid: Option<PathBuf>,
+    /// Dataset of the responses in .hdf5 or .mat. [default: betasmd or modelmd]
+    #[arg(long, value_name = "NAME", requires = "betas")]
+    dataset: Option<String>,
+    /// Column or key that says what was shown. [default: stim_file; of BData stimulus_name, else Label]
+    #[arg(long, value_name = "NAME")]
+    label: Option<String>,
+    /// Column or key that says the run. [default: run; of BData Run]
+    #[arg(long, value_name = "NAME")]
+    run: Option<String>,
+    /// Column or key that says the session. [default: session; of BData Session]
+    #[arg(long, value_name = "NAME")]
+    session: Option<String>,
+    /// Labels are numbers 1 to 2196 of the emotion videos, of which this list takes part; the others are kept apart.
+    #[arg(long, value_name = "2181|2180-LABEL|2185|2196")]
+    emotion2020: Option<List>,
+    /// The study's stimuli, text with a key a line; samples of others are kept apart.
+    #[arg(long, value_name = "FILE")]
+    stimuli: Option<PathBuf>,
+    #[command(flatten)]
+    standardise: StandardiseFlags,
+    /// Name of the subject.
+    #[arg(long, value_name = "NAME")]
+    subject: String,
+    /// The store, a folder.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    force: ForceFlag,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum OrderName {
+    /// The last index fastest: data[mask] in NumPy, nilearn.
+    C,
+    /// The first index fastest: MATLAB, bdpy.
+    Fortran,
+}
+
+impl BrainCommand {
+    pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
+        match self.action {
+            Action::Import(import) => {
+                let request = import.request()?;
+                session.show(&brain_import(&request, session.run())?, imported)
+            }
+            Action::Info { store } => session.show(&brain_info(&store)?, info),
+        }
+    }
+}
+
+impl Import {
+    fn request(self) -> Result<BrainImportRequest, Failure> {
+        let usual = EventColumns::default();
+        let columns = EventColumns {
+            label: self.label.clone().unwrap_or(usual.label),
+            session: self.session.clone().unwrap_or(usual.session),
+            run: self.run.clone().unwrap_or(usual.run),
+        };
+        let order = match self.voxel_order {
+            OrderName::C => VoxelOrder::C,
+            OrderName::Fortran => VoxelOrder::Fortran,
+        };
+        let source = if !self.bdata.is_empty() {
+            let usual = BDataSource::new(self.bdata);
+            Source::BData(BDataSource {
+                voxels: self.select,
+                label: self.label,
+                run: self.run.unwrap_or(usual.run.clone()),
+                session: self.session.unwrap_or(usual.session.clone()),
+                grid: self.grid,
+                ..usual
+            })
+        } else if let Some(responses) = self.matrix {
+            let voxels = match (self.mask, self.positions) {
+                (Some(mask), _) => Ok((mask, order)),
+                (None, Some(table)) => Err(table),
+                (None, None) => {
+                    return Err(Failure::Error(
+                        "nothing says where the columns of --matrix lie; give --mask FILE, or --positions FILE".to_owned(),
+                    ));
+                }
+            };
+            let [events] = <[PathBuf; 1]>::try_from(self.events).map_err(|given| {
+                Failure::Error(format!(
+                    "--matrix has one table of events, {} are given",
+                    given.len()
+                ))
+            })?;
+            Source::Matrix(MatrixSource {
+                responses,
+                events,
+                columns,
+                voxels,
+            })
+        } else {
+            Source::Volumes(VolumesSource {
+                responses: self.betas,
+                events: self.events,
+                mask: self.mask.unwrap_or_default(),
+                columns,
+                dataset: self.dataset,
+            })
+        };
+        Ok(BrainImportRequest {
+            source,
+            subject: self.subject,
+            keys: self.emotion2020.map_or(KeysOf::Labels, KeysOf::Emotion2020),
+            stimuli: self.stimuli,
+            standardisation: self.standardise.get(),
+            out: self.out,
+            overwrite: self.force.get(),
+            command: command_line(),
+        })
+    }
+}
+
+fn imported(s: &BrainImported) -> String {
+    let m = &s.manifest;
+    let mut out = vec![
+        ("store", s.out.display().to_string()),
+        ("voxels", count(m.voxels as u64)),
+        ("samples", s.reconciliation.to_string()),
+        (
+            "standardised",
+            serde_json::to_string(&m.standardisation).unwrap_or_default(),
+        ),
+        (
+            "left out",
+            format!(
+                "{} voxels with NaN or infinity, {} constant in a run",
+                m.quality.not_finite, m.quality.constant
+            ),
+        ),
+    ];
+    for warning in &m.quality.warnings {
+        out.push(("warning", warning.clone()));
+    }
+    out.push((
+        "time",
+        format!(
+            "{:.1} s, {}",
+            s.seconds,
+            s.peak_rss_bytes.map_or_else(String::new, bytes)
+        ),
+    ));
+    rows(out)
+}
+
+fn info(s: &BrainInfo) -> String {
+    let m = &s.manifest;
+    let mut out = vec![
+        (
+            "subject",
+            format!(
+                "{}{}",
+                m.subject,
+                if m.synthetic { " (synthetic)" } else { "" }
+            ),
+        ),
+        ("voxels", count(m.voxels as u64)),
+        (
+            "samples",
+            format!(
+                "{} ({} kept, of {} stimuli)",
+                m.samples, m.samples_kept, m.stimuli
+            ),
+        ),
+        ("runs", format!("{} in {} sessions", s.runs, s.sessions)),
+        (
+            "repeated",
+            format!("{} pairs of samples show the same", s.repeated_pairs),
+        ),
+        (
+            "standardised",
+            serde_json::to_string(&m.standardisation).unwrap_or_default(),
+        ),
+    ];
+    for warning in &m.quality.warnings {
+        out.push(("warning", warning.clone()));
+    }
+    for region in &s.regions {
+        out.push((
+            "region",
+            format!("{}: {} voxels", region.name, count(region.voxels as u64)),
+        ));
+    }
+    rows(out)
+}

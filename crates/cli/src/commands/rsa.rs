@@ -1,0 +1,465 @@
+//! `emotome rsa`
+
+use super::command_line;
+use crate::failure::Failure;
+use crate::flags::{ForceFlag, ModelFlags, ResumeFlag, StandardiseFlags, metric};
+use crate::show::{bytes, count, rows};
+use crate::terminal::Session;
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use emotome_brain::model::Metric;
+use emotome_brain::rdm::Comparison as RdmComparison;
+use emotome_brain::searchlight::{Comparison, Extent, Minimum, Rule, Shape};
+use emotome_brain::store::Repeats;
+use emotome_workflows::rsa::{
+    BareFiles, BrainOf, CompareRequest, CompareSummary, Holds, Pairs, Searched, SearchlightRequest,
+    compare, searchlight,
+};
+use std::path::PathBuf;
+
+/// Compares brains with models: around every voxel, or two files alone.
+#[derive(Debug, Args)]
+pub(crate) struct RsaCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Compare the neighbourhood of every voxel with models.
+    Searchlight(Box<Searchlight>),
+    /// Compare two files of dissimilarities or features.
+    Compare(CompareFiles),
+}
+
+/// Compares the neighbourhood of every voxel with models, all in one pass, and writes a map for each.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("brain").required(true).args(["store", "data"]))]
+struct Searchlight {
+    /// A store that `emotome brain import` made.
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// Responses without a store: a 4-D NIfTI image, or samples × voxels of the mask as .npy.
+    #[arg(long, value_name = "FILE", requires = "mask", requires = "labels")]
+    data: Option<PathBuf>,
+    /// The voxels of --data: an image, above zero where they are.
+    #[arg(long, value_name = "FILE", conflicts_with = "store")]
+    mask: Option<PathBuf>,
+    /// What was shown in each sample of --data: a table with a column stimulus, and perhaps run and session.
+    #[arg(long, value_name = "FILE", conflicts_with = "store")]
+    labels: Option<PathBuf>,
+    #[command(flatten)]
+    standardise: StandardiseFlags,
+    #[command(flatten)]
+    models: ModelFlags,
+    /// How distances of the brain and of a model are compared.
+    #[arg(long, value_enum, default_value_t = MetricName::Pearson)]
+    metric: MetricName,
+    /// Distances between patterns. [default: sqeuclidean for cka, debiased-cka, corr_cov and cosine_cov, correlation
+    /// for all others]
+    #[arg(long, value_name = "NAME", value_parser = metric)]
+    distance: Option<Metric>,
+    /// The neighbourhood: a radius as 3vox or 6mm, or a number of nearest voxels as n100.
+    #[arg(long, value_name = "RADIUS", value_parser = extent)]
+    radius: Extent,
+    /// Whether a voxel at the very radius belongs to it.
+    #[arg(long, value_enum, default_value_t = RuleName::Le)]
+    rule: RuleName,
+    /// The fewest voxels of a neighbourhood, or the smallest part of the whole sphere, as 50%.
+    #[arg(long, value_name = "N|P%", value_parser = minimum, default_value = "2")]
+    minimum: Minimum,
+    #[command(flatten)]
+    stimuli: StimuliFlags,
+    /// The largest certified error of a Spearman correlation; where it would be exceeded, ranks are exact.
+    #[arg(long, value_name = "R", default_value_t = 2e-4)]
+    bound: f64,
+    /// Tell what it will cost, and stop.
+    #[arg(long)]
+    dry_run: bool,
+    /// Folder of maps and tables.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    resume: ResumeFlag,
+    #[command(flatten)]
+    force: ForceFlag,
+}
+
+/// Which stimuli and pairs take part.
+#[derive(Debug, Args)]
+struct StimuliFlags {
+    /// The stimuli to keep, text with a key a line. [default: all that the brain and the models have]
+    #[arg(long, value_name = "FILE")]
+    include: Option<PathBuf>,
+    /// What becomes of stimuli presented more than once.
+    #[arg(long, value_enum, default_value_t = RepeatsName::Mean)]
+    repeats: RepeatsName,
+    /// Pairs that take part: all, across-runs, or apart=N for those at least N places apart within a run too.
+    #[arg(long, value_name = "PAIRS", value_parser = pairs, default_value = "all")]
+    pairs: Pairs,
+}
+
+/// Compares two files of dissimilarities or features, by key where both name their stimuli, else row by row.
+#[derive(Debug, Args)]
+struct CompareFiles {
+    /// Dissimilarities, similarities or features: .npy, .npz, .csv, .tsv or .txt.
+    #[arg(value_name = "A")]
+    a: PathBuf,
+    /// The other file.
+    #[arg(value_name = "B")]
+    b: PathBuf,
+    /// How dissimilarities are compared.
+    #[arg(long, value_enum, default_value_t = RdmMetricName::Pearson)]
+    metric: RdmMetricName,
+    /// How rows of features are compared.
+    #[arg(long, value_name = "NAME", value_parser = metric, default_value = "correlation")]
+    distance: Metric,
+    /// What A holds. [default: dissimilarities if it is symmetric with zeros on its diagonal, similarities if with
+    /// ones, else features]
+    #[arg(long, value_enum)]
+    a_holds: Option<HoldsName>,
+    /// What B holds. [default: likewise]
+    #[arg(long, value_enum)]
+    b_holds: Option<HoldsName>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum HoldsName {
+    Features,
+    Dissimilarities,
+    Similarities,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum MetricName {
+    /// Pearson correlation, exact.
+    Pearson,
+    /// Cosine, exact.
+    Cosine,
+    /// Rank correlation with a certified bound of its error.
+    Spearman,
+    /// Rank correlation, exact.
+    SpearmanExact,
+    /// Linear centred kernel alignment.
+    Cka,
+    /// The same without its bias.
+    DebiasedCka,
+    /// Whitened correlation.
+    #[value(name = "corr_cov")]
+    CorrCov,
+    /// Whitened cosine; of squared Euclidean distances the same as cka.
+    #[value(name = "cosine_cov")]
+    CosineCov,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RdmMetricName {
+    Pearson,
+    Cosine,
+    Spearman,
+    RhoA,
+    TauA,
+    TauB,
+    /// Linear centred kernel alignment.
+    Cka,
+    DebiasedCka,
+    #[value(name = "corr_cov")]
+    CorrCov,
+    #[value(name = "cosine_cov")]
+    CosineCov,
+    Bures,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RuleName {
+    /// Distance ≤ radius.
+    Le,
+    /// Distance < radius.
+    Lt,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RepeatsName {
+    /// Their mean.
+    Mean,
+    /// The first presentation.
+    First,
+}
+
+fn extent(text: &str) -> Result<Extent, String> {
+    let number = |text: &str| text.trim().parse::<f64>().ok();
+    let wrong = || {
+        format!(
+            "{text:?} is no neighbourhood; give a radius with its unit, as 3vox or 6mm, or a number of nearest voxels, as n100"
+        )
+    };
+    if let Some(vox) = text.strip_suffix("vox") {
+        return number(vox).map(Extent::Voxels).ok_or_else(wrong);
+    }
+    if let Some(mm) = text.strip_suffix("mm") {
+        return number(mm).map(Extent::Millimetres).ok_or_else(wrong);
+    }
+    text.strip_prefix('n')
+        .and_then(|n| n.parse().ok())
+        .map(Extent::Nearest)
+        .ok_or_else(wrong)
+}
+
+fn minimum(text: &str) -> Result<Minimum, String> {
+    let wrong = || format!("{text:?}: give a number of voxels, or a part of the sphere as 50%");
+    match text.strip_suffix('%') {
+        Some(part) => part
+            .parse::<f64>()
+            .map(|part| Minimum::Fraction(part / 100.0))
+            .map_err(|_| wrong()),
+        None => text.parse().map(Minimum::Members).map_err(|_| wrong()),
+    }
+}
+
+fn pairs(text: &str) -> Result<Pairs, String> {
+    match text {
+        "all" => Ok(Pairs::All),
+        "across-runs" => Ok(Pairs::AcrossRuns),
+        _ => text
+            .strip_prefix("apart=")
+            .and_then(|lag| lag.parse().ok())
+            .map(Pairs::Apart)
+            .ok_or_else(|| format!("{text:?}: give all, across-runs, or apart=N")),
+    }
+}
+
+impl RsaCommand {
+    pub(crate) fn run(self, session: &Session) -> Result<(), Failure> {
+        match self.action {
+            Action::Searchlight(flags) => {
+                let request = flags.request()?;
+                session.show(&searchlight(&request, session.run())?, searched)
+            }
+            Action::Compare(flags) => {
+                session.show(&compare(&flags.request(), session.run())?, compared)
+            }
+        }
+    }
+}
+
+impl Searchlight {
+    fn request(self) -> Result<SearchlightRequest, Failure> {
+        let brain = match (self.store, self.data, self.mask, self.labels) {
+            (Some(store), ..) => BrainOf::Store(store),
+            (None, Some(data), Some(mask), Some(labels)) => BrainOf::Files(BareFiles {
+                data,
+                mask,
+                labels,
+                standardisation: self.standardise.get(),
+            }),
+            _ => {
+                return Err(Failure::Error(
+                    "give --store DIR, or --data FILE with --mask FILE and --labels FILE"
+                        .to_owned(),
+                ));
+            }
+        };
+        let (comparison, distance) = match self.metric {
+            MetricName::Pearson => (Comparison::Pearson, Metric::Correlation),
+            MetricName::Cosine => (Comparison::Cosine, Metric::Correlation),
+            MetricName::Spearman => (Comparison::Spearman, Metric::Correlation),
+            MetricName::SpearmanExact => (Comparison::SpearmanExact, Metric::Correlation),
+            MetricName::Cka | MetricName::CosineCov => {
+                (Comparison::CosineCov, Metric::SquaredEuclidean)
+            }
+            MetricName::DebiasedCka => (Comparison::DebiasedCka, Metric::SquaredEuclidean),
+            MetricName::CorrCov => (Comparison::CorrCov, Metric::SquaredEuclidean),
+        };
+        Ok(SearchlightRequest {
+            brain,
+            models: self.models.models()?,
+            shape: Shape {
+                extent: self.radius,
+                rule: match self.rule {
+                    RuleName::Le => Rule::UpTo,
+                    RuleName::Lt => Rule::Below,
+                },
+                minimum: self.minimum,
+            },
+            distance: self.distance.unwrap_or(distance),
+            comparison,
+            bound: self.bound,
+            pairs: self.stimuli.pairs,
+            repeats: self.stimuli.repeats.get(),
+            include: self.stimuli.include,
+            out: self.out,
+            overwrite: self.force.get(),
+            resume: self.resume.resume,
+            dry_run: self.dry_run,
+            command: command_line(),
+        })
+    }
+}
+
+impl RepeatsName {
+    const fn get(self) -> Repeats {
+        match self {
+            Self::Mean => Repeats::Mean,
+            Self::First => Repeats::First,
+        }
+    }
+}
+
+impl CompareFiles {
+    fn request(self) -> CompareRequest {
+        let distance = self.distance;
+        let holds = |name: HoldsName| match name {
+            HoldsName::Features => Holds::Features(distance),
+            HoldsName::Dissimilarities => Holds::Dissimilarities,
+            HoldsName::Similarities => Holds::Similarities,
+        };
+        CompareRequest {
+            holds: [self.a_holds.map(holds), self.b_holds.map(holds)],
+            files: [self.a, self.b],
+            distance,
+            comparison: match self.metric {
+                RdmMetricName::Pearson => RdmComparison::Pearson,
+                RdmMetricName::Cosine => RdmComparison::Cosine,
+                RdmMetricName::Spearman => RdmComparison::Spearman,
+                RdmMetricName::RhoA => RdmComparison::RhoA,
+                RdmMetricName::TauA => RdmComparison::KendallTauA,
+                RdmMetricName::TauB => RdmComparison::KendallTauB,
+                RdmMetricName::Cka | RdmMetricName::CosineCov => RdmComparison::CosineCov,
+                RdmMetricName::DebiasedCka => RdmComparison::DebiasedCka,
+                RdmMetricName::CorrCov => RdmComparison::CorrCov,
+                RdmMetricName::Bures => RdmComparison::Bures,
+            },
+        }
+    }
+}
+
+fn searched(s: &Searched) -> String {
+    let mut out = vec![
+        (
+            "brain",
+            format!(
+                "{}{}",
+                s.brain.subject,
+                if s.brain.synthetic {
+                    " (synthetic)"
+                } else {
+                    ""
+                }
+            ),
+        ),
+        (
+            "stimuli",
+            format!(
+                "{} of {} ({} left out are listed)",
+                count(s.brain.shared as u64),
+                count(s.brain.stimuli as u64),
+                s.left_out
+            ),
+        ),
+        (
+            "centres",
+            format!(
+                "{} of {:.0} voxels on average",
+                count(s.centres as u64),
+                s.members
+            ),
+        ),
+    ];
+    if s.maps.is_empty() {
+        let e = &s.estimate;
+        out.push((
+            "would take",
+            format!(
+                "{:.0} GFLOP and {} beside the responses",
+                e.flop / 1e9,
+                bytes(e.bytes)
+            ),
+        ));
+        return rows(out);
+    }
+    for map in &s.maps {
+        let [x, y, z] = map.peak_mm;
+        out.push((
+            "map",
+            format!(
+                "{}: mean {:.4}, largest {:.4} at {x:.0}, {y:.0}, {z:.0} mm ({})",
+                map.model,
+                map.mean,
+                map.max,
+                map.path.display()
+            ),
+        ));
+    }
+    if let Some(bound) = s.bound {
+        out.push((
+            "certified",
+            format!("no value is further than {bound:.1e} from the exact rank correlation"),
+        ));
+    }
+    if s.undefined > 0 {
+        out.push((
+            "undefined",
+            format!(
+                "{} centres, where stimuli have constant patterns",
+                count(s.undefined as u64)
+            ),
+        ));
+    }
+    let peak = s.peak.map_or_else(String::new, |peak| {
+        format!(
+            ", {:.0} % of the {:.0} that the kernel reaches in the cache",
+            100.0 * s.gflops / peak.all,
+            peak.all
+        )
+    });
+    out.push((
+        "time",
+        format!("{:.1} s, {:.1} GFLOP/s{peak}", s.seconds, s.gflops),
+    ));
+    if let Some(peak) = s.peak_rss_bytes {
+        out.push(("memory", bytes(peak)));
+    }
+    rows(out)
+}
+
+fn compared(s: &CompareSummary) -> String {
+    let holds = |side: usize| {
+        let file = &s.files[side];
+        let how = if s.inferred[side] {
+            " (told from its matrix)"
+        } else {
+            ""
+        };
+        format!(
+            "{}: {} stimuli, {}{how}",
+            file.path.display(),
+            count(s.given[side] as u64),
+            holds_words(file.holds)
+        )
+    };
+    rows([
+        ("first", holds(0)),
+        ("second", holds(1)),
+        ("stimuli", count(s.stimuli as u64)),
+        (
+            "pairs",
+            format!(
+                "{} ({} missing)",
+                count(s.agreement.pairs as u64),
+                count(s.agreement.missing as u64)
+            ),
+        ),
+        ("agreement", format!("{:.6}", s.agreement.value)),
+    ])
+}
+
+const fn holds_words(holds: Holds) -> &'static str {
+    match holds {
+        Holds::Features(Metric::Correlation) => "features, 1 − correlation",
+        Holds::Features(Metric::Cosine) => "features, 1 − cosine",
+        Holds::Features(Metric::SquaredEuclidean) => "features, squared Euclidean",
+        Holds::Features(Metric::Euclidean) => "features, Euclidean",
+        Holds::ChoiceProbabilities => "an embedding, choice probabilities",
+        Holds::Dissimilarities => "dissimilarities",
+        Holds::Similarities => "similarities",
+    }
+}

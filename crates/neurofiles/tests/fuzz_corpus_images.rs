@@ -1,0 +1,41 @@
+//! Every seed of the fuzzers of images, whole, cut and damaged, is read without a panic and in little memory. See
+//! `fuzz/README.md`.
+
+#[path = "../../../fuzz/src/images.rs"]
+#[allow(unreachable_pub, reason = "a crate of its own elsewhere")]
+mod images;
+
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn every_seed_is_read_without_a_panic() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    for (name, target) in images::TARGETS {
+        let mut seeds = 0;
+        for entry in fs::read_dir(corpus.join(name)).unwrap() {
+            let path = entry.unwrap().path();
+            // What the fuzzer added has no extension and is not kept.
+            if path.extension().is_none() {
+                continue;
+            }
+            println!("{}", path.display());
+            let bytes = fs::read(path).unwrap();
+            target(&bytes);
+            for at in (0..bytes.len()).step_by(1 + bytes.len() / 100) {
+                target(&bytes[..at]);
+                let mut damaged = bytes.clone();
+                damaged[at] ^= 0x55;
+                target(&damaged);
+            }
+            seeds += 1;
+        }
+        assert!(seeds >= 6, "{name}: {seeds}");
+    }
+    // Linux tells the most memory that the process ever took.
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    if let Some(peak) = peak.and_then(|peak| peak.split_whitespace().next()?.parse::<u64>().ok()) {
+        assert!(peak < 1 << 18, "{peak} KiB of memory taken");
+    }
+}

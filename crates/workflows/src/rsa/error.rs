@@ -1,0 +1,195 @@
+//! Why brains and models cannot be compared.
+
+use emotome_brain::model::Metric;
+use std::path::PathBuf;
+
+/// Why a comparison with the brain failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RsaError {
+    /// No model was given.
+    #[error("no model is given; name at least one file (--model FILE)")]
+    NoModel,
+    /// Two models have the same name.
+    #[error("two models are called {0:?}; give each a name of its own (--model NAME=FILE)")]
+    NameTwice(String),
+    /// A model holds a value that is no number.
+    #[error("{path}: row {row}, column {column} (counted from 0) is no finite number; a model needs a value for every stimulus: fill it, or leave the stimulus out", path = path.display())]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The row.
+        row: usize,
+        /// The column.
+        column: usize,
+    },
+    /// A matrix of pairs is not square.
+    #[error("{path}: {rows} × {columns} values are no matrix of pairs; expected stimuli × stimuli: a table of features is given by --model", path = path.display())]
+    NotSquare {
+        /// The file.
+        path: PathBuf,
+        /// Its rows.
+        rows: usize,
+        /// Its columns.
+        columns: usize,
+    },
+    /// A matrix of pairs says different things of (i, j) and (j, i).
+    #[error("{path}: the matrix is not symmetric: ({row}, {column}) is {below} and ({column}, {row}) is {above} (counted from 0); write one value a pair, e.g. their mean", path = path.display())]
+    NotSymmetric {
+        /// The file.
+        path: PathBuf,
+        /// The row.
+        row: usize,
+        /// The column.
+        column: usize,
+        /// The value below the diagonal.
+        below: f64,
+        /// The value above it.
+        above: f64,
+    },
+    /// A file without keys has another number of rows than the brain has stimuli.
+    #[error("{path}: has {found} rows and names no stimuli, and the brain has {expected} stimuli: nothing says which belong together; give keys (.npz with stimuli; .tsv or .csv with keys in a first column called key)", path = path.display())]
+    RowsDiffer {
+        /// The file.
+        path: PathBuf,
+        /// Its rows.
+        found: usize,
+        /// Stimuli of the brain.
+        expected: usize,
+    },
+    /// A metric needs more features.
+    #[error("{path}: has {found} columns; {metric:?} needs at least {needed}: name another with --model-distance", path = path.display())]
+    FewFeatures {
+        /// The file.
+        path: PathBuf,
+        /// Its columns.
+        found: usize,
+        /// The fewest.
+        needed: usize,
+        /// The metric.
+        metric: Metric,
+    },
+    /// Brain and models share too few stimuli.
+    #[error("the brain and the models share {shared} stimuli, at least {fewest} are needed; stimuli are matched by key, and {path} (first key {model_key:?}) has the fewest in common with the brain (first key {brain_key:?})", path = path.display())]
+    FewShared {
+        /// Stimuli shared.
+        shared: usize,
+        /// Fewest needed.
+        fewest: usize,
+        /// The first key of the brain.
+        brain_key: String,
+        /// The model that shares least.
+        path: PathBuf,
+        /// Its first key.
+        model_key: String,
+    },
+    /// Every presentation would be a stimulus of its own.
+    #[error(
+        "presentations of one stimulus cannot be compared as different stimuli; take their mean or the first (--repeats mean, --repeats first)"
+    )]
+    EachPresentation,
+    /// Means over runs have no run.
+    #[error(
+        "{stimuli} stimuli are means of presentations in different runs, so no pair is known to be of one run; take the first presentations (--repeats first), or all pairs (--pairs all)"
+    )]
+    MeansAcrossRuns {
+        /// How many.
+        stimuli: usize,
+    },
+    /// A search that is running or was cut off is in the folder.
+    #[error("{out} holds the blocks of an interrupted search; go on with it (--resume), or begin again (--force)", out = out.display())]
+    Begun {
+        /// The folder.
+        out: PathBuf,
+    },
+    /// An interrupted search was of something else.
+    #[error("{out} holds the blocks of a search with other inputs or parameters; run the command as it was, or begin again (--force)", out = out.display())]
+    OtherSearch {
+        /// The folder.
+        out: PathBuf,
+    },
+    /// Responses without a grid cannot be searched by distance.
+    #[error("{store}: its responses lie on {space}, so spheres of voxels are not known there", store = store.display())]
+    NoGrid {
+        /// The store.
+        store: PathBuf,
+        /// Where they lie.
+        space: &'static str,
+    },
+    /// A table does not say what was shown.
+    #[error("{path}: does not say what was shown in each sample: {what}", path = path.display())]
+    Labels {
+        /// The table.
+        path: PathBuf,
+        /// Why.
+        what: String,
+    },
+    /// Two models would have maps of one name.
+    #[error(
+        "the maps of the models {first:?} and {second:?} would have the same file name, which keeps letters and digits alone; give one another name"
+    )]
+    SameFile {
+        /// The first.
+        first: String,
+        /// The second.
+        second: String,
+    },
+    /// Dissimilarities cannot be compared.
+    #[error(transparent)]
+    Rdm(#[from] emotome_brain::rdm::RdmError),
+    /// There are no such neighbourhoods.
+    #[error(transparent)]
+    Neighbourhoods(#[from] emotome_brain::searchlight::NeighbourhoodError),
+    /// A search is not possible.
+    #[error(transparent)]
+    Plan(#[from] emotome_brain::searchlight::PlanError),
+    /// A model that responses cannot follow.
+    #[error("{name:?} has no features; responses are simulated from models of features (--model)")]
+    NotPlantable {
+        /// The model.
+        name: String,
+    },
+    /// No brain was given.
+    #[error("no store is given; name at least one (--store DIR)")]
+    NoStore,
+    /// Two stores are of one subject.
+    #[error("{first} and {second} are both of subject {subject:?}; give a store for each subject once", first = first.display(), second = second.display())]
+    SubjectTwice {
+        /// The subject.
+        subject: String,
+        /// A store.
+        first: PathBuf,
+        /// Another.
+        second: PathBuf,
+    },
+    /// A file of regions cannot be read.
+    #[error("{path}: {what}", path = path.display())]
+    RegionsFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        what: String,
+    },
+    /// A table of regions cannot be used.
+    #[error(transparent)]
+    Table(#[from] emotome_brain::regions::TableError),
+    /// Labels of parcels cannot be used.
+    #[error(transparent)]
+    ParcelLabels(#[from] emotome_brain::regions::LabelError),
+    /// No region has enough voxels in any subject.
+    #[error("{store}: no region has {fewest} voxels or more; known parcels are {known}", store = store.display())]
+    NoRegion {
+        /// The store.
+        store: PathBuf,
+        /// The fewest.
+        fewest: usize,
+        /// Parcels there are.
+        known: String,
+    },
+    /// An inference cannot be made.
+    #[error(transparent)]
+    Inference(#[from] emotome_brain::inference::InferenceError),
+    /// Models cannot be fitted together.
+    #[error(transparent)]
+    Regression(#[from] emotome_brain::model::regression::RegressionError),
+}

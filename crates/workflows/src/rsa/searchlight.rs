@@ -1,0 +1,543 @@
+//! Every neighbourhood of a brain compared with every model: maps, tables and their provenance.
+
+use super::brain::{self, BrainOf, BrainReport, Joined, Pairs, Wanted};
+use super::checkpoint::{self, Checkpoint};
+use super::models::{LeftOut, ModelOf, ModelReport};
+use super::{RsaError, volume};
+use crate::WorkflowError;
+use crate::memory::peak_rss_bytes;
+use emotome_brain::model::Metric;
+use emotome_brain::searchlight::{
+    Block, Comparison, Estimate, Neighbourhoods, Params, Peak, Plan, Rejected, Search, Shape,
+    gemm_peak,
+};
+use emotome_brain::store::Repeats;
+use emotome_stimuli::digest::Sha256Sum;
+use emotome_stimuli::output::{self, AtomicFile, Overwrite};
+use emotome_stimuli::provenance::Provenance;
+use emotome_stimuli::run::Run;
+use serde::Serialize;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// A search of one brain.
+#[derive(Debug, Clone)]
+pub struct SearchlightRequest {
+    /// The responses.
+    pub brain: BrainOf,
+    /// The models, all in one pass.
+    pub models: Vec<ModelOf>,
+    /// The neighbourhoods.
+    pub shape: Shape,
+    /// Distances between patterns.
+    pub distance: Metric,
+    /// How they are compared with a model's.
+    pub comparison: Comparison,
+    /// The largest certified error of a rank correlation; where it is exceeded ranks are exact.
+    pub bound: f64,
+    /// Pairs that take part.
+    pub pairs: Pairs,
+    /// What becomes of stimuli presented more than once.
+    pub repeats: Repeats,
+    /// A list of the stimuli to keep.
+    pub include: Option<PathBuf>,
+    /// The folder of results.
+    pub out: PathBuf,
+    /// Whether results may be replaced.
+    pub overwrite: Overwrite,
+    /// Whether to go on with an interrupted search.
+    pub resume: bool,
+    /// Tell what it will cost, and stop.
+    pub dry_run: bool,
+    /// The command line, for provenance.
+    pub command: Vec<String>,
+}
+
+/// What a search found. Field names are stable.
+#[derive(Debug, Clone, Serialize)]
+pub struct Searched {
+    /// The responses.
+    pub brain: BrainReport,
+    /// The models.
+    pub models: Vec<ModelReport>,
+    /// Neighbourhoods compared.
+    pub centres: usize,
+    /// Their members, on average.
+    pub members: f64,
+    /// Voxels and centres left out.
+    pub rejected: Rejected,
+    /// Centres without a value because stimuli have a constant pattern there.
+    pub undefined: usize,
+    /// How they were compared.
+    pub params: Params,
+    /// The neighbourhoods.
+    pub shape: Shape,
+    /// A map a model; empty after a dry run.
+    pub maps: Vec<ModelMap>,
+    /// The largest certified error of any rank correlation; `null` for other comparisons.
+    pub bound: Option<f64>,
+    /// What the search was expected to cost.
+    pub estimate: Estimate,
+    /// Seconds of preparing and comparing, in this process.
+    pub seconds: f64,
+    /// Billions of floating-point operations a second while comparing.
+    pub gflops: f64,
+    /// What the same kernel reaches on a matrix that stays in the cache.
+    pub peak: Option<Peak>,
+    /// Blocks that an interrupted search had finished.
+    pub resumed_blocks: usize,
+    /// Most resident memory.
+    pub peak_rss_bytes: Option<u64>,
+    /// Stimuli left out, listed in `left_out.tsv`.
+    pub left_out: usize,
+}
+
+/// The map of one model. Field names are stable.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelMap {
+    /// The model.
+    pub model: String,
+    /// The image.
+    pub path: PathBuf,
+    /// The image of z scores among all relabellings of the stimuli, for Pearson over all pairs.
+    pub z_path: Option<PathBuf>,
+    /// Mean over centres.
+    pub mean: f64,
+    /// The largest value.
+    pub max: f64,
+    /// Voxel of the largest value.
+    pub peak_voxel: [u32; 3],
+    /// Its place in millimetres.
+    pub peak_mm: [f64; 3],
+}
+
+/// Searches one brain for several models.
+///
+/// # Errors
+/// [`WorkflowError`] of reading and joining; [`RsaError`]; [`WorkflowError::Paused`] if it was interrupted, with all
+/// finished blocks kept.
+pub fn searchlight(request: &SearchlightRequest, run: Run<'_>) -> Result<Searched, WorkflowError> {
+    let out = &request.out;
+    prepare_folder(request)?;
+    let store = match &request.brain {
+        BrainOf::Store(path) => path.clone(),
+        BrainOf::Files(files) => brain::import(
+            files,
+            out,
+            request.resume,
+            request.overwrite,
+            &request.command,
+            run,
+        )?,
+    };
+    let joined = brain::join(
+        &store,
+        Wanted {
+            models: &request.models,
+            include: request.include.as_deref(),
+            repeats: request.repeats,
+            pairs: request.pairs,
+        },
+        run,
+    )?;
+    distinct_files(&request.models)?;
+    let (grid, voxels) = volume::grid(&joined.store)?;
+    let neighbourhoods =
+        Neighbourhoods::of(&grid, voxels, &request.shape).map_err(RsaError::from)?;
+    let params = Params {
+        brain: request.distance,
+        comparison: request.comparison,
+        exclusion: brain::exclusion(request.pairs, &joined.responses.view),
+        bound: request.bound,
+        ..Params::default()
+    };
+    let plan = Plan::new(
+        joined.responses.values.view(),
+        &neighbourhoods,
+        &joined.models.models,
+        params.clone(),
+    )
+    .map_err(RsaError::from)?;
+    let estimate = plan.estimate();
+    let rejected = plan.rejected();
+    tell(&joined, &estimate, &rejected, run);
+    let mut searched = Searched {
+        brain: joined.report.clone(),
+        models: joined.models.reports.clone(),
+        centres: estimate.spheres,
+        members: estimate.members,
+        rejected,
+        undefined: 0,
+        params: Params {
+            exclusion: None,
+            ..params
+        },
+        shape: request.shape,
+        maps: Vec::new(),
+        bound: None,
+        estimate,
+        seconds: 0.0,
+        gflops: 0.0,
+        peak: None,
+        resumed_blocks: 0,
+        peak_rss_bytes: None,
+        left_out: joined.models.left_out.len(),
+    };
+    if request.dry_run {
+        return Ok(searched);
+    }
+    let digest = digest(request, &store)?;
+    let models = request.models.len();
+    let (mut checkpoint, mut blocks) = if request.resume {
+        Checkpoint::resume(out, &digest, models)?
+            .ok_or_else(|| RsaError::OtherSearch { out: out.clone() })?
+    } else {
+        (Checkpoint::begin(out, &digest)?, BTreeMap::new())
+    };
+    searched.resumed_blocks = blocks.len();
+    let began = Instant::now();
+    let paused = || WorkflowError::Paused { out: out.clone() };
+    let search = plan.prepare(&run).map_err(|_| paused())?;
+    let flop = compare(&search, &mut blocks, &mut checkpoint, run)?;
+    searched.seconds = began.elapsed().as_secs_f64();
+    searched.gflops = flop / searched.seconds / 1e9;
+    searched.peak = Some(gemm_peak());
+    let blocks: Vec<Block> = blocks.into_values().collect();
+    searched.undefined = blocks
+        .iter()
+        .flat_map(|b| &b.constant)
+        .filter(|&&n| n > 0)
+        .count();
+    searched.bound = blocks
+        .iter()
+        .flat_map(|block| block.bounds.iter().flatten())
+        .copied()
+        .filter(|bound| !bound.is_nan())
+        .reduce(f64::max);
+    searched.maps = write_maps(request, &joined, &blocks)?;
+    write_centres(request, &joined, &search, &blocks)?;
+    write_left_out(out, request.overwrite, &joined.models.left_out)?;
+    searched.peak_rss_bytes = peak_rss_bytes();
+    output::write_json(out.join("searchlight.json"), request.overwrite, &searched)?;
+    provenance(request, &store, &searched)?;
+    checkpoint.remove()?;
+    Ok(searched)
+}
+
+/// Makes the folder of results, or finds the interrupted search in it.
+fn prepare_folder(request: &SearchlightRequest) -> Result<(), WorkflowError> {
+    let out = &request.out;
+    let begun = out.join(checkpoint::FILE).exists();
+    match (request.resume, begun) {
+        (true, true) => Ok(()),
+        (true, false) => Err(WorkflowError::NothingToResume { out: out.clone() }),
+        (false, true) if request.overwrite == Overwrite::Refuse => {
+            Err(RsaError::Begun { out: out.clone() }.into())
+        }
+        (false, _) if request.dry_run => Ok(()),
+        (false, _) => Ok(output::folder(out, request.overwrite)?),
+    }
+}
+
+/// Refuses models whose maps would overwrite each other.
+fn distinct_files(models: &[ModelOf]) -> Result<(), RsaError> {
+    let named: Vec<(String, &str)> = models
+        .iter()
+        .map(|of| (volume::entity(&of.name), of.name.as_str()))
+        .collect();
+    for (at, (entity, second)) in named.iter().enumerate() {
+        if let Some((_, first)) = named[..at].iter().find(|(other, _)| other == entity) {
+            return Err(RsaError::SameFile {
+                first: (*first).to_owned(),
+                second: (*second).to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What a person should know before the search begins.
+fn tell(joined: &Joined, estimate: &Estimate, rejected: &Rejected, run: Run<'_>) {
+    let responses = joined.responses.values.len() as u64 * 4;
+    run.progress.note(&format!(
+        "plan: {} centres of {:.0} voxels on average, {} stimuli, {} models; {:.0} GFLOP; {:.0} MiB of responses and {:.0} MiB for {} threads",
+        estimate.spheres,
+        estimate.members,
+        joined.models.stimuli.len(),
+        joined.models.models.len(),
+        estimate.flop / 1e9,
+        responses as f64 / f64::from(1 << 20),
+        estimate.bytes as f64 / f64::from(1 << 20),
+        estimate.threads,
+    ));
+    let Rejected {
+        nan,
+        constant,
+        excluded,
+        dropped,
+    } = rejected;
+    if nan + constant + excluded + dropped > 0 {
+        run.progress.note(&format!(
+            "{nan} voxels with NaN or infinity and {constant} constant ones are in no neighbourhood; {excluded} centres have too few voxels in the mask, {dropped} more without those"
+        ));
+    }
+}
+
+/// Everything that the blocks depend on.
+fn digest(request: &SearchlightRequest, store: &Path) -> Result<Sha256Sum, WorkflowError> {
+    let mut files: Vec<PathBuf> = ["store.json", "samples.tsv", "voxels.tsv"]
+        .map(|name| store.join(name))
+        .into();
+    files.extend(request.models.iter().map(|of| of.path.clone()));
+    files.extend(request.include.clone());
+    let sums = files
+        .iter()
+        .map(|path| emotome_stimuli::digest::sha256_of_file(path).map(|sum| sum.to_string()))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Sha256Sum::of(
+        parameters(request, &sums).to_string().as_bytes(),
+    ))
+}
+
+/// Every parameter with the value used.
+fn parameters(request: &SearchlightRequest, inputs: &[String]) -> serde_json::Value {
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "inputs": inputs,
+        "models": request.models.iter().map(|of| json!({"name": of.name, "holds": of.holds})).collect::<Vec<_>>(),
+        "shape": request.shape,
+        "distance": request.distance,
+        "comparison": request.comparison,
+        "bound": request.bound,
+        "pairs": request.pairs,
+        "repeats": request.repeats,
+    })
+}
+
+/// Compares the blocks that are not yet there; returns the operations done.
+fn compare(
+    search: &Search<'_>,
+    blocks: &mut BTreeMap<usize, Block>,
+    checkpoint: &mut Checkpoint,
+    run: Run<'_>,
+) -> Result<f64, WorkflowError> {
+    let done: usize = blocks.values().map(|block| block.centres.len()).sum();
+    let mut flop = 0.0;
+    run.progress
+        .begin("centres", Some(search.plan().neighbourhoods().len() as u64));
+    run.progress.advance(done as u64);
+    for index in 0..search.plan().blocks() {
+        if blocks.contains_key(&index) {
+            continue;
+        }
+        let Ok(block) = search.block(index, &run) else {
+            checkpoint.sync()?;
+            return Err(WorkflowError::Paused {
+                out: checkpoint.folder().to_owned(),
+            });
+        };
+        checkpoint.add(&block)?;
+        flop += block.flop;
+        blocks.insert(index, block);
+    }
+    run.progress.end();
+    Ok(flop)
+}
+
+/// Each centre with its voxel, in the order of blocks.
+fn centres<'a>(
+    joined: &'a Joined,
+    blocks: &'a [Block],
+) -> Result<impl Iterator<Item = (&'a Block, usize, usize, [u32; 3])> + Clone, RsaError> {
+    let (_, voxels) = volume::grid(&joined.store)?;
+    Ok(blocks.iter().flat_map(move |block| {
+        block
+            .centres
+            .iter()
+            .enumerate()
+            .map(move |(at, &centre)| (block, at, centre as usize, voxels[centre as usize]))
+    }))
+}
+
+fn write_maps(
+    request: &SearchlightRequest,
+    joined: &Joined,
+    blocks: &[Block],
+) -> Result<Vec<ModelMap>, WorkflowError> {
+    let (grid, _) = volume::grid(&joined.store)?;
+    let scored = blocks.iter().any(|block| block.z.is_some());
+    let statistic = statistic(request.comparison);
+    let mut maps = Vec::with_capacity(request.models.len());
+    for (m, of) in request.models.iter().enumerate() {
+        let name = |stat: &str| {
+            request.out.join(format!(
+                "sub-{}_desc-{}_stat-{stat}_statmap.nii.gz",
+                volume::entity(&joined.report.subject),
+                volume::entity(&of.name)
+            ))
+        };
+        let all = centres(joined, blocks)?;
+        let path = name(statistic);
+        let values = all
+            .clone()
+            .map(|(block, at, _, voxel)| (voxel, block.values[[at, m]]));
+        volume::write(&path, request.overwrite, &grid, values.clone())?;
+        let mut z_path = None;
+        if scored {
+            let path = name("z");
+            let z =
+                all.filter_map(|(block, at, _, voxel)| Some((voxel, block.z.as_ref()?[[at, m]])));
+            volume::write(&path, request.overwrite, &grid, z)?;
+            z_path = Some(path);
+        }
+        let defined: Vec<([u32; 3], f64)> = values.filter(|(_, value)| !value.is_nan()).collect();
+        let (peak_voxel, max) = defined
+            .iter()
+            .copied()
+            .reduce(|best, next| if next.1 > best.1 { next } else { best })
+            .unwrap_or(([0; 3], f64::NAN));
+        maps.push(ModelMap {
+            model: of.name.clone(),
+            path,
+            z_path,
+            mean: emotome_stats::summary::mean(
+                &defined.iter().map(|(_, value)| *value).collect::<Vec<_>>(),
+            ),
+            max,
+            peak_voxel,
+            peak_mm: grid.affine.apply(peak_voxel.map(f64::from)),
+        });
+    }
+    Ok(maps)
+}
+
+/// What the value of a map is called in file names.
+const fn statistic(comparison: Comparison) -> &'static str {
+    match comparison {
+        Comparison::Pearson => "pearson",
+        Comparison::Cosine => "cosine",
+        Comparison::CorrCov => "corrcov",
+        Comparison::CosineCov => "cosinecov",
+        Comparison::DebiasedCka => "debiasedcka",
+        Comparison::Spearman | Comparison::SpearmanExact => "spearman",
+    }
+}
+
+fn write_centres(
+    request: &SearchlightRequest,
+    joined: &Joined,
+    search: &Search<'_>,
+    blocks: &[Block],
+) -> Result<(), WorkflowError> {
+    let (grid, _) = volume::grid(&joined.store)?;
+    let hoods = search.plan().neighbourhoods();
+    let scored = blocks.iter().any(|block| block.z.is_some());
+    let mut file = AtomicFile::create(request.out.join("centres.tsv"), request.overwrite)?;
+    let written = (|| {
+        write!(file, "i\tj\tk\tx\ty\tz\tmembers")?;
+        for of in &request.models {
+            write!(file, "\t{}", of.name)?;
+        }
+        for of in request.models.iter().filter(|_| scored) {
+            write!(file, "\tz({})", of.name)?;
+        }
+        let bounded = blocks.iter().any(|block| block.bounds.is_some());
+        writeln!(file, "{}", if bounded { "\tbound" } else { "" })?;
+        let number = |v: f64| {
+            if v.is_nan() {
+                "n/a".to_owned()
+            } else {
+                v.to_string()
+            }
+        };
+        let mut sphere = 0;
+        for block in blocks {
+            for (at, &centre) in block.centres.iter().enumerate() {
+                let (_, voxels) = volume::grid(&joined.store).map_err(std::io::Error::other)?;
+                let [i, j, k] = voxels[centre as usize];
+                let [x, y, z] = grid.affine.apply([i, j, k].map(f64::from));
+                write!(
+                    file,
+                    "{i}\t{j}\t{k}\t{x}\t{y}\t{z}\t{}",
+                    hoods.members(sphere).len()
+                )?;
+                let row = block.values.row(at);
+                let z = block.z.as_ref().map(|z| z.row(at));
+                for &value in row.iter().chain(z.iter().flatten()) {
+                    write!(file, "\t{}", number(value))?;
+                }
+                if let Some(bounds) = &block.bounds {
+                    write!(file, "\t{}", number(bounds[at]))?;
+                }
+                writeln!(file)?;
+                sphere += 1;
+            }
+        }
+        Ok(())
+    })();
+    written.map_err(|source| file.error(source))?;
+    Ok(file.commit()?)
+}
+
+/// Lists the stimuli that were left out.
+pub(super) fn write_left_out(
+    out: &Path,
+    overwrite: Overwrite,
+    left_out: &[LeftOut],
+) -> Result<(), WorkflowError> {
+    if left_out.is_empty() {
+        return Ok(());
+    }
+    let mut text = String::from("stimulus\treason\n");
+    for LeftOut { key, reason } in left_out {
+        text += &format!("{key}\t{reason}\n");
+    }
+    Ok(output::write(
+        out.join("left_out.tsv"),
+        overwrite,
+        text.as_bytes(),
+    )?)
+}
+
+fn provenance(
+    request: &SearchlightRequest,
+    store: &Path,
+    searched: &Searched,
+) -> Result<(), WorkflowError> {
+    let mut provenance = Provenance::new(request.command.clone(), None, parameters(request, &[]));
+    provenance.add_input(store.join("store.json"))?;
+    for of in &request.models {
+        provenance.add_input(&of.path)?;
+    }
+    if let Some(path) = &request.include {
+        provenance.add_input(path)?;
+    }
+    for map in &searched.maps {
+        for path in std::iter::once(&map.path).chain(&map.z_path) {
+            let sidecar = PathBuf::from(path.to_string_lossy().replace(".nii.gz", ".json"));
+            output::write_json(
+                sidecar,
+                request.overwrite,
+                &json!({
+                    "Model": map.model,
+                    "Statistic": if map.z_path.as_ref() == Some(path) {
+                        "z among all relabellings of the stimuli"
+                    } else {
+                        statistic(request.comparison)
+                    },
+                    "Distance": request.distance,
+                    "Neighbourhood": request.shape,
+                    "Pairs": request.pairs,
+                    "Stimuli": searched.brain.shared,
+                    "Synthetic": searched.brain.synthetic,
+                    "Standardisation": searched.brain.standardisation,
+                    "Provenance": provenance,
+                }),
+            )?;
+        }
+    }
+    Ok(provenance.write(request.out.join("provenance.json"), request.overwrite)?)
+}
