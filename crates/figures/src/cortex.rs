@@ -1,13 +1,13 @@
 //! Flat maps of the cortex: values by parcel or by vertex, both hemispheres.
 
 use crate::{
-    canvas::{Anchor, Canvas, Path, Svg, text_width},
+    canvas::{Anchor, Canvas, Path, Svg, shorten, text_width},
     figure::Figure,
     frame::notes,
     paint::{Colours, Ramp, ground, strongest},
     png,
     scale::{decimal, range},
-    style::NAME,
+    style::{LABEL, NAME},
     table::{Cell, Table},
 };
 
@@ -22,6 +22,8 @@ pub struct CortexMap {
     pub hemispheres: Vec<FlatHemisphere>,
     /// Small words below, e.g. whence geometry and tests come.
     pub note: String,
+    /// Whether the picture is as wide as one column of a journal, 89 mm, instead of two.
+    pub narrow: bool,
 }
 
 /// A hemisphere, x to the right and y up, all in the same unit.
@@ -146,7 +148,8 @@ fn extent(side: &FlatHemisphere) -> Option<[f64; 4]> {
     }
     let x = range(points.iter().map(|p| p[0]))?;
     let y = range(points.iter().map(|p| p[1]))?;
-    let fine = x.0 < x.1 && y.0 < y.1 && (x.1 - x.0 + y.1 - y.0).is_finite();
+    let near = [x.0, x.1, y.0, y.1].iter().all(|v| v.abs() < 1e9);
+    let fine = x.0 < x.1 && y.0 < y.1 && near;
     fine.then_some([x.0, y.1, x.1, y.0])
 }
 
@@ -198,7 +201,7 @@ impl Figure for CortexMap {
     }
 
     fn svg(&self) -> Svg {
-        const WIDTH: f64 = 692.0;
+        let width_px = if self.narrow { 336.0 } else { 692.0 };
         const GAP: f64 = 14.0;
         let painter = self.colours.painter(self.values());
         let sides: Vec<(&FlatHemisphere, [f64; 4])> = self
@@ -207,7 +210,7 @@ impl Figure for CortexMap {
             .filter_map(|side| Some((side, extent(side)?)))
             .collect();
         let across: f64 = sides.iter().map(|(_, [l, _, r, _])| r - l).sum();
-        let room = WIDTH - 16.0 - GAP * sides.len().saturating_sub(1) as f64;
+        let room = width_px - 16.0 - GAP * sides.len().saturating_sub(1) as f64;
         // One scale for all; a single hemisphere does not fill the page.
         let tallest = sides
             .iter()
@@ -216,8 +219,8 @@ impl Figure for CortexMap {
         let scale = (room / across).min(330.0 / tallest);
         let scale = if scale.is_finite() { scale } else { 1.0 };
         let used = across * scale + GAP * sides.len().saturating_sub(1) as f64;
-        let mut canvas = Canvas::new(WIDTH, 0.0);
-        let (mut left, top) = ((WIDTH - used) / 2.0, 20.0);
+        let mut canvas = Canvas::new(width_px, 0.0);
+        let (mut left, top) = ((width_px - used) / 2.0, 20.0);
         for (side, [l, t, r, b]) in &sides {
             let place = |[x, y]: [f64; 2]| {
                 (
@@ -225,12 +228,10 @@ impl Figure for CortexMap {
                     top + (t - y) * scale + (tallest - (t - b)) * scale / 2.0,
                 )
             };
-            canvas.text(
-                "strong",
-                (left + (r - l) * scale / 2.0, 13.0),
-                Anchor::Middle,
-                &side.name,
-            );
+            let middle = left + (r - l) * scale / 2.0;
+            let room = 0.9 * (2.0 * middle.min(width_px - middle)).min((r - l) * scale + GAP);
+            let name = shorten(&side.name, LABEL, room);
+            canvas.text("strong", (middle, 13.0), Anchor::Middle, &name);
             if let Some(v) = side.vertices.as_ref().filter(|v| v.has()) {
                 let pixel = |entry: &Option<([u32; 3], [f32; 3])>| {
                     let Some((corners, weights)) = *entry else {
@@ -253,24 +254,31 @@ impl Figure for CortexMap {
                     &png::rgba_uri(v.width, &pixels),
                 );
             }
-            for parcel in &side.parcels {
-                let colour = painter.over(ground(None), parcel.value, parcel.confidence);
-                let hint = match parcel.confidence.zip(self.colours.confidence.as_ref()) {
-                    Some((c, (name, _))) => format!(
-                        "{}: {} ({name} {})",
-                        parcel.name,
-                        decimal(parcel.value),
-                        decimal(c)
-                    ),
-                    None => format!("{}: {}", parcel.name, decimal(parcel.value)),
-                };
-                if let Some(path) = path(&parcel.rings, place) {
-                    canvas.hinted(&hint, |canvas| canvas.painted_path(colour, "petal", &path));
+            // Lines keep their colour on dark pages, as the cortex below them does.
+            canvas.group("stroke=\"#fff\" stroke-width=\".35\"", |canvas| {
+                for parcel in &side.parcels {
+                    let colour = painter.over(ground(None), parcel.value, parcel.confidence);
+                    let hint = match parcel.confidence.zip(self.colours.confidence.as_ref()) {
+                        Some((c, (name, _))) => format!(
+                            "{}: {} ({name} {})",
+                            parcel.name,
+                            decimal(parcel.value),
+                            decimal(c)
+                        ),
+                        None => format!("{}: {}", parcel.name, decimal(parcel.value)),
+                    };
+                    if let Some(path) = path(&parcel.rings, place) {
+                        canvas.hinted(&hint, |canvas| canvas.painted_path(colour, "", &path));
+                    }
                 }
-            }
+            });
             for outline in &side.outlines {
                 if let Some(path) = path(&outline.rings, place) {
-                    canvas.path(if outline.thin { "grid" } else { "error" }, &path);
+                    let line = match outline.thin {
+                        true => "fill=\"none\" stroke=\"#fff\" stroke-width=\".35\"",
+                        false => "fill=\"none\" stroke=\"#1b1d22\" stroke-width=\"1.2\"",
+                    };
+                    canvas.group(line, |canvas| canvas.path("", &path));
                 }
             }
             let mut taken: Vec<[f64; 4]> = Vec::new();
@@ -279,8 +287,9 @@ impl Figure for CortexMap {
                 else {
                     continue;
                 };
-                let half = text_width(&outline.name, NAME) / 2.0 + 2.0;
-                let x = x.clamp(half, (WIDTH - half).max(half));
+                let name = shorten(&outline.name, NAME, 110.0);
+                let half = text_width(&name, NAME) / 2.0 + 3.0;
+                let x = x.clamp(half, (width_px - half).max(half));
                 // Names that would lie on others move down or up by lines.
                 let free = [0.0, 11.0, -11.0, 22.0, -22.0, 33.0, -33.0]
                     .into_iter()
@@ -292,13 +301,13 @@ impl Figure for CortexMap {
                     });
                 let y = y + free.unwrap_or(0.0);
                 taken.push([x - half, x + half, y - 10.0, y]);
-                canvas.text("small bold halo", (x, y), Anchor::Middle, &outline.name);
+                canvas.text("small bold halo", (x, y), Anchor::Middle, &name);
             }
             left += (r - l) * scale + GAP;
         }
         let below = top + tallest * scale + 10.0;
-        let end = painter.bar(&mut canvas, (8.0, WIDTH - 8.0), below);
-        let end = notes(&mut canvas, (8.0, WIDTH - 8.0), end + 2.0, &self.note);
+        let end = painter.bar(&mut canvas, (8.0, width_px - 8.0), below);
+        let end = notes(&mut canvas, (8.0, width_px - 8.0), end + 2.0, &self.note);
         canvas.finish_at(end + 6.0)
     }
 

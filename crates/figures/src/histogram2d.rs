@@ -23,7 +23,7 @@ pub struct Histogram2d {
     pub things: String,
     /// Pairs; those with a missing score are counted and not shown.
     pub points: Vec<(f32, f32)>,
-    /// Further lines y = factor · x, e.g. 1.2 for 120 %.
+    /// Further lines y = factor · x, e.g. 1.2 for 120 %; from 0.01 to 100.
     pub factors: Vec<f64>,
 }
 
@@ -89,7 +89,7 @@ impl Figure for Histogram2d {
 
     fn svg(&self) -> Svg {
         const SIDE: f64 = 300.0;
-        let (left, top) = (BESIDE, 28.0);
+        let (left, top) = (BESIDE, 36.0);
         let ((low, high), cells) = self.cells();
         let mut canvas = Canvas::new(left + SIDE + 150.0, top + SIDE + BELOW);
         let frame = Frame::draw(
@@ -136,16 +136,18 @@ impl Figure for Histogram2d {
         let ends: Vec<(f64, Option<(f64, f64)>)> = self
             .factors
             .iter()
+            .filter(|f| (0.01..=100.0).contains(*f))
             .map(|&f| (f, line("identity", f)))
             .collect();
         for (factor, end) in ends {
             if let Some((x, y)) = end {
-                canvas.text(
-                    "name halo",
-                    (x - 2.0, y + 11.0),
-                    Anchor::End,
-                    &format!("{:.0} %", 100.0 * factor),
-                );
+                let words = format!("{:.0}\u{a0}%", 100.0 * factor);
+                // Beside the end of the line, outside of the frame.
+                if y > top + 0.5 {
+                    canvas.text("name", (left + SIDE + 3.0, y + 3.0), Anchor::Start, &words);
+                } else {
+                    canvas.text("name", (x, top - 4.0), Anchor::Middle, &words);
+                }
             }
         }
         let values = [most, most.sqrt(), 1.0].map(|n| format!("{n:.0}"));
@@ -153,7 +155,7 @@ impl Figure for Histogram2d {
         colour_bar(&mut canvas, (left + SIDE + 24.0, top), values, &meaning);
         canvas.text(
             "note strong",
-            (left, top - 10.0),
+            (left, top - 20.0),
             Anchor::Start,
             &self.summary(),
         );

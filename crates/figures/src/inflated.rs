@@ -95,6 +95,8 @@ pub struct SurfaceViews {
     pub views: Vec<View>,
     /// Small words below, e.g. which surface it is.
     pub note: String,
+    /// Whether the picture is as wide as one column of a journal, 89 mm, instead of two.
+    pub narrow: bool,
 }
 
 impl Default for SurfaceViews {
@@ -105,6 +107,7 @@ impl Default for SurfaceViews {
             surfaces: Vec::new(),
             views: vec![View::Lateral, View::Medial, View::Ventral],
             note: String::new(),
+            narrow: false,
         }
     }
 }
@@ -264,12 +267,12 @@ impl Figure for SurfaceViews {
     }
 
     fn svg(&self) -> Svg {
-        const WIDTH: f64 = 692.0;
-        const GAP: f64 = 18.0;
+        let width_px = if self.narrow { 336.0 } else { 692.0 };
+        const GAP: f64 = 26.0;
         let painter = self.colours.painter(self.values());
         let surfaces: Vec<&Surface> = self.surfaces.iter().filter(|s| s.finite()).collect();
         let columns = surfaces.len().max(1) as f64;
-        let cell = (WIDTH - 16.0 - GAP * (columns - 1.0)) / columns;
+        let cell = (width_px - 16.0 - GAP * (columns - 1.0)) / columns;
         // One scale for all pictures.
         let widths = surfaces
             .iter()
@@ -277,7 +280,7 @@ impl Figure for SurfaceViews {
         let widest = widths.map(|(a, b)| b - a).fold(0.0, f64::max);
         let scale = (cell.min(300.0) / widest).min(10.0);
         let scale = if scale.is_finite() { scale } else { 1.0 };
-        let mut canvas = Canvas::new(WIDTH, 0.0);
+        let mut canvas = Canvas::new(width_px, 0.0);
         let mut top = 4.0;
         for &view in &self.views {
             let mut ordered = surfaces.clone();
@@ -289,20 +292,42 @@ impl Figure for SurfaceViews {
                 .map(|s| s.extent(view)[1])
                 .map(|(a, b)| (b - a) * scale);
             let tall = heights.fold(0.0, f64::max);
-            for (column, surface) in ordered.iter().enumerate() {
-                let middle = 8.0 + cell / 2.0 + (cell + GAP) * column as f64;
+            let widths: Vec<f64> = ordered
+                .iter()
+                .map(|s| s.extent(view)[0])
+                .map(|(a, b)| (b - a) * scale)
+                .collect();
+            let gaps = GAP * widths.len().saturating_sub(1) as f64;
+            let mut left = (width_px - widths.iter().sum::<f64>().max(0.0) - gaps) / 2.0;
+            for (surface, wide) in ordered.iter().zip(widths) {
+                let middle = left + wide / 2.0;
                 let words = format!("{}, {}", side(surface.left), view.name());
-                canvas.text("note", (middle, top + 12.0), Anchor::Middle, &words);
+                canvas.text("note strong", (middle, top + 12.0), Anchor::Middle, &words);
                 // Three pixels of the bitmap for one of the page: 288 dots an inch.
                 let (width, pixels) = surface.render(view, 3.0 * scale, &painter);
                 let size = (width as f64 / 3.0, (pixels.len() / width) as f64 / 3.0);
                 let at = (middle - size.0 / 2.0, top + 18.0 + (tall - size.1) / 2.0);
                 canvas.bitmap(at, size, &png::rgba_uri(width, &pixels));
+                left += wide + GAP;
             }
             top += 18.0 + tall + 10.0;
         }
-        let end = painter.bar(&mut canvas, (8.0, WIDTH - 8.0), top + 4.0);
-        let end = notes(&mut canvas, (8.0, WIDTH - 8.0), end + 2.0, &self.note);
+        let end = painter.bar(&mut canvas, (8.0, width_px - 8.0), top + 4.0);
+        let mirrored: Vec<&str> = self
+            .views
+            .iter()
+            .filter(|v| v.mirrored())
+            .map(|v| v.name())
+            .collect();
+        let note = match mirrored.is_empty() || surfaces.len() < 2 {
+            true => self.note.clone(),
+            false => format!(
+                "In {} views the right hemisphere stands at left. {}",
+                mirrored.join(" and "),
+                self.note
+            ),
+        };
+        let end = notes(&mut canvas, (8.0, width_px - 8.0), end + 2.0, &note);
         canvas.finish_at(end + 6.0)
     }
 

@@ -145,13 +145,13 @@ impl Painter<'_> {
             }
             y += 27.0;
         } else {
-            const WIDE: f64 = 220.0;
+            let wide_bar = (0.58 * (right - left)).min(220.0);
             let tall = if self.colours.confidence.is_some() {
                 44.0
             } else {
                 12.0
             };
-            let start = middle - WIDE / 2.0;
+            let start = middle - wide_bar / 2.0;
             let rows = if self.colours.confidence.is_some() {
                 22
             } else {
@@ -168,21 +168,21 @@ impl Painter<'_> {
                     pixels.push([r, g, b, 255]);
                 }
             }
-            canvas.bitmap((start, y), (WIDE, tall), &png::rgba_uri(110, &pixels));
+            canvas.bitmap((start, y), (wide_bar, tall), &png::rgba_uri(110, &pixels));
             let ends = [
                 (start, self.limits.0, self.beyond.0, "≤ "),
                 (middle, self.limits.0 / 2.0 + self.limits.1 / 2.0, false, ""),
-                (start + WIDE, self.limits.1, self.beyond.1, "≥ "),
+                (start + wide_bar, self.limits.1, self.beyond.1, "≥ "),
             ];
             for (x, value, beyond, sign) in ends {
                 let words = format!("{}{}", if beyond { sign } else { "" }, decimal(value));
                 canvas.text("tick", (x, y + tall + 13.0), Anchor::Middle, &words);
             }
             if let Some((name, (low, high))) = &self.colours.confidence {
-                let x = start + WIDE + 6.0;
+                let x = start + wide_bar + 6.0;
                 canvas.text("tick", (x, y + 9.0), Anchor::Start, &decimal(*high));
                 canvas.text("tick", (x, y + tall), Anchor::Start, &decimal(*low));
-                let lines = wrap(name, TICK, (start - left - 8.0).max(60.0));
+                let lines = wrap(name, TICK, (start - left - 8.0).max(30.0));
                 for (k, line) in lines.iter().take(3).enumerate() {
                     let at = (start - 8.0, y + 14.0 + 13.0 * k as f64);
                     canvas.text("tick", at, Anchor::End, line);
@@ -222,9 +222,14 @@ pub(crate) fn blend(ground: Rgb, colour: Rgb, opacity: f64) -> Rgb {
     [0, 1, 2].map(|k| mix(k).round() as u8)
 }
 
-/// The grey of the anatomy: sulci (positive, or missing curvature as gyri) are darker.
+/// The grey of the anatomy: sulci (positive curvature) are darker than gyri, and what has no curvature where the rest
+/// has, the medial wall, is nearly white.
 pub(crate) fn ground(curvature: Option<f64>) -> Rgb {
-    GREYS[usize::from(curvature.is_some_and(|c| c > 0.0))]
+    match curvature {
+        Some(c) if c.is_nan() => [238; 3],
+        Some(c) if c > 0.0 => GREYS[1],
+        _ => GREYS[0],
+    }
 }
 
 /// `name value` of the strongest entries, for descriptions in words.
@@ -274,5 +279,6 @@ mod tests {
         assert_eq!(painter.over(grey, 0.9, None), grey);
         assert_eq!(painter.over(grey, 1.0, Some(1.0)), viridis(1.0));
         assert_ne!(ground(Some(0.1)), ground(Some(-0.1)));
+        assert_ne!(ground(Some(f64::NAN)), ground(None));
     }
 }

@@ -26,6 +26,8 @@ pub struct RegionBars {
     pub test: String,
     /// What the grey bands are, e.g. `noise ceiling, lower to upper bound`.
     pub ceiling: String,
+    /// Whether the picture is as wide as one column of a journal, 89 mm, instead of two.
+    pub narrow: bool,
 }
 
 /// One region.
@@ -47,6 +49,67 @@ fn mean(values: &[f64]) -> f64 {
 }
 
 impl RegionBars {
+    /// Bars, dots, stars and ceilings of regions side by side between two corners.
+    fn row(
+        &self,
+        canvas: &mut Canvas,
+        regions: &[RegionScores],
+        ((left, top), (right, bottom)): ((f64, f64), (f64, f64)),
+        limits: (f64, f64),
+    ) {
+        let y = Axis::linear(&self.quantity, limits, Unit::Plain);
+        let frame = Frame::draw(canvas, (left, top), (right, bottom), None, &y);
+        let pitch = (right - left) / regions.len().max(1) as f64;
+        let models = self.models.len().max(1) as f64;
+        let bar = (0.8 * pitch / models).min(34.0);
+        let inner = bar * models;
+        let zero = frame.y.clamped(0.0);
+        for (r, region) in regions.iter().enumerate() {
+            let middle = left + pitch * (r as f64 + 0.5);
+            if let Some(ceiling) = region.ceiling {
+                canvas.rect(
+                    "ceiling",
+                    (middle - inner / 2.0 - 1.5, frame.y.clamped(ceiling.high)),
+                    (middle + inner / 2.0 + 1.5, frame.y.clamped(ceiling.low)),
+                );
+            }
+            for (m, scores) in region.scores.iter().enumerate().take(self.models.len()) {
+                let x = middle - inner / 2.0 + bar * m as f64;
+                let value = mean(scores);
+                let gap = (0.08 * bar).min(1.5);
+                let hint = format!("{}, {}: {}", region.name, self.models[m], decimal(value));
+                canvas.hinted(&hint, |canvas| {
+                    let (a, b) = ((x + gap, zero), (x + bar - gap, frame.y.at(value)));
+                    canvas.rect(&format!("band{}", m % SERIES), a, b);
+                    canvas.rect(&format!("rim{}", m % SERIES), a, b);
+                    let known = scores.len().max(1) as f64;
+                    let class = format!("fill{}", m % SERIES);
+                    for (s, &score) in scores.iter().enumerate() {
+                        let at = x + bar * (0.18 + 0.64 * (s as f64 + 0.5) / known);
+                        let size = (0.09 * bar).clamp(1.1, 2.6);
+                        canvas.marker(&class, 0, (at, frame.y.at(score)), size);
+                    }
+                });
+                let Some(stars) = region.stars.get(m).filter(|s| !s.is_empty()) else {
+                    continue;
+                };
+                if !self.test.is_empty() {
+                    let known = scores.iter().copied().chain([value, 0.0]);
+                    let highest = range(known).map_or(0.0, |r| r.1);
+                    // Upright where they fit beside each other, else one below the other.
+                    let at = (x + bar / 2.0, frame.y.clamped(highest) - 3.0);
+                    if text_width(stars, NAME) <= bar + 1.0 {
+                        canvas.text("small", at, Anchor::Middle, stars);
+                    } else {
+                        let at = (at.0 + 4.5, at.1);
+                        canvas.turned_text("small", at, Anchor::Start, -90.0, stars);
+                    }
+                }
+            }
+        }
+        canvas.line("axis", (left, zero), (right, zero));
+    }
+
     fn subjects(&self) -> usize {
         self.regions
             .iter()
@@ -93,9 +156,9 @@ impl Figure for RegionBars {
     }
 
     fn svg(&self) -> Svg {
-        const WIDTH: f64 = 692.0;
-        let (left, right) = (BESIDE, WIDTH - 10.0);
-        let mut canvas = Canvas::new(WIDTH, 0.0);
+        let width = if self.narrow { 336.0 } else { 692.0 };
+        let (left, right) = (BESIDE, width - 10.0);
+        let mut canvas = Canvas::new(width, 0.0);
         let classes: Vec<String> = (0..self.models.len())
             .map(|m| format!("fill{}", m % SERIES))
             .collect();
@@ -107,9 +170,7 @@ impl Figure for RegionBars {
         if !self.ceiling.is_empty() {
             entries.push((Sign::Area("ceiling"), &self.ceiling));
         }
-        let starred = !self.test.is_empty();
-        let top = key(&mut canvas, (8.0, right), 2.0, &entries) + if starred { 18.0 } else { 8.0 };
-        let bottom = top + 210.0;
+        let mut end = key(&mut canvas, (8.0, right), 2.0, &entries);
         let scores = self
             .regions
             .iter()
@@ -121,94 +182,44 @@ impl Figure for RegionBars {
             .flat_map(|c| [c.low, c.high]);
         let (low, high) = range(scores.chain(ceilings).chain([0.0])).unwrap_or((0.0, 1.0));
         let spare = 0.05 * (high - low);
-        let low = if low < 0.0 { low - spare } else { 0.0 };
-        let y = Axis::linear(&self.quantity, (low, high + spare), Unit::Plain);
-        let frame = Frame::draw(&mut canvas, (left, top), (right, bottom), None, &y);
-        let pitch = (right - left) / self.regions.len().max(1) as f64;
+        let limits = (if low < 0.0 { low - spare } else { 0.0 }, high + spare);
+        // Rows of equal length, so that each bar has room for its dots; all have the same ordinate.
         let models = self.models.len().max(1) as f64;
-        let bar = (0.8 * pitch / models).min(34.0);
-        let inner = bar * models;
-        let zero = frame.y.clamped(0.0);
-        for (r, region) in self.regions.iter().enumerate() {
-            let middle = left + pitch * (r as f64 + 0.5);
-            if let Some(ceiling) = region.ceiling {
-                canvas.rect(
-                    "ceiling",
-                    (middle - inner / 2.0 - 1.5, frame.y.clamped(ceiling.high)),
-                    (middle + inner / 2.0 + 1.5, frame.y.clamped(ceiling.low)),
-                );
-            }
-            for (m, scores) in region.scores.iter().enumerate().take(self.models.len()) {
-                let x = middle - inner / 2.0 + bar * m as f64;
-                let value = mean(scores);
-                let gap = (0.08 * bar).min(1.5);
-                let hint = format!("{}, {}: {}", region.name, self.models[m], decimal(value));
-                canvas.hinted(&hint, |canvas| {
-                    canvas.rect(
-                        &format!("band{} rim{}", m % SERIES, m % SERIES),
-                        (x + gap, zero),
-                        (x + bar - gap, frame.y.at(value)),
-                    );
-                    let known = scores.len().max(1) as f64;
-                    for (s, &score) in scores.iter().enumerate() {
-                        let at = x + bar * (0.18 + 0.64 * (s as f64 + 0.5) / known);
-                        canvas.marker(
-                            classes[m].as_str(),
-                            0,
-                            (at, frame.y.at(score)),
-                            (0.09 * bar).clamp(1.1, 2.6),
-                        );
-                    }
-                });
-                let highest =
-                    range(scores.iter().copied().chain([value, 0.0])).map_or(0.0, |r| r.1);
-                if starred && let Some(stars) = region.stars.get(m).filter(|s| !s.is_empty()) {
-                    // Upright where they fit beside each other, else one below the other.
-                    let at = (x + bar / 2.0, frame.y.clamped(highest) - 3.0);
-                    if text_width(stars, NAME) <= bar + 1.0 {
-                        canvas.text("small", at, Anchor::Middle, stars);
-                    } else {
-                        canvas.turned_text(
-                            "small",
-                            (at.0 + 4.5, at.1),
-                            Anchor::Start,
-                            -90.0,
-                            stars,
-                        );
-                    }
-                }
-            }
-        }
-        canvas.line("axis", (left, zero), (right, zero));
+        let most = ((right - left) * 0.8 / (8.0 * models)).floor().max(1.0) as usize;
+        let rows = self.regions.len().div_ceil(most).max(1);
+        let per_row = self.regions.len().div_ceil(rows).max(1);
+        let tall = if rows > 1 { 150.0 } else { 210.0 };
         let longest = self
             .regions
             .iter()
             .map(|r| text_width(&r.name, NAME))
             .fold(0.0, f64::max);
+        let pitch = (right - left) / per_row as f64;
         let turned = longest > pitch - 4.0;
-        let mut end = bottom + 18.0;
-        for (r, region) in self.regions.iter().enumerate() {
-            let middle = left + pitch * (r as f64 + 0.5);
+        for row in self.regions.chunks(per_row) {
+            let corners = (
+                (left, end + 8.0),
+                (left + pitch * row.len() as f64, end + 8.0 + tall),
+            );
+            self.row(&mut canvas, row, corners, limits);
+            let bottom = end + 8.0 + tall;
+            end = bottom + 18.0;
+            for (r, region) in row.iter().enumerate() {
+                let middle = left + pitch * (r as f64 + 0.5);
+                if turned {
+                    let name = shorten(&region.name, NAME, 110.0);
+                    let at = (middle + 3.5, bottom + 7.0);
+                    canvas.turned_text("small", at, Anchor::End, -90.0, &name);
+                } else {
+                    let at = (middle, bottom + 14.0);
+                    canvas.text("small", at, Anchor::Middle, &region.name);
+                }
+            }
             if turned {
-                let name = shorten(&region.name, NAME, 110.0);
-                canvas.turned_text(
-                    "small",
-                    (middle + 3.5, bottom + 7.0),
-                    Anchor::End,
-                    -90.0,
-                    &name,
-                );
                 end = end.max(bottom + 12.0 + longest.min(110.0));
-            } else {
-                canvas.text(
-                    "small",
-                    (middle, bottom + 14.0),
-                    Anchor::Middle,
-                    &region.name,
-                );
             }
         }
-        let words = match starred {
+        let words = match !self.test.is_empty() {
             true => format!(
                 "Bars: means; dots: {} subjects. Stars: {}.",
                 self.subjects(),

@@ -73,6 +73,8 @@ pub struct Slices {
     pub convention: Convention,
     /// Small words below.
     pub note: String,
+    /// Whether the picture is as wide as one column of a journal, 89 mm, instead of two.
+    pub narrow: bool,
 }
 
 /// The inverse of an affine.
@@ -177,12 +179,12 @@ impl Figure for Slices {
     }
 
     fn svg(&self) -> Svg {
-        const WIDTH: f64 = 692.0;
+        let width_px = if self.narrow { 336.0 } else { 692.0 };
         const GAP: f64 = 14.0;
         let painter = self
             .colours
             .painter(self.values.iter().map(|&v| f64::from(v)));
-        let mut canvas = Canvas::new(WIDTH, 0.0);
+        let mut canvas = Canvas::new(width_px, 0.0);
         let mut below = 4.0;
         if let (Some(extent), Some(to_voxels)) = (self.extent(), inverse(self.affine)) {
             let size = |plane: Plane| plane.page().map(|k| extent[k].1 - extent[k].0);
@@ -192,8 +194,8 @@ impl Figure for Slices {
                 .iter()
                 .map(|(p, _)| size(*p)[0])
                 .fold(1e-9, f64::max);
-            let columns = self.cuts.len().clamp(1, 5);
-            let cell = (WIDTH - 16.0 - GAP * (columns as f64 - 1.0)) / columns as f64;
+            let columns = self.cuts.len().clamp(1, if self.narrow { 3 } else { 5 });
+            let cell = (width_px - 16.0 - GAP * (columns as f64 - 1.0)) / columns as f64;
             let scale = cell.min(240.0) / widest;
             let (dark, light) = greys(&self.underlay);
             for row in self.cuts.chunks(columns) {
@@ -203,7 +205,8 @@ impl Figure for Slices {
                     .fold(0.0, f64::max);
                 let across = cell * row.len() as f64 + GAP * (row.len() as f64 - 1.0);
                 for (column, &(plane, at)) in row.iter().enumerate() {
-                    let middle = (WIDTH - across) / 2.0 + cell / 2.0 + (cell + GAP) * column as f64;
+                    let middle =
+                        (width_px - across) / 2.0 + cell / 2.0 + (cell + GAP) * column as f64;
                     let flipped =
                         self.convention == Convention::Radiological && plane != Plane::Sagittal;
                     let [w, h] = size(plane).map(|s| s * scale);
@@ -271,13 +274,13 @@ impl Figure for Slices {
                 below += tall + 36.0;
             }
         }
-        let end = painter.bar(&mut canvas, (8.0, WIDTH - 8.0), below + 2.0);
+        let end = painter.bar(&mut canvas, (8.0, width_px - 8.0), below + 2.0);
         let side = match self.convention {
             Convention::Neurological => "Neurological convention: left is left.",
             Convention::Radiological => "Radiological convention: left is right.",
         };
         let words = format!("{side} {}", self.note);
-        let end = notes(&mut canvas, (8.0, WIDTH - 8.0), end + 2.0, &words);
+        let end = notes(&mut canvas, (8.0, width_px - 8.0), end + 2.0, &words);
         canvas.finish_at(end + 6.0)
     }
 

@@ -1,6 +1,7 @@
 //! Pictures as programs that draw them meet them: everything inside, nothing illegible, always the same bytes.
 
 mod gallery;
+mod odd;
 mod sample;
 
 use emotome_figures::{
@@ -337,6 +338,7 @@ fn hostile() -> Vec<Box<dyn Figure>> {
                 .collect(),
             ..Scores::default()
         }));
+        out.extend(odd::maps(n, &long, value));
     }
     out
 }
@@ -345,7 +347,7 @@ fn hostile() -> Vec<Box<dyn Figure>> {
 fn no_data_however_odd_breaks_a_picture() {
     let mut broken = Vec::new();
     for (k, figure) in hostile().iter().enumerate() {
-        let (kind, n) = (k % 13, [0, 1, 7][k / 13]);
+        let (kind, n) = (k % 33, [0, 1, 7][k / 33]);
         let text = bitmapless(&figure.svg_file());
         if text.contains("NaN") || text.contains("\"inf") || text.contains("-inf") {
             broken.push(format!("figure {kind}, {n} of each: a number that is none"));

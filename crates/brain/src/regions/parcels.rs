@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use emotome_neurofiles::{Grid, GridMismatch, Millimetres};
+use emotome_neurofiles::{Grid, GridMismatch, Millimetres, freesurfer::Annotation, gifti::Label};
 
-use super::{area::Area, name::ParcelName};
+use super::{
+    area::{Area, Hemisphere},
+    name::ParcelName,
+};
 
 /// Names of the numbers in a label image.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -124,6 +127,16 @@ impl Lookup {
         Ok(Self(names))
     }
 
+    /// The names in the label table of a GIFTI; nameless labels are left out.
+    pub fn of_gifti(labels: &[Label]) -> Self {
+        let named = labels.iter().filter(|label| !label.name.is_empty());
+        Self(
+            named
+                .map(|label| (i64::from(label.key), label.name.clone()))
+                .collect(),
+        )
+    }
+
     /// The names of the HCP-MMP 1.0 with left areas as 1 to 180 and right ones as 181 to 360.
     pub fn mmp() -> Self {
         Self(
@@ -198,6 +211,36 @@ impl Parcels {
             .iter()
             .map(|(label, name)| (name.clone(), members.remove(label).unwrap_or_default()));
         Ok((Self::from_members(labels.len(), named)?, unnamed))
+    }
+
+    /// Parcels of the vertices of one hemisphere from an annotation of FreeSurfer.
+    ///
+    /// # Errors
+    /// [`LabelError::Name`].
+    pub fn from_annotation(
+        annotation: &Annotation,
+        hemisphere: Hemisphere,
+    ) -> Result<Self, LabelError> {
+        let mut members = vec![Vec::new(); annotation.regions.len()];
+        for (vertex, region) in annotation.labels.iter().enumerate() {
+            if let Some(region) = region.and_then(|place| members.get_mut(place)) {
+                region.push(vertex);
+            }
+        }
+        // Names of annotations may or may not state the side that the file is of.
+        let named = annotation
+            .regions
+            .iter()
+            .zip(members)
+            .map(|(region, members)| {
+                let states = ParcelName::read(&region.name).is_some_and(|n| n.hemisphere.is_some());
+                let name = match states {
+                    true => region.name.clone(),
+                    false => format!("{}_{}", hemisphere.letter(), region.name),
+                };
+                (name, members)
+            });
+        Self::from_members(annotation.labels.len(), named)
     }
 
     /// Parcels of the data's voxels from a label image on the same grid.

@@ -1,5 +1,7 @@
 //! Triangles over points.
 
+use emotome_neurofiles::gifti::Surface;
+
 /// A surface: points in millimetres and triangles over them, counter-clockwise as seen from outside.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mesh {
@@ -108,6 +110,15 @@ impl Mesh {
             }
         }
         Ok(Self { points, triangles })
+    }
+
+    /// A mesh from a file, see [`emotome_neurofiles::gifti::read_surface`].
+    ///
+    /// # Errors
+    /// Those of [`Self::new`].
+    pub fn of_file(surface: &Surface) -> Result<Self, MeshError> {
+        let points = surface.points.iter().map(|p| p.map(f64::from)).collect();
+        Self::new(points, surface.triangles.clone())
     }
 
     /// Points in millimetres.

@@ -1,5 +1,7 @@
 //! Every figure of the interpretation at the size of a real study, made of numbers from a formula.
 
+mod brain;
+
 use emotome_figures::{
     Figure,
     chord::{Chord, ChordGroup, ChordLink},
@@ -546,7 +548,7 @@ pub(crate) fn scores() -> Scores {
 
 /// All of them, with the names of their files.
 pub(crate) fn all(pictures: Option<&[u8]>) -> Vec<(&'static str, Box<dyn Figure>)> {
-    vec![
+    let mut all: Vec<(&'static str, Box<dyn Figure>)> = vec![
         ("ratings", Box::new(heatmap())),
         ("thresholds-1", Box::new(thresholds(1))),
         ("thresholds-4", Box::new(thresholds(4))),
@@ -565,5 +567,7 @@ pub(crate) fn all(pictures: Option<&[u8]>) -> Vec<(&'static str, Box<dyn Figure>
         ("retained-1", Box::new(retained(1))),
         ("retained-4", Box::new(retained(4))),
         ("scores", Box::new(scores())),
-    ]
+    ];
+    all.extend(brain::all());
+    all
 }
