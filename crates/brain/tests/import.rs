@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use emotome_brain::import::{
     BDataSource, Event, EventColumns, ImportError, Imported, Labels, MatrixSource, Params, Source,
-    VolumesSource, VoxelOrder, import, reconcile,
+    VolumesSource, VoxelOrder, VoxelsFrom, import, reconcile,
 };
 use emotome_brain::store::{Places, Repeats, Selection, Store, run_folds};
 use emotome_neurofiles::bdata::{self, BDataError, Metadata};
@@ -278,14 +278,14 @@ fn images_and_both_layouts_of_glmsingle_give_the_same_responses() {
     ];
     let events = files.events("events.tsv", 0..12);
     let python = files.at("TYPEB_FITHRF.hdf5");
-    let mut writer = hdf5::Writer::create(&python).unwrap();
+    let mut writer = hdf5::Writer::create(&python, Overwrite::Refuse).unwrap();
     let betas = Array4::from_shape_fn((3, 4, 2, 12), |(i, j, k, t)| f64::from(value(i, j, k, t)));
     writer
         .numbers("betasmd", &[3, 4, 2, 12], betas.as_slice().unwrap())
         .unwrap();
     writer.finish().unwrap();
     let matlab = files.at("TYPEB_FITHRF.mat");
-    let mut writer = hdf5::Writer::create(&matlab).unwrap();
+    let mut writer = hdf5::Writer::create(&matlab, Overwrite::Refuse).unwrap();
     let betas = Array4::from_shape_fn((12, 2, 4, 3), |(t, k, j, i)| f64::from(value(i, j, k, t)));
     writer
         .numbers("modelmd", &[12, 2, 4, 3], betas.as_slice().unwrap())
@@ -386,7 +386,7 @@ fn grids_that_differ_are_refused_with_the_numbers() {
         );
     }
     let h5 = files.at("betas.h5");
-    let mut writer = hdf5::Writer::create(&h5).unwrap();
+    let mut writer = hdf5::Writer::create(&h5, Overwrite::Refuse).unwrap();
     writer
         .numbers("betasmd", &[3, 4, 3, 2], &[0.0; 72])
         .unwrap();
@@ -402,6 +402,32 @@ fn grids_that_differ_are_refused_with_the_numbers() {
             .to_string()
             .contains("shape [3, 4, 3, 2] of betasmd, expected 3 × 4 × 2 × trials")
     );
+}
+
+#[test]
+fn betas_that_could_be_read_both_ways_are_refused() {
+    let files = Files::new();
+    let cube = Grid {
+        shape: [3, 3, 3],
+        ..grid()
+    };
+    let mask = files.at("cube.nii");
+    nifti::write(&mask, Overwrite::Refuse, &cube, &[1_u8; 27]).unwrap();
+    let betas = files.at("betas.h5");
+    let mut writer = hdf5::Writer::create(&betas, Overwrite::Refuse).unwrap();
+    writer
+        .numbers("betasmd", &[3, 3, 3, 3], &[0.0; 81])
+        .unwrap();
+    writer.finish().unwrap();
+    let source = Source::Volumes(VolumesSource {
+        responses: vec![betas],
+        events: vec![files.events("e.tsv", 0..3)],
+        mask,
+        columns: columns(),
+        dataset: None,
+    });
+    let error = go(&source, &Params::new("01"), &files.at("no")).unwrap_err();
+    assert!(error.to_string().contains("and not both"), "{error}");
 }
 
 #[test]
@@ -509,7 +535,7 @@ fn columns_of_a_matrix_follow_the_order_that_is_named() {
                 responses: responses.clone(),
                 events: events.clone(),
                 columns: columns(),
-                voxels: Ok((files.at("mask.nii.gz"), order)),
+                voxels: VoxelsFrom::Mask(files.at("mask.nii.gz"), order),
             });
             go(&source, &Params::new("01"), &out).unwrap();
             let (store, values) = all(&out);
@@ -547,7 +573,7 @@ fn positions_without_a_grid_give_the_lattice_or_stay_points() {
             responses: path.clone(),
             events: events.clone(),
             columns: columns(),
-            voxels: Err(files.text(name, &text)),
+            voxels: VoxelsFrom::Positions(files.text(name, &text)),
         });
         let out = files.at(&format!("{name}.store"));
         go(&source, &Params::new("01"), &out).unwrap();
@@ -592,7 +618,16 @@ fn bdata_file(path: &Path, label: impl Fn(usize) -> f64, runs: [f64; 6]) {
         row[voxels..].copy_from_slice(&[runs[sample], 1.0, 7.0, 8.0, label(sample)]);
         Ok::<(), BDataError>(())
     };
-    bdata::write(path, &metadata, &BTreeMap::new(), &[], 6, rows).unwrap();
+    bdata::write(
+        path,
+        Overwrite::Refuse,
+        &metadata,
+        &BTreeMap::new(),
+        &[],
+        6,
+        rows,
+    )
+    .unwrap();
 }
 
 #[test]

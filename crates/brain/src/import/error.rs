@@ -70,7 +70,7 @@ pub enum ImportError {
         /// The mask.
         mask: PathBuf,
         /// How they differ.
-        mismatch: GridMismatch,
+        mismatch: Box<GridMismatch>,
     },
     /// Shapes do not fit.
     #[error("{path}: shape {found}, expected {expected}", path = path.display())]

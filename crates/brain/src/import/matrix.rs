@@ -37,15 +37,24 @@ pub struct MatrixSource {
     pub events: PathBuf,
     /// Columns of the events.
     pub columns: EventColumns,
-    /// Where the voxels lie: a mask, with the order of its voxels, or a table with columns x, y, z (mm).
-    pub voxels: Result<(PathBuf, VoxelOrder), PathBuf>,
+    /// Where the voxels lie.
+    pub voxels: VoxelsFrom,
+}
+
+/// What says where the columns of a matrix lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VoxelsFrom {
+    /// A mask, and the order of its voxels.
+    Mask(PathBuf, VoxelOrder),
+    /// A table with columns x, y and z (mm), a line for each voxel.
+    Positions(PathBuf),
 }
 
 impl MatrixSource {
     pub(super) fn prepare(&self) -> Result<Prepared<'_>, ImportError> {
         let mut recognised = Vec::new();
         let (places, table) = match &self.voxels {
-            Ok((path, order)) => {
+            VoxelsFrom::Mask(path, order) => {
                 let mask = Mask::read(path)?;
                 let mut indices: Vec<[u32; 3]> =
                     mask.indices().map(|at| at.map(|n| n as u32)).collect();
@@ -59,7 +68,7 @@ impl MatrixSource {
                 };
                 (places, path.clone())
             }
-            Err(path) => {
+            VoxelsFrom::Positions(path) => {
                 let table = read_matrix(path)?;
                 let names = table.columns.clone().unwrap_or_default();
                 let column = |name: &str| {

@@ -3,9 +3,9 @@
 //!
 //! | source | [`Source`] |
 //! |---|---|
-//! | betas or volumes in NIfTI, or GLMsingle's betas in HDF5 or MATLAB 7.3, with events and a mask | [`volumes`](Source::Volumes) |
-//! | BData of bdpy, a file or one for each session | [`bdata`](Source::BData) |
-//! | a matrix of samples × voxels with events | [`matrix`](Source::Matrix) |
+//! | betas or volumes in NIfTI, or GLMsingle's betas in HDF5 or MATLAB 7.3, with events and a mask | [`Volumes`](Source::Volumes) |
+//! | BData of bdpy, a file or one for each session | [`BData`](Source::BData) |
+//! | a matrix of samples × voxels with events | [`Matrix`](Source::Matrix) |
 
 mod bdata;
 mod error;
@@ -28,7 +28,7 @@ use crate::store::{Contents, Manifest, Places, Regions, Sample, Standardisation,
 pub use bdata::BDataSource;
 pub use error::ImportError;
 pub use events::{Event, EventColumns, read_events};
-pub use matrix::{MatrixSource, VoxelOrder};
+pub use matrix::{MatrixSource, VoxelOrder, VoxelsFrom};
 pub use reconcile::{Labels, LeftOut, Reconciled, Reconciliation, reconcile};
 pub use volumes::VolumesSource;
 

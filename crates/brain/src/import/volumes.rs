@@ -73,7 +73,7 @@ impl VolumesSource {
                     .map_err(|mismatch| ImportError::Grid {
                         data: path.clone(),
                         mask: self.mask.clone(),
-                        mismatch,
+                        mismatch: Box::new(mismatch),
                     })?;
                 (Betas::Nifti, reader.len())
             };
@@ -179,13 +179,12 @@ impl VolumesSource {
         let dataset = root.dataset(&name)?;
         let shape: Vec<usize> = dataset.shape().iter().map(|&n| n as usize).collect();
         let [x, y, z] = grid;
-        let layout = match shape.as_slice() {
-            &[a, b, c, trials] if [a, b, c] == grid && [trials, b, c] != [z, y, x] => {
-                Some((Betas::VoxelsFirst(name.clone()), trials))
-            }
-            &[trials, c, b, a] if [a, b, c] == grid && (trials != x || [c, b] != [y, z]) => {
-                Some((Betas::TrialsFirst(name.clone()), trials))
-            }
+        let layout = match *shape.as_slice() {
+            [a, b, c, d] => match ([a, b, c] == grid, [d, c, b] == grid) {
+                (true, false) => Some((Betas::VoxelsFirst(name.clone()), d)),
+                (false, true) => Some((Betas::TrialsFirst(name.clone()), a)),
+                _ => None,
+            },
             _ => None,
         };
         let Some((layout, trials)) = layout else {

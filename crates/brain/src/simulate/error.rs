@@ -102,13 +102,7 @@ pub enum SimulateError {
     /// A key.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// A file is there already.
-    #[error("{path} exists and is left as it is; use --force to replace it, or write elsewhere", path = path.display())]
-    Exists {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A file cannot be named.
+    /// A folder cannot be made.
     #[error("{path}: {source}", path = path.display())]
     Io {
         /// The file.

@@ -67,8 +67,6 @@ impl Subject<'_> {
         overwrite: Overwrite,
         run: Run<'_>,
     ) -> Result<(), SimulateError> {
-        let path = path.as_ref();
-        let partial = begin(path, overwrite)?;
         let anatomy = &self.study.anatomy;
         let voxels = anatomy.voxels.len();
         let names = ["Session", "Run", "Block", "stimulus_name"];
@@ -154,9 +152,17 @@ impl Subject<'_> {
             run.progress.advance(1);
             Ok(())
         };
-        let written = bdata::write(&partial, &metadata, &vmap, &header, events.len(), sample);
+        let written = bdata::write(
+            path,
+            overwrite,
+            &metadata,
+            &vmap,
+            &header,
+            events.len(),
+            sample,
+        );
         run.progress.end();
-        complete(written, &partial, path)
+        written
     }
 
     /// Writes betas (a 4-D image a run), events, mask and regions below `root`, named as BIDS derivatives;
@@ -248,40 +254,4 @@ impl Subject<'_> {
         })?;
         Ok(images)
     }
-}
-
-/// Where a file grows until it is complete.
-fn begin(path: &Path, overwrite: Overwrite) -> Result<PathBuf, SimulateError> {
-    if overwrite == Overwrite::Refuse && path.symlink_metadata().is_ok() {
-        return Err(SimulateError::Exists {
-            path: path.to_owned(),
-        });
-    }
-    let io = |source| SimulateError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        fs::create_dir_all(parent).map_err(io)?;
-    }
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(".partial");
-    Ok(path.with_file_name(name))
-}
-
-fn complete(
-    written: Result<(), SimulateError>,
-    partial: &Path,
-    path: &Path,
-) -> Result<(), SimulateError> {
-    if written.is_err() {
-        // What was written of it is of no use; that it cannot be removed is not what went wrong.
-        let _ = fs::remove_file(partial);
-        return written;
-    }
-    fs::rename(partial, path).map_err(|source| SimulateError::Io {
-        path: path.to_owned(),
-        source,
-    })
 }
