@@ -108,6 +108,8 @@ pub enum WorkflowError {
     #[error(transparent)]
     BrainSimulate(#[from] emotome_brain::simulate::SimulateError),
     #[error(transparent)]
+    BrainMap(#[from] crate::map::MapError),
+    #[error(transparent)]
     Image(#[from] emotome_neurofiles::nifti::ImageError),
     #[error(transparent)]
     Render(#[from] emotome_figures::render::RenderError),

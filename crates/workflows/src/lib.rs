@@ -21,6 +21,7 @@ pub mod fit;
 pub mod import;
 pub mod interpret;
 pub mod journal;
+pub mod map;
 pub mod memory;
 pub mod name;
 pub mod plan;

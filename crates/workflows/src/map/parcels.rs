@@ -1,0 +1,200 @@
+//! Values of areas or regions on the flattened cortex, with outlines that come with the program.
+
+use super::draw::{self, Look, MapSummary, Target};
+use super::error::MapError;
+use crate::WorkflowError;
+use emotome_brain::regions::{Area, Hemisphere, Preset, RegionTable};
+use emotome_brain::surface::{mmp, outline};
+use emotome_figures::cortex::{CortexMap, FlatHemisphere, FlatOutline, FlatParcel};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// A map of parcel values.
+#[derive(Debug, Clone)]
+pub struct ParcelMapRequest {
+    /// A table of values, such as `group.tsv` or `regions.tsv`.
+    pub table: PathBuf,
+    /// The column of names: HCP-MMP areas, with or without hemisphere, or regions of `regions`.
+    pub name: String,
+    /// The column of values.
+    pub value: String,
+    /// Only rows with these values in these columns.
+    pub only: Vec<(String, String)>,
+    /// A table of regions that comes with the program, where names are of regions.
+    pub regions: Option<String>,
+    /// How it looks.
+    pub look: Look,
+    /// Where it goes.
+    pub target: Target,
+}
+
+/// Draws values of areas on the flattened cortex.
+///
+/// # Errors
+/// [`MapError::Table`] for a table that lacks the columns, [`MapError::Unknown`] for names that nothing answers to.
+pub fn parcel_map(request: &ParcelMapRequest) -> Result<MapSummary, WorkflowError> {
+    let rows = rows(request)?;
+    let table = match &request.regions {
+        Some(name) => Some(preset(&request.table, name)?),
+        None => None,
+    };
+    let mut values: BTreeMap<u16, f64> = BTreeMap::new();
+    let mut unknown = Vec::new();
+    let mut twice = BTreeSet::new();
+    for (name, value) in &rows {
+        let areas = areas_of(name, table.as_ref());
+        if areas.is_empty() {
+            unknown.push(name.clone());
+        }
+        for area in areas {
+            if values.insert(area.id(), *value).is_some() {
+                twice.insert(area.to_string());
+            }
+        }
+    }
+    if values.is_empty() {
+        unknown.truncate(8);
+        return Err(MapError::Unknown { path: request.table.clone(), names: unknown }.into());
+    }
+    let mut notes = Vec::new();
+    if !unknown.is_empty() {
+        notes.push(format!("not on the cortex, and not drawn: {}", unknown.join(", ")));
+    }
+    if !twice.is_empty() {
+        let shown: Vec<String> = twice.into_iter().collect();
+        notes.push(format!("areas of several regions have the value of the last: {}", shown.join(", ")));
+    }
+    let figure = CortexMap {
+        title: request.look.title.clone(),
+        colours: request.look.colours(),
+        hemispheres: [Hemisphere::Left, Hemisphere::Right].map(|side| hemisphere(side, &values, table.as_ref(), &rows)).into(),
+        note: "Outlines: HCP-MMP 1.0 (Glasser et al. 2016) on the fs_LR flat surfaces; data provided by the Human Connectome Project".to_owned(),
+    };
+    let mut files = Vec::new();
+    let stem = "flat-map";
+    draw::write(&request.target, stem, &figure, &mut files)?;
+    let parameters = json!({
+        "name": request.name, "value": request.value, "only": request.only, "regions": request.regions, "look": request.look,
+        "acknowledgement": mmp::NOTICE,
+    });
+    draw::provenance(&request.target, stem, parameters, [request.table.as_path()])?;
+    Ok(MapSummary { files, notes })
+}
+
+fn preset(path: &Path, name: &str) -> Result<RegionTable, MapError> {
+    let wrong = |what: String| MapError::Table { path: path.to_owned(), what };
+    let preset = Preset::named(name).ok_or_else(|| {
+        wrong(format!("{name:?} names no table of regions; known are {}", Preset::ALL.map(Preset::name).join(", ")))
+    })?;
+    preset.table().map_err(|error| wrong(error.to_string()))
+}
+
+/// The areas that a name means: one, the same on both sides, or those of a region.
+fn areas_of(name: &str, table: Option<&RegionTable>) -> Vec<Area> {
+    let both = |stem: &str| Hemisphere::BOTH.into_iter().filter_map(|side| Area::named(side, stem)).collect::<Vec<_>>();
+    if let Some(table) = table {
+        let rows = table.of(name);
+        return rows
+            .flat_map(|row| both(&row.stem).into_iter().filter(|area| row.side.includes(Some(area.hemisphere()))).collect::<Vec<_>>())
+            .collect();
+    }
+    let side = |side: Hemisphere, rest: &str| Area::named(side, rest).into_iter().collect();
+    match name.split_once('_') {
+        Some(("L", rest)) => side(Hemisphere::Left, rest),
+        Some(("R", rest)) => side(Hemisphere::Right, rest),
+        _ => both(name),
+    }
+}
+
+fn hemisphere(side: Hemisphere, values: &BTreeMap<u16, f64>, table: Option<&RegionTable>, rows: &[(String, f64)]) -> FlatHemisphere {
+    let parcels = mmp::areas(side).into_iter().map(|(area, rings)| FlatParcel {
+        name: area.to_string(),
+        rings,
+        value: values.get(&area.id()).copied().unwrap_or(f64::NAN),
+        confidence: None,
+    });
+    let mut outlines = Vec::new();
+    if let Some(table) = table {
+        for (name, _) in rows {
+            let ids: BTreeSet<i64> = areas_of(name, Some(table))
+                .into_iter()
+                .filter(|area| area.hemisphere() == side)
+                .map(|area| i64::from(area.id()))
+                .collect();
+            let rings = mmp::flat(side).merged(|label| i64::from(ids.contains(&label))).rings(1);
+            if !rings.is_empty() {
+                outlines.push(FlatOutline {
+                    name: name.clone(),
+                    at: outline::inner_point(&rings),
+                    rings,
+                    thin: false,
+                });
+            }
+        }
+    }
+    FlatHemisphere {
+        name: match side {
+            Hemisphere::Left => "left",
+            Hemisphere::Right => "right",
+        }
+        .to_owned(),
+        parcels: parcels.collect(),
+        vertices: None,
+        outlines,
+    }
+}
+
+/// Most bytes of a table.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// Names and values of the rows that are asked for.
+fn rows(request: &ParcelMapRequest) -> Result<Vec<(String, f64)>, MapError> {
+    let path = &request.table;
+    let wrong = |what: String| MapError::Table { path: path.clone(), what };
+    let bytes = std::fs::metadata(path).map_err(|e| wrong(e.to_string()))?.len();
+    if bytes > MOST_BYTES {
+        return Err(wrong(format!("{bytes} bytes are more than the {MOST_BYTES} of a table")));
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
+    let mut lines = text.lines();
+    let header: Vec<&str> = lines.next().unwrap_or_default().split('\t').map(str::trim).collect();
+    let column = |name: &str| {
+        header
+            .iter()
+            .position(|cell| *cell == name)
+            .ok_or_else(|| wrong(format!("has no column {name:?}; its columns are {}", header.join(", "))))
+    };
+    let (name, value) = (column(&request.name)?, column(&request.value)?);
+    let only = request
+        .only
+        .iter()
+        .map(|(of, wanted)| Ok((column(of)?, wanted.as_str())))
+        .collect::<Result<Vec<_>, MapError>>()?;
+    let mut rows = Vec::new();
+    for (at, line) in lines.enumerate() {
+        let cells: Vec<&str> = line.split('\t').map(str::trim).collect();
+        if cells.len() != header.len() {
+            return Err(wrong(format!("line {}: {} cells, the header has {}", at + 2, cells.len(), header.len())));
+        }
+        if only.iter().any(|(of, wanted)| cells[*of] != *wanted) {
+            continue;
+        }
+        let number = match cells[value] {
+            "n/a" | "" | "NaN" => f64::NAN,
+            cell => cell.parse().map_err(|_| wrong(format!("line {}: {:?} is no number", at + 2, cell)))?,
+        };
+        if rows.iter().any(|(other, _)| other == cells[name]) {
+            return Err(wrong(format!(
+                "line {}: {:?} has a value already; choose rows with --only COLUMN=VALUE, e.g. of one model and subject",
+                at + 2,
+                cells[name]
+            )));
+        }
+        rows.push((cells[name].to_owned(), number));
+    }
+    if rows.iter().all(|(_, value)| value.is_nan()) {
+        return Err(MapError::Nothing { path: path.clone() });
+    }
+    Ok(rows)
+}

@@ -1,0 +1,198 @@
+//! A volume, or values by vertex, on cortical surfaces: flat maps and views in space.
+
+use super::draw::{self, Look, MapSummary, Target};
+use super::error::MapError;
+use super::volume::{Image, read};
+use crate::WorkflowError;
+use emotome_brain::surface::sample::{Interpolation, Sampler, SamplingKind, depths};
+use emotome_brain::surface::{FlatRaster, Mesh};
+use emotome_figures::cortex::{CortexMap, FlatHemisphere, FlatVertices};
+use emotome_figures::inflated::{Surface, SurfaceViews, View};
+use emotome_neurofiles::Millimetres;
+use emotome_neurofiles::gifti::{Gifti, read_surface};
+use serde::Serialize;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Where a surface takes its values from in a volume.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Depth {
+    /// Between the outer (pial) and inner (white) surfaces of left and right, at so many depths.
+    Between {
+        /// Outer surfaces.
+        outer: [PathBuf; 2],
+        /// Inner surfaces.
+        inner: [PathBuf; 2],
+        /// Depths.
+        samples: usize,
+    },
+    /// Along the normal of one surface a hemisphere (midthickness).
+    Along {
+        /// The surfaces.
+        middle: [PathBuf; 2],
+        /// How far either way.
+        radius: Millimetres,
+        /// Samples.
+        samples: usize,
+    },
+}
+
+/// A map on surfaces.
+#[derive(Debug, Clone)]
+pub struct SurfaceMapRequest {
+    /// The volume.
+    pub volume: PathBuf,
+    /// Which of its volumes, from 1.
+    pub number: usize,
+    /// Where surfaces take their values.
+    pub depth: Depth,
+    /// Flat surfaces of left and right.
+    pub flat: Option<[PathBuf; 2]>,
+    /// Surfaces to be seen in space, such as inflated ones.
+    pub inflated: Option<[PathBuf; 2]>,
+    /// Depth of sulci or curvature by vertex, positive in sulci; none: curvature of the surface sampled.
+    pub sulci: Option<[PathBuf; 2]>,
+    /// Rows of pixels of the flat map.
+    pub height: usize,
+    /// How it looks.
+    pub look: Look,
+    /// Where it goes.
+    pub target: Target,
+}
+
+/// Samples a volume on surfaces, writes the values as GIFTI, and draws them.
+///
+/// # Errors
+/// [`MapError`] for surfaces that are none, or of different meshes.
+pub fn surface_map(request: &SurfaceMapRequest) -> Result<MapSummary, WorkflowError> {
+    let image = read(&request.volume, request.number)?;
+    let mut files = Vec::new();
+    let mut notes = Vec::new();
+    let mut flats = Vec::new();
+    let mut views = Vec::new();
+    for (side, name) in ["left", "right"].into_iter().enumerate() {
+        let (sampled, mesh, path) = sampled(request, &image, side)?;
+        let missing = sampled.iter().filter(|value| value.is_nan()).count();
+        notes.push(format!("{name}: {} of {} vertices have no value", missing, sampled.len()));
+        let letter = ["L", "R"][side];
+        let gifti = request.target.out.join(format!("hemi-{letter}_desc-sampled_statmap.func.gii"));
+        let column: Vec<f64> = sampled.iter().map(|&value| f64::from(value)).collect();
+        Gifti::from_columns(&[(&request.look.quantity, &column)]).write(&gifti, request.target.overwrite)?;
+        files.push(gifti);
+        let curvature = match &request.sulci {
+            Some(paths) => by_vertex(&paths[side], sampled.len(), &path)?,
+            None => mesh.curvature().into_iter().map(|v| v as f32).collect(),
+        };
+        if let Some(paths) = &request.flat {
+            let flat = mesh_of(&paths[side])?;
+            same_points(&paths[side], flat.points().len(), &path, sampled.len())?;
+            let raster = FlatRaster::new(&flat, request.height).map_err(|source| MapError::Surface { path: paths[side].clone(), source })?;
+            flats.push(FlatHemisphere {
+                name: name.to_owned(),
+                parcels: Vec::new(),
+                vertices: Some(FlatVertices {
+                    width: raster.width,
+                    corner: raster.corner,
+                    pixel: raster.pixel,
+                    pixels: (0..raster.width * raster.height).map(|pixel| raster.entry(pixel)).collect(),
+                    values: sampled.clone(),
+                    confidence: Vec::new(),
+                    curvature: curvature.clone(),
+                }),
+                outlines: Vec::new(),
+            });
+        }
+        if let Some(paths) = &request.inflated {
+            let surface = mesh_of(&paths[side])?;
+            same_points(&paths[side], surface.points().len(), &path, sampled.len())?;
+            views.push(Surface {
+                left: side == 0,
+                points: surface.points().to_vec(),
+                triangles: surface.triangles().to_vec(),
+                values: sampled,
+                confidence: Vec::new(),
+                curvature,
+            });
+        }
+    }
+    let note = request.volume.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    if !flats.is_empty() {
+        let figure = CortexMap {
+            title: request.look.title.clone(),
+            colours: request.look.colours(),
+            hemispheres: flats,
+            note: note.clone(),
+        };
+        draw::write(&request.target, "flat-map", &figure, &mut files)?;
+    }
+    if !views.is_empty() {
+        let figure = SurfaceViews {
+            title: request.look.title.clone(),
+            colours: request.look.colours(),
+            surfaces: views,
+            views: vec![View::Lateral, View::Medial, View::Ventral],
+            note,
+        };
+        draw::write(&request.target, "surface-views", &figure, &mut files)?;
+    }
+    let parameters = json!({"volume": request.number, "depth": request.depth, "height": request.height, "look": request.look});
+    draw::provenance(&request.target, "surface-map", parameters, inputs(request))?;
+    Ok(MapSummary { files, notes })
+}
+
+fn inputs(request: &SurfaceMapRequest) -> Vec<&Path> {
+    let sampled: Vec<&PathBuf> = match &request.depth {
+        Depth::Between { outer, inner, .. } => outer.iter().chain(inner).collect(),
+        Depth::Along { middle, .. } => middle.iter().collect(),
+    };
+    let drawn = [&request.flat, &request.inflated, &request.sulci];
+    std::iter::once(&request.volume)
+        .chain(sampled)
+        .chain(drawn.into_iter().flatten().flatten())
+        .map(PathBuf::as_path)
+        .collect()
+}
+
+/// The values of a hemisphere's vertices, the mesh they were taken on and its file.
+fn sampled(request: &SurfaceMapRequest, image: &Image, side: usize) -> Result<(Vec<f32>, Mesh, PathBuf), WorkflowError> {
+    let of = |path: &Path, source| MapError::Surface { path: path.to_owned(), source };
+    match &request.depth {
+        Depth::Between { outer, inner, samples } => {
+            let (mesh, within) = (mesh_of(&outer[side])?, mesh_of(&inner[side])?);
+            let kind = SamplingKind::Depth { inner: &within, depths: &depths(*samples) };
+            let sampler = Sampler::new(&mesh, image.grid, &kind, Interpolation::Linear, None).map_err(|e| of(&outer[side], e))?;
+            let values = sampler.sample(&image.values).map_err(|e| of(&outer[side], e))?;
+            Ok((values, mesh, outer[side].clone()))
+        }
+        Depth::Along { middle, radius, samples } => {
+            let mesh = mesh_of(&middle[side])?;
+            let kind = SamplingKind::Line { radius: *radius, samples: *samples };
+            let sampler = Sampler::new(&mesh, image.grid, &kind, Interpolation::Linear, None).map_err(|e| of(&middle[side], e))?;
+            let values = sampler.sample(&image.values).map_err(|e| of(&middle[side], e))?;
+            Ok((values, mesh, middle[side].clone()))
+        }
+    }
+}
+
+fn mesh_of(path: &Path) -> Result<Mesh, WorkflowError> {
+    let surface = read_surface(path)?;
+    let points = surface.points.iter().map(|point| point.map(f64::from)).collect();
+    let mesh = Mesh::new(points, surface.triangles).map_err(|source| MapError::Surface { path: path.to_owned(), source })?;
+    Ok(mesh)
+}
+
+fn same_points(first: &Path, a: usize, second: &Path, b: usize) -> Result<(), MapError> {
+    if a == b {
+        return Ok(());
+    }
+    Err(MapError::Points { first: first.to_owned(), a, second: second.to_owned(), b })
+}
+
+/// A value for each vertex: the first column of a GIFTI file.
+fn by_vertex(path: &Path, points: usize, mesh: &Path) -> Result<Vec<f32>, WorkflowError> {
+    let columns = Gifti::read(path)?.columns()?;
+    let column = columns.into_iter().next().ok_or_else(|| MapError::Nothing { path: path.to_owned() })?;
+    same_points(path, column.len(), mesh, points)?;
+    Ok(column.into_iter().map(|value| value as f32).collect())
+}

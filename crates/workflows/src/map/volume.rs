@@ -1,0 +1,173 @@
+//! Volumes: slices, and two volumes voxel by voxel.
+
+use super::draw::{self, Look, MapSummary, Target};
+use super::error::MapError;
+use crate::WorkflowError;
+use emotome_figures::histogram2d::Histogram2d;
+use emotome_figures::slices::{Convention, Plane, Slices};
+use emotome_neurofiles::nifti::{self, Reader};
+use emotome_neurofiles::{Grid, Millimetres};
+use serde::Serialize;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// A slice at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cut {
+    /// At one x.
+    Sagittal(f64),
+    /// At one y.
+    Coronal(f64),
+    /// At one z.
+    Axial(f64),
+}
+
+/// Slices of a volume.
+#[derive(Debug, Clone)]
+pub struct SliceMapRequest {
+    /// The volume.
+    pub volume: PathBuf,
+    /// Which of its volumes, from 1.
+    pub number: usize,
+    /// An image of the anatomy on the same grid.
+    pub underlay: Option<PathBuf>,
+    /// The slices.
+    pub cuts: Vec<Cut>,
+    /// Whether left is drawn at right.
+    pub radiological: bool,
+    /// How it looks.
+    pub look: Look,
+    /// Where it goes.
+    pub target: Target,
+}
+
+/// Two volumes compared.
+#[derive(Debug, Clone)]
+pub struct CompareMapsRequest {
+    /// The volumes.
+    pub volumes: [PathBuf; 2],
+    /// Their names.
+    pub names: [String; 2],
+    /// Slices of the difference.
+    pub cuts: Vec<Cut>,
+    /// How the difference looks.
+    pub look: Look,
+    /// Where it goes.
+    pub target: Target,
+}
+
+/// One volume of an image.
+pub(super) struct Image {
+    pub(super) grid: Grid,
+    /// First index fastest.
+    pub(super) values: Vec<f32>,
+}
+
+/// Reads one volume of an image.
+pub(super) fn read(path: &Path, number: usize) -> Result<Image, WorkflowError> {
+    let reader = Reader::open_volume(path)?;
+    let grid = reader.grid();
+    let found = reader.len();
+    let none = || MapError::NoVolume { path: path.to_owned(), volume: number, found };
+    let at = number.checked_sub(1).ok_or_else(none)?;
+    let values = reader.volumes::<f32>()?.nth(at).transpose()?.ok_or_else(none)?;
+    if values.iter().all(|value| value.is_nan()) {
+        return Err(MapError::Nothing { path: path.to_owned() }.into());
+    }
+    Ok(Image { grid, values })
+}
+
+/// Reads a second image, which must be on the grid of the first.
+fn on_grid(path: &Path, first: &Path, grid: &Grid) -> Result<Image, WorkflowError> {
+    let image = read(path, 1)?;
+    grid.same_as(&image.grid, Millimetres(1e-3)).map_err(|source| MapError::Grid {
+        first: first.to_owned(),
+        second: path.to_owned(),
+        source: Box::new(source),
+    })?;
+    Ok(image)
+}
+
+/// Draws slices of a volume.
+///
+/// # Errors
+/// [`MapError`] for images of different grids and volumes that are not there.
+pub fn slice_map(request: &SliceMapRequest) -> Result<MapSummary, WorkflowError> {
+    let image = read(&request.volume, request.number)?;
+    let underlay = match &request.underlay {
+        Some(path) => on_grid(path, &request.volume, &image.grid)?.values,
+        None => Vec::new(),
+    };
+    let figure = slices(&request.look, image, underlay, &request.cuts, request.radiological, &request.volume);
+    let mut files = Vec::new();
+    draw::write(&request.target, "slices", &figure, &mut files)?;
+    let parameters = json!({"volume": request.number, "cuts": request.cuts, "radiological": request.radiological, "look": request.look});
+    let inputs = std::iter::once(&request.volume).chain(&request.underlay).map(PathBuf::as_path);
+    draw::provenance(&request.target, "slices", parameters, inputs)?;
+    Ok(MapSummary { files, notes: Vec::new() })
+}
+
+fn slices(look: &Look, image: Image, underlay: Vec<f32>, cuts: &[Cut], radiological: bool, path: &Path) -> Slices {
+    Slices {
+        title: look.title.clone(),
+        colours: look.colours(),
+        shape: image.grid.shape,
+        affine: image.grid.affine.0,
+        values: image.values,
+        confidence: Vec::new(),
+        underlay,
+        cuts: cuts
+            .iter()
+            .map(|cut| match *cut {
+                Cut::Sagittal(at) => (Plane::Sagittal, at),
+                Cut::Coronal(at) => (Plane::Coronal, at),
+                Cut::Axial(at) => (Plane::Axial, at),
+            })
+            .collect(),
+        convention: if radiological { Convention::Radiological } else { Convention::Neurological },
+        note: path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+    }
+}
+
+/// Compares two volumes: a histogram of both, their difference as an image and in slices.
+///
+/// # Errors
+/// [`MapError::Grid`] with the numbers if their grids differ.
+pub fn compare_maps(request: &CompareMapsRequest) -> Result<MapSummary, WorkflowError> {
+    let [first, second] = [&request.volumes[0], &request.volumes[1]];
+    let a = read(first, 1)?;
+    let b = on_grid(second, first, &a.grid)?;
+    let both = |x: f32, y: f32| !(x.is_nan() && y.is_nan());
+    let points: Vec<(f32, f32)> = a.values.iter().zip(&b.values).map(|(&x, &y)| (x, y)).filter(|&(x, y)| both(x, y)).collect();
+    let [x_name, y_name] = &request.names;
+    let quantity = &request.look.quantity;
+    let histogram = Histogram2d {
+        title: request.look.title.clone(),
+        x_label: format!("{x_name}: {quantity}"),
+        y_label: format!("{y_name}: {quantity}"),
+        things: "voxels".to_owned(),
+        points,
+        factors: Vec::new(),
+    };
+    let mut files = Vec::new();
+    draw::write(&request.target, "both-models", &histogram, &mut files)?;
+    let difference: Vec<f32> = a.values.iter().zip(&b.values).map(|(x, y)| y - x).collect();
+    let path = request.target.out.join("desc-difference_statmap.nii.gz");
+    nifti::write(&path, request.target.overwrite, &a.grid, &difference)?;
+    files.push(path.clone());
+    if !request.cuts.is_empty() {
+        let look = Look {
+            title: format!("{y_name} − {x_name}"),
+            quantity: format!("difference of {quantity}"),
+            diverging: true,
+            ..request.look.clone()
+        };
+        let image = Image { grid: a.grid, values: difference };
+        let figure = slices(&look, image, Vec::new(), &request.cuts, false, &path);
+        draw::write(&request.target, "difference", &figure, &mut files)?;
+    }
+    let parameters = json!({"names": request.names, "cuts": request.cuts, "look": request.look});
+    draw::provenance(&request.target, "both-models", parameters, [first.as_path(), second.as_path()])?;
+    Ok(MapSummary { files, notes: Vec::new() })
+}
