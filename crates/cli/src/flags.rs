@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::show::count;
 use clap::{Args, ValueEnum};
-use emotome_brain::model::Metric;
+use emotome_brain::model::Metric as Distance;
 use emotome_brain::store::{Over, Scale, Scope, Standardisation};
 use emotome_judges::calibrate::{Calibration, CalibrationTarget};
 use emotome_judges::{Centring, ChoiceRule, MissingValues};
@@ -517,12 +517,12 @@ pub(crate) fn refuse_idle(
 }
 
 /// The metric of a name.
-pub(crate) fn metric(name: &str) -> Result<Metric, String> {
+pub(crate) fn metric(name: &str) -> Result<Distance, String> {
     match name {
-        "correlation" => Ok(Metric::Correlation),
-        "cosine" => Ok(Metric::Cosine),
-        "sqeuclidean" => Ok(Metric::SquaredEuclidean),
-        "euclidean" => Ok(Metric::Euclidean),
+        "correlation" => Ok(Distance::Correlation),
+        "cosine" => Ok(Distance::Cosine),
+        "sqeuclidean" => Ok(Distance::SquaredEuclidean),
+        "euclidean" => Ok(Distance::Euclidean),
         _ => Err(format!(
             "{name:?} is no distance; give correlation, cosine, sqeuclidean or euclidean"
         )),
@@ -538,7 +538,7 @@ pub(crate) struct ModelFlags {
     features: Vec<String>,
     /// How rows of --model are compared; the same for all, so that none gains by its metric.
     #[arg(long, value_name = "NAME", value_parser = metric, default_value = "correlation")]
-    model_distance: Metric,
+    model_distance: Distance,
     /// A model that is an embedding of choices: two stimuli are as similar as it predicts that they are chosen as the
     /// pair.
     #[arg(long, value_name = "[NAME=]FILE")]

@@ -7,13 +7,14 @@ use crate::show::{bytes, count, rows};
 use crate::terminal::Session;
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use emotome_brain::import::{
-    BDataSource, EventColumns, MatrixSource, Source, VolumesSource, VoxelOrder,
+    BDataSource, EventColumns, MatrixSource, Source, VolumesSource, VoxelOrder, VoxelsFrom,
 };
 use emotome_brain::simulate::{Noise, Plant, Strength};
 use emotome_neurofiles::Millimetres;
 use emotome_stimuli::reconciliation::List;
 use emotome_workflows::brain::{
-    BrainImportRequest, BrainImported, BrainInfo, KeysOf, brain_import, brain_info,
+    BrainImportRequest, BrainImported, BrainInfo, BrainSimulateRequest, BrainSimulated, DesignOf,
+    KeysOf, Layout, brain_import, brain_info, brain_simulate,
 };
 use std::path::PathBuf;
 
@@ -299,8 +300,8 @@ impl Import {
             })
         } else if let Some(responses) = self.matrix {
             let voxels = match (self.mask, self.positions) {
-                (Some(mask), _) => Ok((mask, order)),
-                (None, Some(table)) => Err(table),
+                (Some(mask), _) => VoxelsFrom::Mask(mask, order),
+                (None, Some(table)) => VoxelsFrom::Positions(table),
                 (None, None) => {
                     return Err(Failure::Error(
                         "nothing says where the columns of --matrix lie; give --mask FILE, or --positions FILE".to_owned(),

@@ -17,6 +17,7 @@ mod import;
 mod init;
 mod interpret;
 mod journal;
+mod map;
 mod name;
 mod plan;
 mod qc;
@@ -73,6 +74,8 @@ pub(crate) enum Command {
     Brain(brain::BrainCommand),
     /// Compare brains with models, in searchlights and beyond.
     Rsa(rsa::RsaCommand),
+    /// Draw maps of the brain: parcels, surfaces, slices, two models by voxel.
+    Map(map::MapCommand),
     /// Make choices from a table of features.
     Tripletize(tripletize::Tripletize),
     /// Plant an embedding and simulate choices of an agent that has it.
@@ -105,6 +108,7 @@ impl Command {
             Self::Compare(command) => command.run(session),
             Self::Brain(command) => command.run(session),
             Self::Rsa(command) => command.run(session),
+            Self::Map(command) => command.run(session),
             Self::Tripletize(command) => command.run(session),
             Self::Simulate(command) => command.run(session),
             Self::Completions(command) => command.run(session),

@@ -291,6 +291,10 @@ impl RsaCommand {
                 let request = flags.request()?;
                 session.show(&searchlight(&request, session.run())?, searched)
             }
+            Action::Roi(flags) => {
+                let request = flags.request()?;
+                session.show(&roi(&request, session.run())?, of_regions)
+            }
             Action::Compare(flags) => {
                 session.show(&compare(&flags.request(), session.run())?, compared)
             }

@@ -25,6 +25,8 @@ pub struct Look {
     pub limits: Option<(f64, f64)>,
     /// Values nearer to zero are not coloured.
     pub threshold: Option<f64>,
+    /// One column of a journal wide, 89 mm, instead of two.
+    pub narrow: bool,
 }
 
 impl Look {
@@ -65,7 +67,12 @@ pub struct Target {
 }
 
 /// Writes a figure as SVG, PDF, PNG and TSV.
-pub(super) fn write(target: &Target, stem: &str, figure: &dyn Figure, files: &mut Vec<PathBuf>) -> Result<(), WorkflowError> {
+pub(super) fn write(
+    target: &Target,
+    stem: &str,
+    figure: &dyn Figure,
+    files: &mut Vec<PathBuf>,
+) -> Result<(), WorkflowError> {
     let formats = [Format::Svg, Format::Pdf, Format::Png, Format::Tsv];
     for asset in export(figure, stem, &formats, Theme::Light, Print::default())? {
         let path = target.out.join(&asset.name);

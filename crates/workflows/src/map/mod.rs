@@ -1,7 +1,7 @@
 //! Maps of the brain: parcels on the flattened cortex, volumes on surfaces and in slices, two models by voxel.
 
-mod error;
 mod draw;
+mod error;
 mod parcels;
 mod surface;
 mod volume;

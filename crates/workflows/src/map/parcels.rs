@@ -4,7 +4,7 @@ use super::draw::{self, Look, MapSummary, Target};
 use super::error::MapError;
 use crate::WorkflowError;
 use emotome_brain::regions::{Area, Hemisphere, Preset, RegionTable};
-use emotome_brain::surface::{mmp, outline};
+use emotome_brain::surface::{inner_point, mmp};
 use emotome_figures::cortex::{CortexMap, FlatHemisphere, FlatOutline, FlatParcel};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,18 +55,29 @@ pub fn parcel_map(request: &ParcelMapRequest) -> Result<MapSummary, WorkflowErro
     }
     if values.is_empty() {
         unknown.truncate(8);
-        return Err(MapError::Unknown { path: request.table.clone(), names: unknown }.into());
+        return Err(MapError::Unknown {
+            path: request.table.clone(),
+            names: unknown,
+        }
+        .into());
     }
     let mut notes = Vec::new();
     if !unknown.is_empty() {
-        notes.push(format!("not on the cortex, and not drawn: {}", unknown.join(", ")));
+        notes.push(format!(
+            "not on the cortex, and not drawn: {}",
+            unknown.join(", ")
+        ));
     }
     if !twice.is_empty() {
         let shown: Vec<String> = twice.into_iter().collect();
-        notes.push(format!("areas of several regions have the value of the last: {}", shown.join(", ")));
+        notes.push(format!(
+            "areas of several regions have the value of the last: {}",
+            shown.join(", ")
+        ));
     }
     let figure = CortexMap {
         title: request.look.title.clone(),
+        narrow: request.look.narrow,
         colours: request.look.colours(),
         hemispheres: [Hemisphere::Left, Hemisphere::Right].map(|side| hemisphere(side, &values, table.as_ref(), &rows)).into(),
         note: "Outlines: HCP-MMP 1.0 (Glasser et al. 2016) on the fs_LR flat surfaces; data provided by the Human Connectome Project".to_owned(),
@@ -83,20 +94,36 @@ pub fn parcel_map(request: &ParcelMapRequest) -> Result<MapSummary, WorkflowErro
 }
 
 fn preset(path: &Path, name: &str) -> Result<RegionTable, MapError> {
-    let wrong = |what: String| MapError::Table { path: path.to_owned(), what };
+    let wrong = |what: String| MapError::Table {
+        path: path.to_owned(),
+        what,
+    };
     let preset = Preset::named(name).ok_or_else(|| {
-        wrong(format!("{name:?} names no table of regions; known are {}", Preset::ALL.map(Preset::name).join(", ")))
+        wrong(format!(
+            "{name:?} names no table of regions; known are {}",
+            Preset::ALL.map(Preset::name).join(", ")
+        ))
     })?;
     preset.table().map_err(|error| wrong(error.to_string()))
 }
 
 /// The areas that a name means: one, the same on both sides, or those of a region.
 fn areas_of(name: &str, table: Option<&RegionTable>) -> Vec<Area> {
-    let both = |stem: &str| Hemisphere::BOTH.into_iter().filter_map(|side| Area::named(side, stem)).collect::<Vec<_>>();
+    let both = |stem: &str| {
+        Hemisphere::BOTH
+            .into_iter()
+            .filter_map(|side| Area::named(side, stem))
+            .collect::<Vec<_>>()
+    };
     if let Some(table) = table {
         let rows = table.of(name);
         return rows
-            .flat_map(|row| both(&row.stem).into_iter().filter(|area| row.side.includes(Some(area.hemisphere()))).collect::<Vec<_>>())
+            .flat_map(|row| {
+                both(&row.stem)
+                    .into_iter()
+                    .filter(|area| row.side.includes(Some(area.hemisphere())))
+                    .collect::<Vec<_>>()
+            })
             .collect();
     }
     let side = |side: Hemisphere, rest: &str| Area::named(side, rest).into_iter().collect();
@@ -107,13 +134,20 @@ fn areas_of(name: &str, table: Option<&RegionTable>) -> Vec<Area> {
     }
 }
 
-fn hemisphere(side: Hemisphere, values: &BTreeMap<u16, f64>, table: Option<&RegionTable>, rows: &[(String, f64)]) -> FlatHemisphere {
-    let parcels = mmp::areas(side).into_iter().map(|(area, rings)| FlatParcel {
-        name: area.to_string(),
-        rings,
-        value: values.get(&area.id()).copied().unwrap_or(f64::NAN),
-        confidence: None,
-    });
+fn hemisphere(
+    side: Hemisphere,
+    values: &BTreeMap<u16, f64>,
+    table: Option<&RegionTable>,
+    rows: &[(String, f64)],
+) -> FlatHemisphere {
+    let parcels = mmp::areas(side)
+        .into_iter()
+        .map(|(area, rings)| FlatParcel {
+            name: area.to_string(),
+            rings,
+            value: values.get(&area.id()).copied().unwrap_or(f64::NAN),
+            confidence: None,
+        });
     let mut outlines = Vec::new();
     if let Some(table) = table {
         for (name, _) in rows {
@@ -122,11 +156,13 @@ fn hemisphere(side: Hemisphere, values: &BTreeMap<u16, f64>, table: Option<&Regi
                 .filter(|area| area.hemisphere() == side)
                 .map(|area| i64::from(area.id()))
                 .collect();
-            let rings = mmp::flat(side).merged(|label| i64::from(ids.contains(&label))).rings(1);
+            let rings = mmp::flat(side)
+                .merged(|label| i64::from(ids.contains(&label)))
+                .rings(1);
             if !rings.is_empty() {
                 outlines.push(FlatOutline {
                     name: name.clone(),
-                    at: outline::inner_point(&rings),
+                    at: inner_point(&rings),
                     rings,
                     thin: false,
                 });
@@ -151,19 +187,33 @@ const MOST_BYTES: u64 = 64 << 20;
 /// Names and values of the rows that are asked for.
 fn rows(request: &ParcelMapRequest) -> Result<Vec<(String, f64)>, MapError> {
     let path = &request.table;
-    let wrong = |what: String| MapError::Table { path: path.clone(), what };
-    let bytes = std::fs::metadata(path).map_err(|e| wrong(e.to_string()))?.len();
+    let wrong = |what: String| MapError::Table {
+        path: path.clone(),
+        what,
+    };
+    let bytes = std::fs::metadata(path)
+        .map_err(|e| wrong(e.to_string()))?
+        .len();
     if bytes > MOST_BYTES {
-        return Err(wrong(format!("{bytes} bytes are more than the {MOST_BYTES} of a table")));
+        return Err(wrong(format!(
+            "{bytes} bytes are more than the {MOST_BYTES} of a table"
+        )));
     }
     let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
     let mut lines = text.lines();
-    let header: Vec<&str> = lines.next().unwrap_or_default().split('\t').map(str::trim).collect();
+    let header: Vec<&str> = lines
+        .next()
+        .unwrap_or_default()
+        .split('\t')
+        .map(str::trim)
+        .collect();
     let column = |name: &str| {
-        header
-            .iter()
-            .position(|cell| *cell == name)
-            .ok_or_else(|| wrong(format!("has no column {name:?}; its columns are {}", header.join(", "))))
+        header.iter().position(|cell| *cell == name).ok_or_else(|| {
+            wrong(format!(
+                "has no column {name:?}; its columns are {}",
+                header.join(", ")
+            ))
+        })
     };
     let (name, value) = (column(&request.name)?, column(&request.value)?);
     let only = request
@@ -175,14 +225,21 @@ fn rows(request: &ParcelMapRequest) -> Result<Vec<(String, f64)>, MapError> {
     for (at, line) in lines.enumerate() {
         let cells: Vec<&str> = line.split('\t').map(str::trim).collect();
         if cells.len() != header.len() {
-            return Err(wrong(format!("line {}: {} cells, the header has {}", at + 2, cells.len(), header.len())));
+            return Err(wrong(format!(
+                "line {}: {} cells, the header has {}",
+                at + 2,
+                cells.len(),
+                header.len()
+            )));
         }
         if only.iter().any(|(of, wanted)| cells[*of] != *wanted) {
             continue;
         }
         let number = match cells[value] {
             "n/a" | "" | "NaN" => f64::NAN,
-            cell => cell.parse().map_err(|_| wrong(format!("line {}: {:?} is no number", at + 2, cell)))?,
+            cell => cell
+                .parse()
+                .map_err(|_| wrong(format!("line {}: {:?} is no number", at + 2, cell)))?,
         };
         if rows.iter().any(|(other, _)| other == cells[name]) {
             return Err(wrong(format!(

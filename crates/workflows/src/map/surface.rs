@@ -9,7 +9,7 @@ use emotome_brain::surface::{FlatRaster, Mesh};
 use emotome_figures::cortex::{CortexMap, FlatHemisphere, FlatVertices};
 use emotome_figures::inflated::{Surface, SurfaceViews, View};
 use emotome_neurofiles::Millimetres;
-use emotome_neurofiles::gifti::{Gifti, read_surface};
+use emotome_neurofiles::gifti::{Gifti, Intent, read_surface};
 use serde::Serialize;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -74,11 +74,23 @@ pub fn surface_map(request: &SurfaceMapRequest) -> Result<MapSummary, WorkflowEr
     for (side, name) in ["left", "right"].into_iter().enumerate() {
         let (sampled, mesh, path) = sampled(request, &image, side)?;
         let missing = sampled.iter().filter(|value| value.is_nan()).count();
-        notes.push(format!("{name}: {} of {} vertices have no value", missing, sampled.len()));
+        notes.push(format!(
+            "{name}: {} of {} vertices have no value",
+            missing,
+            sampled.len()
+        ));
         let letter = ["L", "R"][side];
-        let gifti = request.target.out.join(format!("hemi-{letter}_desc-sampled_statmap.func.gii"));
-        let column: Vec<f64> = sampled.iter().map(|&value| f64::from(value)).collect();
-        Gifti::from_columns(&[(&request.look.quantity, &column)]).write(&gifti, request.target.overwrite)?;
+        let gifti = request
+            .target
+            .out
+            .join(format!("hemi-{letter}_desc-sampled_statmap.func.gii"));
+        let structure = ["CortexLeft", "CortexRight"][side];
+        Gifti::from_columns(
+            &Intent::Shape,
+            &[(&request.look.quantity, &sampled)],
+            Some(structure),
+        )
+        .write(&gifti, request.target.overwrite)?;
         files.push(gifti);
         let curvature = match &request.sulci {
             Some(paths) => by_vertex(&paths[side], sampled.len(), &path)?,
@@ -87,7 +99,11 @@ pub fn surface_map(request: &SurfaceMapRequest) -> Result<MapSummary, WorkflowEr
         if let Some(paths) = &request.flat {
             let flat = mesh_of(&paths[side])?;
             same_points(&paths[side], flat.points().len(), &path, sampled.len())?;
-            let raster = FlatRaster::new(&flat, request.height).map_err(|source| MapError::Surface { path: paths[side].clone(), source })?;
+            let raster =
+                FlatRaster::new(&flat, request.height).map_err(|source| MapError::Surface {
+                    path: paths[side].clone(),
+                    source,
+                })?;
             flats.push(FlatHemisphere {
                 name: name.to_owned(),
                 parcels: Vec::new(),
@@ -95,7 +111,9 @@ pub fn surface_map(request: &SurfaceMapRequest) -> Result<MapSummary, WorkflowEr
                     width: raster.width,
                     corner: raster.corner,
                     pixel: raster.pixel,
-                    pixels: (0..raster.width * raster.height).map(|pixel| raster.entry(pixel)).collect(),
+                    pixels: (0..raster.width * raster.height)
+                        .map(|pixel| raster.entry(pixel))
+                        .collect(),
                     values: sampled.clone(),
                     confidence: Vec::new(),
                     curvature: curvature.clone(),
@@ -116,10 +134,14 @@ pub fn surface_map(request: &SurfaceMapRequest) -> Result<MapSummary, WorkflowEr
             });
         }
     }
-    let note = request.volume.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let note = request
+        .volume
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     if !flats.is_empty() {
         let figure = CortexMap {
             title: request.look.title.clone(),
+            narrow: request.look.narrow,
             colours: request.look.colours(),
             hemispheres: flats,
             note: note.clone(),
@@ -129,6 +151,7 @@ pub fn surface_map(request: &SurfaceMapRequest) -> Result<MapSummary, WorkflowEr
     if !views.is_empty() {
         let figure = SurfaceViews {
             title: request.look.title.clone(),
+            narrow: request.look.narrow,
             colours: request.look.colours(),
             surfaces: views,
             views: vec![View::Lateral, View::Medial, View::Ventral],
@@ -155,21 +178,48 @@ fn inputs(request: &SurfaceMapRequest) -> Vec<&Path> {
 }
 
 /// The values of a hemisphere's vertices, the mesh they were taken on and its file.
-fn sampled(request: &SurfaceMapRequest, image: &Image, side: usize) -> Result<(Vec<f32>, Mesh, PathBuf), WorkflowError> {
-    let of = |path: &Path, source| MapError::Surface { path: path.to_owned(), source };
+fn sampled(
+    request: &SurfaceMapRequest,
+    image: &Image,
+    side: usize,
+) -> Result<(Vec<f32>, Mesh, PathBuf), WorkflowError> {
+    let of = |path: &Path, source| MapError::Surface {
+        path: path.to_owned(),
+        source,
+    };
     match &request.depth {
-        Depth::Between { outer, inner, samples } => {
+        Depth::Between {
+            outer,
+            inner,
+            samples,
+        } => {
             let (mesh, within) = (mesh_of(&outer[side])?, mesh_of(&inner[side])?);
-            let kind = SamplingKind::Depth { inner: &within, depths: &depths(*samples) };
-            let sampler = Sampler::new(&mesh, image.grid, &kind, Interpolation::Linear, None).map_err(|e| of(&outer[side], e))?;
-            let values = sampler.sample(&image.values).map_err(|e| of(&outer[side], e))?;
+            let kind = SamplingKind::Depth {
+                inner: &within,
+                depths: &depths(*samples),
+            };
+            let sampler = Sampler::new(&mesh, image.grid, &kind, Interpolation::Linear, None)
+                .map_err(|e| of(&outer[side], e))?;
+            let values = sampler
+                .sample(&image.values)
+                .map_err(|e| of(&outer[side], e))?;
             Ok((values, mesh, outer[side].clone()))
         }
-        Depth::Along { middle, radius, samples } => {
+        Depth::Along {
+            middle,
+            radius,
+            samples,
+        } => {
             let mesh = mesh_of(&middle[side])?;
-            let kind = SamplingKind::Line { radius: *radius, samples: *samples };
-            let sampler = Sampler::new(&mesh, image.grid, &kind, Interpolation::Linear, None).map_err(|e| of(&middle[side], e))?;
-            let values = sampler.sample(&image.values).map_err(|e| of(&middle[side], e))?;
+            let kind = SamplingKind::Line {
+                radius: *radius,
+                samples: *samples,
+            };
+            let sampler = Sampler::new(&mesh, image.grid, &kind, Interpolation::Linear, None)
+                .map_err(|e| of(&middle[side], e))?;
+            let values = sampler
+                .sample(&image.values)
+                .map_err(|e| of(&middle[side], e))?;
             Ok((values, mesh, middle[side].clone()))
         }
     }
@@ -177,8 +227,10 @@ fn sampled(request: &SurfaceMapRequest, image: &Image, side: usize) -> Result<(V
 
 fn mesh_of(path: &Path) -> Result<Mesh, WorkflowError> {
     let surface = read_surface(path)?;
-    let points = surface.points.iter().map(|point| point.map(f64::from)).collect();
-    let mesh = Mesh::new(points, surface.triangles).map_err(|source| MapError::Surface { path: path.to_owned(), source })?;
+    let mesh = Mesh::of_file(&surface).map_err(|source| MapError::Surface {
+        path: path.to_owned(),
+        source,
+    })?;
     Ok(mesh)
 }
 
@@ -186,13 +238,23 @@ fn same_points(first: &Path, a: usize, second: &Path, b: usize) -> Result<(), Ma
     if a == b {
         return Ok(());
     }
-    Err(MapError::Points { first: first.to_owned(), a, second: second.to_owned(), b })
+    Err(MapError::Points {
+        first: first.to_owned(),
+        a,
+        second: second.to_owned(),
+        b,
+    })
 }
 
 /// A value for each vertex: the first column of a GIFTI file.
 fn by_vertex(path: &Path, points: usize, mesh: &Path) -> Result<Vec<f32>, WorkflowError> {
     let columns = Gifti::read(path)?.columns()?;
-    let column = columns.into_iter().next().ok_or_else(|| MapError::Nothing { path: path.to_owned() })?;
+    let column = columns
+        .into_iter()
+        .next()
+        .ok_or_else(|| MapError::Nothing {
+            path: path.to_owned(),
+        })?;
     same_points(path, column.len(), mesh, points)?;
     Ok(column.into_iter().map(|value| value as f32).collect())
 }

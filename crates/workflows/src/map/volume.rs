@@ -69,11 +69,22 @@ pub(super) fn read(path: &Path, number: usize) -> Result<Image, WorkflowError> {
     let reader = Reader::open_volume(path)?;
     let grid = reader.grid();
     let found = reader.len();
-    let none = || MapError::NoVolume { path: path.to_owned(), volume: number, found };
+    let none = || MapError::NoVolume {
+        path: path.to_owned(),
+        volume: number,
+        found,
+    };
     let at = number.checked_sub(1).ok_or_else(none)?;
-    let values = reader.volumes::<f32>()?.nth(at).transpose()?.ok_or_else(none)?;
+    let values = reader
+        .volumes::<f32>()?
+        .nth(at)
+        .transpose()?
+        .ok_or_else(none)?;
     if values.iter().all(|value| value.is_nan()) {
-        return Err(MapError::Nothing { path: path.to_owned() }.into());
+        return Err(MapError::Nothing {
+            path: path.to_owned(),
+        }
+        .into());
     }
     Ok(Image { grid, values })
 }
@@ -81,11 +92,12 @@ pub(super) fn read(path: &Path, number: usize) -> Result<Image, WorkflowError> {
 /// Reads a second image, which must be on the grid of the first.
 fn on_grid(path: &Path, first: &Path, grid: &Grid) -> Result<Image, WorkflowError> {
     let image = read(path, 1)?;
-    grid.same_as(&image.grid, Millimetres(1e-3)).map_err(|source| MapError::Grid {
-        first: first.to_owned(),
-        second: path.to_owned(),
-        source: Box::new(source),
-    })?;
+    grid.same_as(&image.grid, Millimetres(1e-3))
+        .map_err(|source| MapError::Grid {
+            first: first.to_owned(),
+            second: path.to_owned(),
+            source: Box::new(source),
+        })?;
     Ok(image)
 }
 
@@ -99,18 +111,38 @@ pub fn slice_map(request: &SliceMapRequest) -> Result<MapSummary, WorkflowError>
         Some(path) => on_grid(path, &request.volume, &image.grid)?.values,
         None => Vec::new(),
     };
-    let figure = slices(&request.look, image, underlay, &request.cuts, request.radiological, &request.volume);
+    let figure = slices(
+        &request.look,
+        image,
+        underlay,
+        &request.cuts,
+        request.radiological,
+        &request.volume,
+    );
     let mut files = Vec::new();
     draw::write(&request.target, "slices", &figure, &mut files)?;
     let parameters = json!({"volume": request.number, "cuts": request.cuts, "radiological": request.radiological, "look": request.look});
-    let inputs = std::iter::once(&request.volume).chain(&request.underlay).map(PathBuf::as_path);
+    let inputs = std::iter::once(&request.volume)
+        .chain(&request.underlay)
+        .map(PathBuf::as_path);
     draw::provenance(&request.target, "slices", parameters, inputs)?;
-    Ok(MapSummary { files, notes: Vec::new() })
+    Ok(MapSummary {
+        files,
+        notes: Vec::new(),
+    })
 }
 
-fn slices(look: &Look, image: Image, underlay: Vec<f32>, cuts: &[Cut], radiological: bool, path: &Path) -> Slices {
+fn slices(
+    look: &Look,
+    image: Image,
+    underlay: Vec<f32>,
+    cuts: &[Cut],
+    radiological: bool,
+    path: &Path,
+) -> Slices {
     Slices {
         title: look.title.clone(),
+        narrow: look.narrow,
         colours: look.colours(),
         shape: image.grid.shape,
         affine: image.grid.affine.0,
@@ -125,8 +157,14 @@ fn slices(look: &Look, image: Image, underlay: Vec<f32>, cuts: &[Cut], radiologi
                 Cut::Axial(at) => (Plane::Axial, at),
             })
             .collect(),
-        convention: if radiological { Convention::Radiological } else { Convention::Neurological },
-        note: path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+        convention: if radiological {
+            Convention::Radiological
+        } else {
+            Convention::Neurological
+        },
+        note: path
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
     }
 }
 
@@ -139,7 +177,13 @@ pub fn compare_maps(request: &CompareMapsRequest) -> Result<MapSummary, Workflow
     let a = read(first, 1)?;
     let b = on_grid(second, first, &a.grid)?;
     let both = |x: f32, y: f32| !(x.is_nan() && y.is_nan());
-    let points: Vec<(f32, f32)> = a.values.iter().zip(&b.values).map(|(&x, &y)| (x, y)).filter(|&(x, y)| both(x, y)).collect();
+    let points: Vec<(f32, f32)> = a
+        .values
+        .iter()
+        .zip(&b.values)
+        .map(|(&x, &y)| (x, y))
+        .filter(|&(x, y)| both(x, y))
+        .collect();
     let [x_name, y_name] = &request.names;
     let quantity = &request.look.quantity;
     let histogram = Histogram2d {
@@ -163,11 +207,22 @@ pub fn compare_maps(request: &CompareMapsRequest) -> Result<MapSummary, Workflow
             diverging: true,
             ..request.look.clone()
         };
-        let image = Image { grid: a.grid, values: difference };
+        let image = Image {
+            grid: a.grid,
+            values: difference,
+        };
         let figure = slices(&look, image, Vec::new(), &request.cuts, false, &path);
         draw::write(&request.target, "difference", &figure, &mut files)?;
     }
     let parameters = json!({"names": request.names, "cuts": request.cuts, "look": request.look});
-    draw::provenance(&request.target, "both-models", parameters, [first.as_path(), second.as_path()])?;
-    Ok(MapSummary { files, notes: Vec::new() })
+    draw::provenance(
+        &request.target,
+        "both-models",
+        parameters,
+        [first.as_path(), second.as_path()],
+    )?;
+    Ok(MapSummary {
+        files,
+        notes: Vec::new(),
+    })
 }

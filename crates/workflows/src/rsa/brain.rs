@@ -4,7 +4,8 @@ use super::RsaError;
 use super::models::{self, JoinedModels, LeftOut, ModelOf};
 use crate::WorkflowError;
 use emotome_brain::import::{
-    EventColumns, MatrixSource, Params, Source, VolumesSource, VoxelOrder, import as import_into,
+    EventColumns, MatrixSource, Params, Source, VolumesSource, VoxelOrder, VoxelsFrom,
+    import as import_into,
 };
 use emotome_brain::searchlight::Exclusion;
 use emotome_brain::store::{Repeats, Responses, Selection, Standardisation, Store, View};
@@ -273,7 +274,7 @@ pub(super) fn import(
             responses: files.data.clone(),
             events: files.labels.clone(),
             columns,
-            voxels: Ok((files.mask.clone(), VoxelOrder::C)),
+            voxels: VoxelsFrom::Mask(files.mask.clone(), VoxelOrder::C),
         })
     } else {
         Source::Volumes(VolumesSource {

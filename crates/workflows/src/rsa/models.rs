@@ -15,7 +15,7 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 /// Fewest stimuli that the brain and every model must share.
-pub const FEWEST_STIMULI: usize = 4;
+pub(super) const FEWEST_STIMULI: usize = 4;
 
 /// What a file of a model holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -69,7 +69,7 @@ pub struct LeftOut {
 
 /// The brain's stimuli and the models' rows, brought together.
 #[derive(Debug, Clone)]
-pub struct JoinedModels {
+pub(super) struct JoinedModels {
     /// The stimuli that the brain and all models have, in the order of the brain.
     pub stimuli: StimulusSet,
     /// The models on these stimuli.
@@ -93,7 +93,7 @@ struct Read {
 /// # Errors
 /// [`WorkflowError`] of reading; [`RsaError`] for missing values, matrices that are not square, rows that
 /// nothing joins to stimuli, two models of one name, and too few shared stimuli.
-pub fn join(
+pub(super) fn join(
     brain: &StimulusSet,
     models: &[ModelOf],
     run: Run<'_>,
