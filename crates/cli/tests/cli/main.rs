@@ -1,6 +1,7 @@
 //! The command line as scripts see it: stable JSON, clear errors, nothing overwritten, real data.
 
 mod batches;
+mod brain;
 mod collect;
 mod compare;
 mod evaluate;

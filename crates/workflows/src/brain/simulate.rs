@@ -124,11 +124,16 @@ pub fn brain_simulate(
         },
     };
     let anatomy = Anatomy::standard(request.voxels, request.edge)?;
+    let plants: Vec<Plant> = request
+        .plants
+        .iter()
+        .flat_map(|plant| on_sides(&anatomy, plant))
+        .collect();
     let study = Study::new(
         anatomy,
         presented,
         models,
-        &request.plants,
+        &plants,
         request.noise,
         request.seed,
     )?;
@@ -190,6 +195,22 @@ pub fn brain_simulate(
         seconds: began.elapsed().as_secs_f64(),
         peak_rss_bytes: crate::memory::peak_rss_bytes(),
     })
+}
+
+/// A plant in the region named, or in the regions of that name on both sides.
+fn on_sides(anatomy: &Anatomy, plant: &Plant) -> Vec<Plant> {
+    let sides = ["L", "R"].map(|side| format!("{side}_{}", plant.region));
+    if anatomy.region(&plant.region).is_ok()
+        || sides.iter().any(|side| anatomy.region(side).is_err())
+    {
+        return vec![plant.clone()];
+    }
+    sides
+        .map(|region| Plant {
+            region,
+            ..plant.clone()
+        })
+        .into()
 }
 
 fn planted(of: &ModelOf) -> Result<PlantedModel, WorkflowError> {

@@ -1,0 +1,474 @@
+//! `emotome brain`, `emotome rsa` and `emotome map`
+
+use crate::scratch::{Scratch, has, npy, number};
+use emotome_neurofiles::nifti::{self, Reader};
+use emotome_neurofiles::{Affine, Grid};
+use emotome_stimuli::output::Overwrite;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const STIMULI: usize = 12;
+const EDGE: usize = 5;
+
+/// A number that looks random, the same for every run.
+fn noise(at: usize) -> f64 {
+    let mut x = (at as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x2545_F491_4F6C_DD1D;
+    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    (x >> 11) as f64 / (1_u64 << 53) as f64 - 0.5
+}
+
+fn grid() -> Grid {
+    Grid {
+        shape: [EDGE; 3],
+        affine: Affine([
+            [-2.0, 0.0, 0.0, 4.0],
+            [0.0, 2.0, 0.0, -6.0],
+            [0.0, 0.0, 2.0, 1.0],
+        ]),
+    }
+}
+
+/// The response of voxel (i, j, k) to a stimulus.
+fn response([i, j, k]: [usize; 3], stimulus: usize) -> f32 {
+    noise(((i * 7 + j) * 7 + k) * 100 + stimulus) as f32
+}
+
+/// Whether a voxel is in the mask: a corner is cut off.
+const fn inside([i, j, k]: [usize; 3]) -> bool {
+    i + j + k > 2
+}
+
+fn voxels() -> Vec<[usize; 3]> {
+    let all = (0..EDGE * EDGE * EDGE).map(|at| [at % EDGE, at / EDGE % EDGE, at / EDGE / EDGE]);
+    all.collect()
+}
+
+fn feature(stimulus: usize, column: usize) -> f64 {
+    noise(1_000_000 + stimulus * 4 + column)
+}
+
+/// A 4-D image, the same as a matrix, a mask, labels and a model.
+fn bare() -> Scratch {
+    let scratch = Scratch::new();
+    let layout = nifti::Layout {
+        volumes: Some(STIMULI),
+        ..nifti::Layout::new(grid())
+    };
+    let mut writer =
+        nifti::Writer::<f32>::create(scratch.path("bold.nii.gz"), Overwrite::Refuse, &layout)
+            .unwrap();
+    for stimulus in 0..STIMULI {
+        let volume: Vec<f32> = voxels()
+            .into_iter()
+            .map(|v| response(v, stimulus))
+            .collect();
+        writer.volume(&volume).unwrap();
+    }
+    writer.finish().unwrap();
+    let mask: Vec<u8> = voxels().into_iter().map(|v| u8::from(inside(v))).collect();
+    nifti::write(
+        scratch.path("mask.nii.gz"),
+        Overwrite::Refuse,
+        &grid(),
+        &mask,
+    )
+    .unwrap();
+    // NumPy's data[mask]: the last index fastest.
+    let mut columns: Vec<[usize; 3]> = voxels().into_iter().filter(|&v| inside(v)).collect();
+    columns.sort_unstable();
+    let body: Vec<u8> = (0..STIMULI)
+        .flat_map(|s| columns.iter().map(move |&v| response(v, s)))
+        .flat_map(f32::to_le_bytes)
+        .collect();
+    let header = format!(
+        "{{'descr': '<f4', 'fortran_order': False, 'shape': ({STIMULI}, {}), }}",
+        columns.len()
+    );
+    scratch.write("bold.npy", npy(&header, &body));
+    let labels: String = (0..STIMULI)
+        .map(|s| format!("clip{s:02}\t{}\n", 1 + s / 4))
+        .collect();
+    scratch.write("labels.tsv", format!("stimulus\trun\n{labels}"));
+    // Another order, and a stimulus that was not shown.
+    let rows: String = (0..=STIMULI)
+        .rev()
+        .map(|s| {
+            format!(
+                "clip{s:02}\t{}\t{}\t{}\t{}\n",
+                feature(s, 0),
+                feature(s, 1),
+                feature(s, 2),
+                feature(s, 3)
+            )
+        })
+        .collect();
+    scratch.write("model.tsv", format!("key\ta\tb\tc\td\n{rows}"));
+    scratch
+}
+
+fn pearson(x: &[f64], y: &[f64]) -> f64 {
+    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+    let (a, b) = (mean(x), mean(y));
+    let sum =
+        |f: &dyn Fn(f64, f64) -> f64| x.iter().zip(y).map(|(&x, &y)| f(x - a, y - b)).sum::<f64>();
+    sum(&|x, y| x * y) / (sum(&|x, _| x * x) * sum(&|_, y| y * y)).sqrt()
+}
+
+/// What a loop over pairs finds around a voxel.
+fn looped(centre: [usize; 3], pairs: impl Fn(usize, usize) -> bool) -> f64 {
+    let near = |v: &[usize; 3]| {
+        (0..3)
+            .map(|a| v[a].abs_diff(centre[a]).pow(2))
+            .sum::<usize>()
+            <= 4
+    };
+    let members: Vec<[usize; 3]> = voxels()
+        .into_iter()
+        .filter(|v| inside(*v) && near(v))
+        .collect();
+    let pattern = |s: usize| {
+        members
+            .iter()
+            .map(|&v| f64::from(response(v, s)))
+            .collect::<Vec<f64>>()
+    };
+    let features = |s: usize| (0..4).map(|c| feature(s, c)).collect::<Vec<f64>>();
+    let (mut brain, mut model) = (Vec::new(), Vec::new());
+    for i in 0..STIMULI {
+        for j in i + 1..STIMULI {
+            if pairs(i, j) {
+                brain.push(1.0 - pearson(&pattern(i), &pattern(j)));
+                model.push(1.0 - pearson(&features(i), &features(j)));
+            }
+        }
+    }
+    pearson(&brain, &model)
+}
+
+fn map(scratch: &Scratch, path: &str) -> Vec<f32> {
+    let reader = Reader::open(scratch.path(path)).unwrap();
+    assert_eq!(reader.grid(), grid());
+    reader.volumes::<f32>().unwrap().next().unwrap().unwrap()
+}
+
+#[test]
+fn a_searchlight_of_bare_files_equals_a_loop_over_pairs() {
+    let scratch = bare();
+    for (data, pairs) in [
+        ("bold.nii.gz", "all"),
+        ("bold.npy", "all"),
+        ("bold.nii.gz", "across-runs"),
+    ] {
+        let found = scratch.json(&format!(
+            "rsa searchlight --data {data} --mask mask.nii.gz --labels labels.tsv --model model.tsv --metric pearson --radius 2vox --pairs {pairs} --out {data}-{pairs}"
+        ));
+        has(
+            &found,
+            &[
+                "centres",
+                "seconds",
+                "gflops",
+                "peak_rss_bytes",
+                "maps",
+                "peak",
+            ],
+        );
+        let inside: Vec<[usize; 3]> = voxels().into_iter().filter(|&v| inside(v)).collect();
+        assert_eq!(found["centres"], inside.len());
+        assert_eq!(found["left_out"], 1);
+        let values = map(
+            &scratch,
+            &format!("{data}-{pairs}/sub-unnamed_desc-model_stat-pearson_statmap.nii.gz"),
+        );
+        for (at, voxel) in voxels().into_iter().enumerate() {
+            let value = f64::from(values[at]);
+            if !self::inside(voxel) {
+                assert!(value.is_nan(), "{voxel:?} outside of the mask has {value}");
+                continue;
+            }
+            let expected = looped(voxel, |i, j| pairs == "all" || i / 4 != j / 4);
+            assert!(
+                (value - expected).abs() < 1e-6,
+                "{data} {pairs} {voxel:?}: {value}, looped {expected}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_search_that_is_killed_goes_on_to_the_same_bits() {
+    let scratch = Scratch::new();
+    let rows: String = (0..400)
+        .map(|s| {
+            format!(
+                "s{s}\t{}\t{}\t{}\n",
+                noise(3 * s),
+                noise(3 * s + 1),
+                noise(3 * s + 2)
+            )
+        })
+        .collect();
+    scratch.write("model.tsv", format!("key\ta\tb\tc\n{rows}"));
+    scratch.json("brain simulate --model model.tsv --plant TPJ=model@rsa:0.2 --subjects 1 --voxels 3000 --edge 5 --per-run 40 --out study");
+    let line = "rsa searchlight --store study/sub-01 --model model.tsv --metric spearman --radius 3vox --quiet";
+    scratch.json(&format!("{line} --out whole"));
+    let partial = scratch.path("cut/blocks.partial");
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("emotome"))
+        .current_dir(scratch.0.path())
+        .args(format!("{line} --threads 1 --out cut").split(' '))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    while fs::metadata(&partial).map_or(0, |m| m.len()) < 5_000 {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "no block in a minute"
+        );
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "the search ended before it could be killed"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    scratch.refuses(&format!("{line} --out cut"), &["--resume", "--force"]);
+    scratch.refuses(
+        &format!("{line} --out cut --resume").replace("3vox", "2vox"),
+        &["other inputs or parameters"],
+    );
+    let resumed = scratch.json(&format!("{line} --out cut --resume"));
+    assert!(number(&resumed, "resumed_blocks") >= 1.0, "{resumed}");
+    assert!(!partial.exists());
+    for file in [
+        "centres.tsv",
+        "sub-01_desc-model_stat-spearman_statmap.nii.gz",
+    ] {
+        assert_eq!(
+            fs::read(scratch.path(&format!("cut/{file}"))).unwrap(),
+            fs::read(scratch.path(&format!("whole/{file}"))).unwrap(),
+            "{file}"
+        );
+    }
+    scratch.refuses(
+        &format!("{line} --out whole --resume"),
+        &["no interrupted run"],
+    );
+    scratch.refuses(&format!("{line} --out whole"), &["exists", "--force"]);
+}
+
+#[test]
+fn planted_regions_are_found_and_others_are_not() {
+    let scratch = Scratch::new();
+    let rows: String = (0..120)
+        .map(|s| {
+            format!(
+                "s{s}\t{}\t{}\t{}\n",
+                noise(3 * s),
+                noise(3 * s + 1),
+                noise(3 * s + 2)
+            )
+        })
+        .collect();
+    scratch.write("planted.tsv", format!("key\ta\tb\tc\n{rows}"));
+    let rows: String = (0..120)
+        .map(|s| format!("s{s}\t{}\t{}\n", noise(5_000 + 2 * s), noise(5_001 + 2 * s)))
+        .collect();
+    scratch.write("other.tsv", format!("key\ta\tb\n{rows}"));
+    scratch.json("brain simulate --model planted.tsv --plant TPJ=planted@rsa:0.3 --subjects 3 --voxels 4000 --edge 4 --per-run 20 --sessions 1 --standardise run --out study");
+    for layout in ["bdata", "nifti"] {
+        let made = scratch.json(&format!("brain simulate --model planted.tsv --plant TPJ=planted@rsa:0.3 --subjects 1 --voxels 400 --edge 8 --per-run 20 --sessions 1 --layout {layout} --out {layout}"));
+        assert_eq!(made["synthetic"], true);
+    }
+    let imported = scratch.json("brain import --bdata bdata/sub-01_desc-simulated_bdata.h5 --subject 01 --standardise run --out imported");
+    assert_eq!(
+        (
+            &imported["manifest"]["voxels"],
+            &imported["manifest"]["synthetic"]
+        ),
+        (&400.into(), &true.into())
+    );
+    assert_eq!(imported["reconciliation"]["stimuli"], 120);
+    let stores = "--store study/sub-01 --store study/sub-02 --store study/sub-03";
+    let found = scratch.json(&format!(
+        "rsa roi {stores} --model planted.tsv --model other.tsv --permutations 200 --bootstraps 50 --published-tests --out roi"
+    ));
+    let group = found["group"].as_array().unwrap();
+    let of = |region: &str, model: &str| {
+        group
+            .iter()
+            .find(|g| g["region"] == region && g["model"] == model)
+            .unwrap_or_else(|| panic!("no {region} beside {model}"))
+    };
+    for region in ["L_TPJ", "R_TPJ"] {
+        assert_eq!(
+            of(region, "planted")["significant"],
+            3,
+            "{}",
+            of(region, "planted")
+        );
+        assert!(number(of(region, "planted"), "mean") > 0.15);
+        assert!(
+            number(of(region, "planted"), "ceiling_upper")
+                >= number(of(region, "planted"), "ceiling_lower")
+        );
+        has(
+            of(region, "planted"),
+            &[
+                "prevalence_lower",
+                "at_least_two_p",
+                "bootstrap_p",
+                "bootstrap_pairwise_p",
+            ],
+        );
+    }
+    let elsewhere = group
+        .iter()
+        .filter(|g| !g["region"].as_str().unwrap().ends_with("TPJ") || g["model"] == "other");
+    let false_alarms: f64 = elsewhere.map(|g| number(g, "significant")).sum();
+    assert!(
+        false_alarms <= 2.0,
+        "{false_alarms} false alarms in three subjects"
+    );
+    assert_eq!(number(&found, "smallest_sign_flip_p"), 0.25);
+    for file in [
+        "regions.tsv",
+        "group.tsv",
+        "roi.json",
+        "provenance.json",
+        "region-bars.svg",
+        "region-bars.pdf",
+        "region-bars.png",
+        "region-bars.tsv",
+    ] {
+        assert!(scratch.path("roi").join(file).exists(), "no {file}");
+    }
+    // The same on one thread, and with the tables of the program.
+    scratch.json(&format!("rsa roi {stores} --model planted.tsv --model other.tsv --permutations 200 --bootstraps 50 --published-tests --threads 1 --out one"));
+    assert_eq!(
+        fs::read(scratch.path("one/regions.tsv")).unwrap(),
+        fs::read(scratch.path("roi/regions.tsv")).unwrap()
+    );
+    assert_eq!(
+        fs::read(scratch.path("one/group.tsv")).unwrap(),
+        fs::read(scratch.path("roi/group.tsv")).unwrap()
+    );
+    scratch.refuses(
+        &format!("rsa roi {stores} --regions emotion --model planted.tsv --out no --quiet"),
+        &["names no table of regions", "emotion2025"],
+    );
+    scratch.refuses(
+        "rsa roi --store study/sub-01 --store study/sub-01 --model planted.tsv --out no2 --quiet",
+        &["both of subject"],
+    );
+}
+
+#[test]
+fn a_mask_of_another_grid_is_refused_with_the_numbers() {
+    let scratch = bare();
+    let mut moved = grid();
+    moved.affine.0[0][3] += 14.2;
+    let mask = vec![1_u8; EDGE * EDGE * EDGE];
+    nifti::write(
+        scratch.path("moved.nii.gz"),
+        Overwrite::Refuse,
+        &moved,
+        &mask,
+    )
+    .unwrap();
+    let line = "rsa searchlight --data bold.nii.gz --labels labels.tsv --model model.tsv --radius 2vox --quiet --out";
+    scratch.refuses(
+        &format!("{line} a --mask moved.nii.gz"),
+        &["14.2", "[0, 3]", "resample"],
+    );
+    scratch.write("nameless.tsv", "a\tb\nx\t1\n");
+    scratch.refuses(
+        &format!("{line} b --mask mask.nii.gz").replace("labels.tsv", "nameless.tsv"),
+        &["nameless.tsv", "stimulus"],
+    );
+    scratch.write(
+        "few.tsv",
+        "key\ta\tb\nclip00\t1\t2\nclip01\t2\t1\nelse\t1\t1\n",
+    );
+    scratch.refuses(
+        &format!("{line} c --mask mask.nii.gz").replace("model.tsv", "few.tsv"),
+        &["share 2 stimuli", "few.tsv"],
+    );
+    scratch.refuses(
+        &format!("{line} d --mask mask.nii.gz --model other=model.tsv --model ot-her=model.tsv")
+            .replace("--model model.tsv ", ""),
+        &["same file name"],
+    );
+    let help = scratch.run("rsa searchlight --data bold.nii.gz --mask mask.nii.gz --labels labels.tsv --model model.tsv --radius 3 --out e").failure();
+    assert!(String::from_utf8_lossy(&help.get_output().stderr).contains("3vox or 6mm"));
+}
+
+#[test]
+fn two_files_are_compared_for_what_they_hold() {
+    let scratch = Scratch::new();
+    scratch.write("a.csv", "key,x,y\np,0,1\nq,2,2\nr,5,1\ns,1,7\n");
+    scratch.write("b.txt", "0 2 5 6\n2 0 3 5\n5 3 0 8\n6 5 8 0\n");
+    let found = scratch.json("rsa compare a.csv b.txt --distance euclidean --metric spearman");
+    assert_eq!(found["inferred"], serde_json::json!([true, true]));
+    assert_eq!(found["files"][1]["holds"]["kind"], "dissimilarities");
+    assert_eq!((&found["pairs"], &found["stimuli"]), (&6.into(), &4.into()));
+    assert!(number(&found, "value") > 0.8, "{found}");
+    let same = scratch.json("rsa compare a.csv a.csv --metric cka --distance sqeuclidean");
+    assert!((number(&same, "value") - 1.0).abs() < 1e-12);
+    scratch.write("skew.txt", "0 2 5\n2 0 3\n4 3 0\n");
+    scratch.refuses(
+        "rsa compare skew.txt skew.txt --a-holds dissimilarities",
+        &["not symmetric", "(2, 0) is 4"],
+    );
+}
+
+#[test]
+fn maps_are_drawn_of_areas_regions_volumes_and_differences() {
+    let scratch = bare();
+    scratch.write(
+        "areas.tsv",
+        "region\tvalue\nL_V1\t0.1\nMST\t0.3\nR_TPOJ1\t-0.05\n",
+    );
+    let drawn = scratch.json("map parcels areas.tsv --out areas");
+    assert_eq!(drawn["files"].as_array().unwrap().len(), 4);
+    let svg = fs::read_to_string(scratch.path("areas/flat-map.svg")).unwrap();
+    assert!(
+        svg.contains("left") && svg.contains("right"),
+        "sides are not named"
+    );
+    scratch.write(
+        "regions.tsv",
+        "subject\tregion\tvalue\n01\tVC\t0.1\n01\tTPJ\t0.3\n02\tVC\t0.2\n01\tAmygdala\t0.1\n",
+    );
+    let drawn = scratch
+        .json("map parcels regions.tsv --regions emotion2025 --only subject=01 --out regions");
+    assert!(
+        drawn["notes"][0].as_str().unwrap().contains("Amygdala"),
+        "{drawn}"
+    );
+    scratch.refuses(
+        "map parcels regions.tsv --regions emotion2025 --out twice",
+        &["--only"],
+    );
+    scratch.refuses(
+        "map parcels areas.tsv --name area --out none",
+        &["no column \"area\"", "region, value"],
+    );
+    scratch.write("wrong.tsv", "region\tvalue\nV99\t1\n");
+    scratch.refuses("map parcels wrong.tsv --out wrong", &["V99"]);
+    scratch.json("map slices bold.nii.gz --number 3 --cuts z=5,x=0 --out slices");
+    scratch.refuses(
+        "map slices bold.nii.gz --number 13 --out no",
+        &["number 13", "12"],
+    );
+    let compared = scratch.json("map compare a=mask.nii.gz b=mask.nii.gz --cuts z=5 --out both");
+    assert!(compared["files"].as_array().unwrap().iter().any(|f| {
+        f.as_str()
+            .unwrap()
+            .ends_with("desc-difference_statmap.nii.gz")
+    }));
+}
