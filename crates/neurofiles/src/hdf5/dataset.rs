@@ -87,16 +87,8 @@ impl<'a> Dataset<'a> {
                 let along = shape.iter().zip(&chunk_shape);
                 let places: Vec<u64> = along.map(|(d, &c)| d.div_ceil(c.max(1))).collect();
                 let bytes = chunk.max(product(&places).saturating_mul(PLACE));
-                match u64::try_from(bytes) {
-                    Ok(bytes) if bytes <= limit => {}
-                    bytes => {
-                        return Err(Hdf5Error::TooLarge {
-                            path: source.path.clone(),
-                            object: path,
-                            bytes: bytes.unwrap_or(u64::MAX),
-                            limit,
-                        });
-                    }
+                if bytes > limit.into() {
+                    return Err(source.too_large(&path, bytes, limit));
                 }
                 let band = chunk_shape.first().copied().unwrap_or(1).max(1);
                 (band, u64::try_from(chunk).ok(), limit)
@@ -283,6 +275,12 @@ impl<'a> Dataset<'a> {
         let Some(&count) = self.shape.first() else {
             return Err(self.kind("rows of numbers").into());
         };
+        // What was never written costs a file nothing, and would be handed over for ever.
+        let all = product(&self.shape).saturating_mul(self.element_bytes.into());
+        let limit = stands_for(self.source.bytes);
+        if all > limit.into() {
+            return Err(self.source.too_large(&self.path, all, limit).into());
+        }
         let row = self.row_elements().saturating_mul(8).max(1);
         let fitting = u64::try_from(u128::from(BLOCK) / row).unwrap_or(1);
         let step = (fitting / self.band).max(1).saturating_mul(self.band);
@@ -337,12 +335,7 @@ impl<'a> Dataset<'a> {
             (held, holdable)
         };
         if bytes > u128::from(limit) {
-            return Err(Hdf5Error::TooLarge {
-                path: self.source.path.clone(),
-                object: self.path.clone(),
-                bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
-                limit,
-            });
+            return Err(self.source.too_large(&self.path, bytes, limit));
         }
         Ok(())
     }
@@ -396,10 +389,14 @@ impl<'a> Dataset<'a> {
     }
 }
 
-/// The most that a file of this size can stand for.
+/// The most that is read at once of a file of this size.
 fn of_a_file(bytes: u64) -> u64 {
-    let all = bytes.saturating_mul(RATIO).saturating_add(GRANTED);
-    all.min(AT_ONCE)
+    stands_for(bytes).min(AT_ONCE)
+}
+
+/// The most that a file of this size can stand for.
+fn stands_for(bytes: u64) -> u64 {
+    bytes.saturating_mul(RATIO).saturating_add(GRANTED)
 }
 
 fn product(shape: &[u64]) -> u128 {
