@@ -263,7 +263,7 @@ fn damaged_files_cost_an_error() {
     for form in FORMS {
         let whole = fs::read(fixture(form)).unwrap();
         let path = folder.path().join(form);
-        for at in (0..whole.len()).step_by(1 + whole.len() / 400) {
+        for at in (0..whole.len()).step_by(1 + whole.len() / 150) {
             let mut damaged = whole.clone();
             damaged[at] ^= 0x55;
             for bytes in [&whole[..at], &damaged] {

@@ -177,8 +177,8 @@ fn a_file_that_claims_more_than_it_holds_is_refused() {
     fs::write(&path, &lying).unwrap();
     let source = Source::open(&path).unwrap();
     for name in ["contiguous", "gzip", "lzf", "grows", "big_endian"] {
-        let dataset = source.root().dataset(name).unwrap();
-        let error = dataset.read_f64().unwrap_err();
+        let read = source.root().dataset(name).and_then(|d| d.read_f64());
+        let error = read.unwrap_err();
         assert!(
             matches!(error, Hdf5Error::TooLarge { .. }),
             "{name}: {error}"
@@ -193,4 +193,19 @@ fn a_file_that_claims_more_than_it_holds_is_refused() {
             let _ = source.root().dataset(&name).and_then(|d| d.read_f64());
         }
     }
+}
+
+#[test]
+fn a_chunk_past_the_end_is_refused_before_memory_is_taken() {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/hdf5/chunk_past_the_end.h5");
+    let source = Source::open(path).unwrap();
+    let dataset = source.root().dataset("gz").unwrap();
+    assert_eq!(dataset.shape(), [6, 4]);
+    for read in [dataset.read_f64(), dataset.read_rows(0..1)] {
+        let error = read.unwrap_err().to_string();
+        assert!(error.contains("ends at byte 142606"), "{error}");
+    }
+    let intact = source.root().dataset("lzf").unwrap().read_f64().unwrap();
+    assert_eq!(intact.len(), 16);
 }

@@ -209,11 +209,12 @@ impl BData {
     ///
     /// [`BDataError::NoColumn`], [`BDataError::Hdf5`].
     pub fn columns(&self, columns: &[usize]) -> Result<Vec<Vec<f64>>, BDataError> {
-        let mut read = vec![vec![f64::NAN; self.samples]; columns.len()];
-        self.visit(columns, |sample, column, width, values| {
-            for (s, row) in values.chunks_exact(width).enumerate() {
-                for (c, &value) in row.iter().enumerate() {
-                    read[column + c][sample + s] = value;
+        // The samples of a column come in order; they grow, for a damaged file may claim any number.
+        let mut read = vec![Vec::new(); columns.len()];
+        self.visit(columns, |_, column, width, values| {
+            for row in values.chunks_exact(width) {
+                for (own, &value) in read[column..].iter_mut().zip(row) {
+                    own.push(value);
                 }
             }
             Ok::<_, BDataError>(())

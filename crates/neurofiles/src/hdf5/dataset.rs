@@ -1,6 +1,7 @@
 //! One dataset: its shape, and its elements whole or by rows.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use hdf5_pure::{DType, Layout, Object, VlenStringReadOptions};
 
@@ -13,8 +14,9 @@ const BLOCK: u64 = 16 << 20;
 /// No byte of deflate stands for more than 1,032; what is little is always granted.
 const RATIO: u64 = 1_100;
 const GRANTED: u64 = 1 << 20;
-/// What a text and an opened object take in memory, at least.
+/// What a text, a place in a grid of chunks and an opened object take in memory, at least.
 const TEXT: u64 = 64;
+const PLACE: u128 = 128;
 const TARGET: u64 = 1 << 10;
 
 /// What the elements of a dataset are.
@@ -50,6 +52,10 @@ pub struct Dataset<'a> {
     element_bytes: u64,
     /// Rows that share a chunk; 1 if not chunked.
     band: u64,
+    /// Bytes of a decoded chunk; none if not chunked.
+    chunk_bytes: Option<u64>,
+    /// How many chunks the file holds, once all were found to lie in it.
+    chunks: OnceLock<u64>,
     limit: u64,
     inner: hdf5_pure::Dataset,
 }
@@ -73,22 +79,22 @@ impl<'a> Dataset<'a> {
         let shape = inner.shape().map_err(unreadable)?;
         let element_bytes = inner.element_size().map_err(unreadable)?;
         let element = element(inner.dtype().map_err(unreadable)?);
-        let (band, limit) = match inner.layout().map_err(unreadable)? {
+        let (band, chunk, limit) = match inner.layout().map_err(unreadable)? {
             Layout::Chunked { chunk_shape, .. } => {
                 let limit = of_a_file(source.bytes);
-                let chunk = product(&chunk_shape) * u128::from(element_bytes);
-                if chunk > u128::from(limit) {
-                    return Err(Hdf5Error::TooLarge {
-                        path: source.path.clone(),
-                        object: path,
-                        bytes: u64::try_from(chunk).unwrap_or(u64::MAX),
-                        limit,
-                    });
+                let chunk = product(&chunk_shape).saturating_mul(element_bytes.into());
+                // The library numbers every place of the grid before it reads one.
+                let along = shape.iter().zip(&chunk_shape);
+                let places: Vec<u64> = along.map(|(d, &c)| d.div_ceil(c.max(1))).collect();
+                let bytes = chunk.max(product(&places).saturating_mul(PLACE));
+                if bytes > limit.into() {
+                    return Err(source.too_large(&path, bytes, limit));
                 }
-                (chunk_shape.first().copied().unwrap_or(1).max(1), limit)
+                let band = chunk_shape.first().copied().unwrap_or(1).max(1);
+                (band, u64::try_from(chunk).ok(), limit)
             }
-            Layout::Contiguous { address: None, .. } => (1, GRANTED),
-            _ => (1, source.bytes.min(AT_ONCE)),
+            Layout::Contiguous { address: None, .. } => (1, None, GRANTED),
+            _ => (1, None, source.bytes.min(AT_ONCE)),
         };
         Ok(Self {
             source,
@@ -97,6 +103,8 @@ impl<'a> Dataset<'a> {
             element,
             element_bytes,
             band,
+            chunk_bytes: chunk,
+            chunks: OnceLock::new(),
             limit,
             inner,
         })
@@ -134,7 +142,7 @@ impl<'a> Dataset<'a> {
     /// [`Hdf5Error::Kind`] if they are none, [`Hdf5Error::TooLarge`], [`Hdf5Error::Inexact`] for whole numbers that
     /// float64 cannot hold, [`Hdf5Error::Unreadable`].
     pub fn read_f64(&self) -> Result<Vec<f64>, Hdf5Error> {
-        self.admit(product(&self.shape), 8)?;
+        self.admit_whole(8)?;
         match self.element {
             Element::Int {
                 bytes: 8,
@@ -177,7 +185,7 @@ impl<'a> Dataset<'a> {
         let Element::Complex(bytes) = self.element else {
             return Err(self.kind("complex numbers"));
         };
-        self.admit(product(&self.shape), 16)?;
+        self.admit_whole(16)?;
         let raw = self.inner.read_raw().map_err(|e| self.unreadable(&e))?;
         let bytes = usize::from(bytes);
         let part = |part: &[u8]| match *part {
@@ -200,7 +208,7 @@ impl<'a> Dataset<'a> {
         if self.element != Element::Text {
             return Err(self.kind("texts"));
         }
-        self.admit(product(&self.shape), TEXT)?;
+        self.admit_whole(TEXT)?;
         let varying = matches!(self.inner.dtype(), Ok(DType::VariableLengthString));
         let read = if varying {
             // Many elements may refer to one text: what they amount to is bounded as well.
@@ -244,6 +252,7 @@ impl<'a> Dataset<'a> {
         // Chunks are read whole.
         let elements = u128::from(taken.max(self.band.min(count)));
         self.admit(elements.saturating_mul(self.row_elements()), 8)?;
+        self.chunks()?;
         let read = self.inner.read_f64_rows(rows.start, taken);
         let read = read.map_err(|error| self.unreadable(&error))?;
         if read.len() as u128 != u128::from(taken) * self.row_elements() {
@@ -266,6 +275,12 @@ impl<'a> Dataset<'a> {
         let Some(&count) = self.shape.first() else {
             return Err(self.kind("rows of numbers").into());
         };
+        // What was never written costs a file nothing, and would be handed over for ever.
+        let all = product(&self.shape).saturating_mul(self.element_bytes.into());
+        let limit = stands_for(self.source.bytes);
+        if all > limit.into() {
+            return Err(self.source.too_large(&self.path, all, limit).into());
+        }
         let row = self.row_elements().saturating_mul(8).max(1);
         let fitting = u64::try_from(u128::from(BLOCK) / row).unwrap_or(1);
         let step = (fitting / self.band).max(1).saturating_mul(self.band);
@@ -287,7 +302,7 @@ impl<'a> Dataset<'a> {
         if self.element != Element::Reference {
             return Err(self.kind("references"));
         }
-        self.admit(product(&self.shape), TARGET)?;
+        self.admit_whole(TARGET)?;
         let objects = self.inner.dereference();
         let objects = objects.map_err(|error| self.unreadable(&error))?;
         let node = |(index, object)| {
@@ -320,14 +335,43 @@ impl<'a> Dataset<'a> {
             (held, holdable)
         };
         if bytes > u128::from(limit) {
-            return Err(Hdf5Error::TooLarge {
-                path: self.source.path.clone(),
-                object: self.path.clone(),
-                bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
-                limit,
-            });
+            return Err(self.source.too_large(&self.path, bytes, limit));
         }
         Ok(())
+    }
+
+    /// Whether all elements can; all chunks are held decoded meanwhile.
+    fn admit_whole(&self, each: u64) -> Result<(), Hdf5Error> {
+        self.admit(product(&self.shape), each)?;
+        let chunk = u128::from(self.chunk_bytes.unwrap_or(0));
+        let decoded = u128::from(self.chunks()?).saturating_mul(chunk);
+        self.admit(decoded.div_ceil(self.element_bytes.max(1).into()), 0)
+    }
+
+    /// How many chunks the file holds; each must lie within it, for the library takes memory for a stored chunk
+    /// before it reads it.
+    fn chunks(&self) -> Result<u64, Hdf5Error> {
+        if self.chunk_bytes.is_none() {
+            return Ok(0);
+        }
+        if let Some(&known) = self.chunks.get() {
+            return Ok(known);
+        }
+        let chunks = self.inner.chunks().map_err(|e| self.unreadable(&e))?;
+        for chunk in &chunks {
+            let end = chunk.address.saturating_add(chunk.storage_size);
+            if end > self.source.bytes {
+                return Err(Hdf5Error::Unreadable {
+                    path: self.source.path.clone(),
+                    object: self.path.clone(),
+                    what: format!(
+                        "the chunk of element {:?} ends at byte {end} of a file of {}",
+                        chunk.offset, self.source.bytes
+                    ),
+                });
+            }
+        }
+        Ok(*self.chunks.get_or_init(|| chunks.len() as u64))
     }
 
     fn unreadable(&self, error: &hdf5_pure::Error) -> Hdf5Error {
@@ -345,10 +389,14 @@ impl<'a> Dataset<'a> {
     }
 }
 
-/// The most that a file of this size can stand for.
+/// The most that is read at once of a file of this size.
 fn of_a_file(bytes: u64) -> u64 {
-    let all = bytes.saturating_mul(RATIO).saturating_add(GRANTED);
-    all.min(AT_ONCE)
+    stands_for(bytes).min(AT_ONCE)
+}
+
+/// The most that a file of this size can stand for.
+fn stands_for(bytes: u64) -> u64 {
+    bytes.saturating_mul(RATIO).saturating_add(GRANTED)
 }
 
 fn product(shape: &[u64]) -> u128 {

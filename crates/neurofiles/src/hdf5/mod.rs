@@ -348,6 +348,15 @@ impl Source {
             what: error.to_string(),
         }
     }
+
+    fn too_large(&self, object: &str, bytes: u128, limit: u64) -> Hdf5Error {
+        Hdf5Error::TooLarge {
+            path: self.path.clone(),
+            object: object.to_owned(),
+            bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
+            limit,
+        }
+    }
 }
 
 fn attributes(read: impl IntoIterator<Item = (String, AttrValue)>) -> Attributes {
