@@ -100,17 +100,17 @@ pub enum WorkflowError {
     #[error(transparent)]
     Chance(#[from] emotome_interpret::chance::ChanceError),
     #[error(transparent)]
-    Rsa(#[from] crate::rsa::RsaError),
+    Rsa(Box<crate::rsa::RsaError>),
     #[error(transparent)]
-    Store(#[from] emotome_brain::store::StoreError),
+    Store(Box<emotome_brain::store::StoreError>),
     #[error(transparent)]
-    BrainImport(#[from] emotome_brain::import::ImportError),
+    BrainImport(Box<emotome_brain::import::ImportError>),
     #[error(transparent)]
-    BrainSimulate(#[from] emotome_brain::simulate::SimulateError),
+    BrainSimulate(Box<emotome_brain::simulate::SimulateError>),
     #[error(transparent)]
-    BrainMap(#[from] crate::map::MapError),
+    BrainMap(Box<crate::map::MapError>),
     #[error(transparent)]
-    Image(#[from] emotome_neurofiles::nifti::ImageError),
+    Image(Box<emotome_neurofiles::nifti::ImageError>),
     #[error(transparent)]
     Render(#[from] emotome_figures::render::RenderError),
     /// A figure without what it is drawn from.
@@ -462,10 +462,30 @@ fn counted(known: &[(String, usize)]) -> String {
     said.join(", ")
 }
 
+/// Errors of the brain's rooms are boxed: they carry grids, and every result of a task would be as large.
+macro_rules! boxed {
+    ($($variant:ident($error:ty)),* $(,)?) => {$(
+        impl From<$error> for WorkflowError {
+            fn from(error: $error) -> Self {
+                Self::$variant(Box::new(error))
+            }
+        }
+    )*};
+}
+
+boxed! {
+    Rsa(crate::rsa::RsaError),
+    Store(emotome_brain::store::StoreError),
+    BrainImport(emotome_brain::import::ImportError),
+    BrainSimulate(emotome_brain::simulate::SimulateError),
+    BrainMap(crate::map::MapError),
+    Image(emotome_neurofiles::nifti::ImageError),
+}
+
 impl WorkflowError {
     /// Whether the task was stopped on request, so that it can be resumed.
     #[must_use]
-    pub const fn is_interruption(&self) -> bool {
+    pub fn is_interruption(&self) -> bool {
         use crate::rsa::RsaError;
         use emotome_brain::import::ImportError;
         use emotome_brain::inference::InferenceError;
@@ -499,12 +519,16 @@ impl WorkflowError {
                 | Self::Structure(StructureError::Interrupted)
                 | Self::Align(AlignError::Interrupted)
                 | Self::Map(MapError::Interrupted)
-                | Self::Store(StoreError::Interrupted)
-                | Self::BrainSimulate(SimulateError::Interrupted)
-                | Self::Rsa(RsaError::Inference(InferenceError::Interrupted))
-                | Self::BrainImport(ImportError::Store(StoreError::Interrupted))
                 | Self::Paused { .. }
                 | Self::Stopped
-        )
+        ) || match self {
+            Self::Store(error) => matches!(**error, StoreError::Interrupted),
+            Self::BrainSimulate(error) => matches!(**error, SimulateError::Interrupted),
+            Self::BrainImport(error) => {
+                matches!(**error, ImportError::Store(StoreError::Interrupted))
+            }
+            Self::Rsa(error) => matches!(**error, RsaError::Inference(InferenceError::Interrupted)),
+            _ => false,
+        }
     }
 }

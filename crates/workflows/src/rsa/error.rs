@@ -175,7 +175,7 @@ pub enum RsaError {
     Table(#[from] emotome_brain::regions::TableError),
     /// Labels of parcels cannot be used.
     #[error(transparent)]
-    ParcelLabels(#[from] emotome_brain::regions::LabelError),
+    ParcelLabels(Box<emotome_brain::regions::LabelError>),
     /// No region has enough voxels in any subject.
     #[error("{store}: no region has {fewest} voxels or more; known parcels are {known}", store = store.display())]
     NoRegion {
@@ -192,4 +192,10 @@ pub enum RsaError {
     /// Models cannot be fitted together.
     #[error(transparent)]
     Regression(#[from] emotome_brain::model::regression::RegressionError),
+}
+
+impl From<emotome_brain::regions::LabelError> for RsaError {
+    fn from(error: emotome_brain::regions::LabelError) -> Self {
+        Self::ParcelLabels(Box::new(error))
+    }
 }
