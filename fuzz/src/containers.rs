@@ -1,6 +1,6 @@
 //! What is fuzzed of MATLAB, HDF5 and BData files, of selections, and of names and tables of derivatives.
 
-use emotome_neurofiles::bdata::{BData, BDataError, Metadata, Selection};
+use emotome_neurofiles::bdata::{BData, BDataError, Metadata, RoiFile, RoiFileError, Selection};
 use emotome_neurofiles::derivatives::table::{self, Table};
 use emotome_neurofiles::derivatives::{BidsName, DatasetDescription, Role};
 use emotome_neurofiles::hdf5::{Group, Hdf5Error, Node, Source};
@@ -33,11 +33,20 @@ pub fn matlab(bytes: &[u8]) {
     });
 }
 
-/// An HDF5 file: every object some levels deep; and the same as BData.
+/// An HDF5 file: every object some levels deep; and the same as BData and as the file of one region.
 pub fn hdf5(bytes: &[u8]) {
     with_file("file.h5", bytes, |path| {
         if let Ok(source) = Source::open(path) {
             walk(&source.root(), 0, &mut 500);
+        }
+        if let Ok(file) = RoiFile::open(path) {
+            let mut voxels = 0;
+            let read = file.for_each_voxel(|_, responses| {
+                assert_eq!(responses.len(), file.samples());
+                voxels += 1;
+                Ok::<_, RoiFileError>(())
+            });
+            assert!(read.is_err() || file.samples() == 0 || voxels == file.voxels());
         }
         let Ok(file) = BData::open(path) else { return };
         let keys = file.metadata().keys().to_vec();

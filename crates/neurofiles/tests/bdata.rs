@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use emotome_neurofiles::bdata::{self, BData, BDataError, Metadata, Selection};
+use emotome_neurofiles::bdata::{
+    self, BData, BDataError, Metadata, RoiFile, RoiFileError, Selection,
+};
 use emotome_stimuli::output::Overwrite;
 use proptest::prelude::*;
 
@@ -206,8 +208,10 @@ proptest! {
 
 #[test]
 fn what_is_written_is_read_back() {
+    // `fixtures/check_containers.py` opens what is kept in h5py and bdpy.
+    let kept = std::env::var_os("WRITE_BDATA").map(PathBuf::from);
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("written.h5");
+    let path = kept.unwrap_or_else(|| folder.path().join("written.h5"));
     let metadata = metadata();
     let vmap = BTreeMap::from([(
         "ROI_A".to_owned(),
@@ -216,7 +220,7 @@ fn what_is_written_is_read_back() {
     let header = [("synthetic", "yes")];
     bdata::write(
         &path,
-        Overwrite::Refuse,
+        Overwrite::Replace,
         &metadata,
         &vmap,
         &header,
@@ -293,6 +297,58 @@ fn the_sample_of_bdpy_is_read() {
     assert_eq!(file.select("Data").unwrap(), (0..10).collect::<Vec<_>>());
     let labels = file.labels("Label").unwrap();
     assert_eq!(labels.iter().flatten().count(), 8);
+}
+
+#[test]
+fn a_file_of_one_region_is_read_voxel_by_voxel() {
+    let file = RoiFile::open(fixture("roi_v73.mat")).unwrap();
+    assert_eq!((file.samples(), file.voxels()), (5, 4));
+    let info = file.info();
+    let (last, whole) = (&info.positions[3], [10.5, -3.0, 7.5]);
+    assert_eq!(*last, whole);
+    let regions = [
+        ("hcp180_lh.L_V1_ROI".to_owned(), vec![0, 2, 3]),
+        ("hcp180_rh.R_V1_ROI".to_owned(), vec![1]),
+    ];
+    assert_eq!(info.regions, regions);
+    assert_eq!(info.session, [1.0, 1.0, 1.0, 2.0, 2.0]);
+    assert_eq!(info.run, [1.0, 1.0, 2.0, 3.0, 3.0]);
+    assert_eq!(info.block, [1.0, 2.0, 3.0, 4.0, 5.0]);
+    let stimuli = vec![7.0, 2185.0, 3.0, 1.0, 2196.0];
+    assert_eq!(info.labels, [("stimID".to_owned(), stimuli)]);
+    let mut seen = 0;
+    file.for_each_voxel(|voxel, responses| {
+        let expected: Vec<f64> = (0..5)
+            .map(|sample| (10 * sample + voxel) as f64 / 4.0)
+            .collect();
+        assert_eq!((voxel, responses), (seen, expected.as_slice()));
+        seen += 1;
+        Ok::<_, RoiFileError>(())
+    })
+    .unwrap();
+    assert_eq!(seen, 4);
+    for (name, part) in [("v5.mat", "no HDF5"), ("v73.mat", "no /braindat")] {
+        let error = RoiFile::open(fixture(name)).unwrap_err().to_string();
+        assert!(error.contains(part), "{name}: {error}");
+    }
+    // The five samples of the responses become four; what describes them does not.
+    let mut shorter = fs::read(fixture("roi_v73.mat")).unwrap();
+    let dims = [4u64.to_le_bytes(), 5u64.to_le_bytes()].concat();
+    let places: Vec<usize> = (0..shorter.len() - 16)
+        .filter(|&at| shorter[at..at + 16] == dims)
+        .collect();
+    assert!(!places.is_empty());
+    for at in places {
+        shorter[at + 8] = 4;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shorter.mat");
+    fs::write(&path, shorter).unwrap();
+    let error = RoiFile::open(path).unwrap_err().to_string();
+    assert!(
+        error.contains("metainf.Label is of [5, 1], not 4 × 1"),
+        "{error}"
+    );
 }
 
 #[test]

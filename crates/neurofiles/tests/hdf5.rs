@@ -196,6 +196,27 @@ fn a_file_that_claims_more_than_it_holds_is_refused() {
 }
 
 #[test]
+fn the_latest_layouts_are_read_but_those_that_the_docs_name() {
+    let source = Source::open(fixture("latest.h5")).unwrap();
+    let root = source.root();
+    let grid: Vec<f64> = (0..6).map(f64::from).collect();
+    for name in ["contiguous", "one", "fixed", "grows"] {
+        let dataset = root.dataset(name).unwrap();
+        assert_eq!(dataset.read_f64().unwrap(), grid, "{name}");
+        assert_eq!(dataset.read_rows(1..3).unwrap(), grid[2..], "{name}");
+    }
+    assert_eq!(
+        root.dataset("texts").unwrap().read_texts().unwrap(),
+        ["a", "b"]
+    );
+    for name in ["gzip", "grows_twice"] {
+        let read = root.dataset(name).and_then(|dataset| dataset.read_f64());
+        let error = read.unwrap_err().to_string();
+        assert!(error.contains("h5repack"), "{name}: {error}");
+    }
+}
+
+#[test]
 fn a_chunk_past_the_end_is_refused_before_memory_is_taken() {
     let path =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/hdf5/chunk_past_the_end.h5");

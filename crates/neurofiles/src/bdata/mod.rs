@@ -2,7 +2,8 @@
 //!
 //! Read are HDF5 files of bdpy (`dataset`, `metadata`, `vmap`), those with the older capitals (`dataSet`,
 //! `metaData`), those that MATLAB wrote (transposed, keys in cells; version 7.3) and the legacy struct of MATLAB 5
-//! to 7. `header` is not read. Checked against bdpy 0.26; the language of selections is in [`Selection`].
+//! to 7. `header` is not read. Checked against bdpy 0.26; the language of selections is in [`Selection`]. What is
+//! stored of one region alone is a [`RoiFile`].
 //!
 //! ```no_run
 //! use emotome_neurofiles::bdata::{BData, BDataError};
@@ -20,6 +21,7 @@ mod legacy;
 mod metadata;
 mod open;
 mod regions;
+mod roi_file;
 mod selection;
 mod successive;
 mod writer;
@@ -29,6 +31,7 @@ use std::path::{Path, PathBuf};
 
 pub use metadata::Metadata;
 pub use regions::{RegionError, RegionKeys, region_sets};
+pub use roi_file::{RoiFile, RoiFileError, RoiInfo};
 pub use selection::{Selection, SelectionError};
 pub use successive::{NotSuccessive, successive};
 pub use writer::write;

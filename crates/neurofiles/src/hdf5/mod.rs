@@ -4,8 +4,9 @@
 //! library. What decided, on files written by h5py 3.16: 2,196 × 100,000 float64 stream in 3.4 s with 31 MB held
 //! (contiguous) and 3.9 s with 35 MB (gzip and shuffle); `hdf5-reader` 0.12 takes 4.4 s and 87 to 98 MB, reads no
 //! LZF and does not write. Both meet damaged files without a panic. `hdf5-pure` reads what h5py, MATLAB, bdpy and
-//! hdf5storage write by default; it refuses, with an error, data layout version 5 (`libver="latest"` of HDF5 2.0),
-//! and the layout version 2 of MATLAB R2007a.
+//! hdf5storage write by default, and with `libver="latest"` all but two kinds of datasets, which it refuses with an
+//! error: compressed ones of HDF5 2.0 (data layout version 5), and chunked ones that may grow along several
+//! dimensions (a chunk index in a B-tree of version 2). It refuses the layout version 2 of MATLAB R2007a as well.
 //!
 //! What the library leaves to its caller is done here: a claim is compared with the size of the file before
 //! memory is taken for it ([`Hdf5Error::TooLarge`]).
