@@ -254,7 +254,7 @@ fn simulated(s: &BrainSimulated) -> String {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum OrderName {
-    /// The last index fastest: data[mask] in NumPy, nilearn.
+    /// The last index fastest, as when NumPy takes the data of a mask; nilearn.
     C,
     /// The first index fastest: MATLAB, bdpy.
     Fortran,
