@@ -13,7 +13,7 @@ use emotome_brain::searchlight::{Comparison, Extent, Minimum, Rule, Shape};
 use emotome_brain::store::Repeats;
 use emotome_workflows::rsa::{
     BareFiles, BrainOf, CompareRequest, CompareSummary, Holds, Pairs, ParcelsOf, RegionsOf,
-    RoiRequest, RoiSummary, Searched, SearchlightRequest, compare, roi, searchlight,
+    Relabelling, RoiRequest, RoiSummary, Searched, SearchlightRequest, compare, roi, searchlight,
 };
 use std::path::PathBuf;
 
@@ -75,6 +75,14 @@ struct Searchlight {
     /// The largest certified error of a Spearman correlation; where it would be exceeded, ranks are exact.
     #[arg(long, value_name = "R", default_value_t = 2e-4)]
     bound: f64,
+    /// Relabellings of the stimuli, for the chance of a value as large anywhere; for cka, corr_cov and cosine_cov.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    permutations: u32,
+    /// What is exchanged: run-blocks, free, or shift=N for circular shifts of at least N places within runs.
+    #[arg(long, value_name = "WHAT", value_parser = exchange, default_value = "run-blocks")]
+    exchange: Exchange,
+    #[command(flatten)]
+    seed: SeedFlag,
     /// Tell what it will cost, and stop.
     #[arg(long)]
     dry_run: bool,
@@ -350,6 +358,11 @@ impl Searchlight {
             out: self.out,
             overwrite: self.force.get(),
             resume: self.resume.resume,
+            relabelling: (self.permutations > 0).then_some(Relabelling {
+                exchange: self.exchange,
+                permutations: self.permutations,
+                seed: self.seed.get(),
+            }),
             dry_run: self.dry_run,
             command: command_line(),
         })
@@ -498,6 +511,20 @@ fn searched(s: &Searched) -> String {
                 map.mean,
                 map.max,
                 map.path.display()
+            ),
+        ));
+    }
+    for found in &s.family_wise {
+        let threshold = found
+            .threshold
+            .map_or_else(|| "none".to_owned(), |value| format!("{value:.4}"));
+        out.push((
+            "anywhere",
+            format!(
+                "{}: {} centres with p ≤ .05 against the largest of all centres, from {threshold} on (smallest p {:.1e})",
+                found.model,
+                count(found.significant as u64),
+                found.smallest_p
             ),
         ));
     }

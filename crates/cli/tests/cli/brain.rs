@@ -465,6 +465,10 @@ fn maps_are_drawn_of_areas_regions_volumes_and_differences() {
         "map slices bold.nii.gz --number 13 --out no",
         &["number 13", "12"],
     );
+    scratch.refuses(
+        "map slices bold.nii.gz --cuts z=90 --out beside",
+        &["z = 90 mm", "from 0 to 10 mm"],
+    );
     let compared = scratch.json("map compare a=mask.nii.gz b=mask.nii.gz --cuts z=5 --out both");
     assert!(compared["files"].as_array().unwrap().iter().any(|f| {
         f.as_str()

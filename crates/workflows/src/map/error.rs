@@ -62,6 +62,20 @@ pub enum MapError {
         /// How they differ.
         source: Box<emotome_neurofiles::GridMismatch>,
     },
+    /// A slice beside the volume.
+    #[error("{path}: a slice at {axis} = {at} mm lies beside the volume, which reaches from {low:.0} to {high:.0} mm; choose others with --cuts", path = path.display())]
+    Cut {
+        /// The image.
+        path: PathBuf,
+        /// The axis.
+        axis: char,
+        /// Where the slice is.
+        at: f64,
+        /// Where the volume begins.
+        low: f64,
+        /// Where it ends.
+        high: f64,
+    },
     /// Nothing to draw.
     #[error("{path}: no value is a number, so there is nothing to draw", path = path.display())]
     Nothing {

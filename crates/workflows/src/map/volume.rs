@@ -101,12 +101,45 @@ fn on_grid(path: &Path, first: &Path, grid: &Grid) -> Result<Image, WorkflowErro
     Ok(image)
 }
 
+/// Refuses slices that lie beside a volume.
+fn through(cuts: &[Cut], grid: &Grid, path: &Path) -> Result<(), MapError> {
+    let [x, y, z] = grid.shape.map(|n| [-0.5, n as f64 - 0.5]);
+    let corners = x.iter().flat_map(|&i| {
+        y.iter()
+            .flat_map(move |&j| z.iter().map(move |&k| [i, j, k]))
+    });
+    let corners: Vec<[f64; 3]> = corners.map(|corner| grid.affine.apply(corner)).collect();
+    for cut in cuts {
+        let (axis, name, at) = match *cut {
+            Cut::Sagittal(at) => (0, 'x', at),
+            Cut::Coronal(at) => (1, 'y', at),
+            Cut::Axial(at) => (2, 'z', at),
+        };
+        let along = || corners.iter().map(|corner| corner[axis]);
+        let (low, high) = (
+            along().fold(f64::INFINITY, f64::min),
+            along().fold(f64::NEG_INFINITY, f64::max),
+        );
+        if !(low..=high).contains(&at) {
+            return Err(MapError::Cut {
+                path: path.to_owned(),
+                axis: name,
+                at,
+                low,
+                high,
+            });
+        }
+    }
+    Ok(())
+}
+
 /// Draws slices of a volume.
 ///
 /// # Errors
 /// [`MapError`] for images of different grids and volumes that are not there.
 pub fn slice_map(request: &SliceMapRequest) -> Result<MapSummary, WorkflowError> {
     let image = read(&request.volume, request.number)?;
+    through(&request.cuts, &image.grid, &request.volume)?;
     let underlay = match &request.underlay {
         Some(path) => on_grid(path, &request.volume, &image.grid)?.values,
         None => Vec::new(),
@@ -176,6 +209,7 @@ pub fn compare_maps(request: &CompareMapsRequest) -> Result<MapSummary, Workflow
     let [first, second] = [&request.volumes[0], &request.volumes[1]];
     let a = read(first, 1)?;
     let b = on_grid(second, first, &a.grid)?;
+    through(&request.cuts, &a.grid, first)?;
     let both = |x: f32, y: f32| !(x.is_nan() && y.is_nan());
     let points: Vec<(f32, f32)> = a
         .values

@@ -149,6 +149,11 @@ pub enum RsaError {
         /// The model.
         name: String,
     },
+    /// Relabelling would take as long as so many searches.
+    #[error(
+        "every relabelling of a correlation-distance search is a search of its own; take --metric cka, corr_cov or cosine_cov for the whole brain, or regions (emotome rsa roi)"
+    )]
+    CostlyRelabelling,
     /// No brain was given.
     #[error("no store is given; name at least one (--store DIR)")]
     NoStore,

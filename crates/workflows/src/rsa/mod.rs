@@ -16,4 +16,6 @@ pub use error::RsaError;
 pub use models::{Holds, LeftOut, ModelOf, ModelReport};
 pub use regions::{ParcelsOf, RegionsOf};
 pub use roi::{RoiCell, RoiGroup, RoiRequest, RoiSummary, roi};
-pub use searchlight::{ModelMap, Searched, SearchlightRequest, searchlight};
+pub use searchlight::{
+    FamilyWise, ModelMap, Relabelling, Searched, SearchlightRequest, searchlight,
+};

@@ -1,8 +1,14 @@
 //! Every neighbourhood of a brain compared with every model: maps, tables and their provenance.
 
+mod chance;
+mod write;
+
+pub use chance::{FamilyWise, Relabelling};
+pub(super) use write::write_left_out;
+
 use super::brain::{self, BrainOf, BrainReport, Joined, Pairs, Wanted};
 use super::checkpoint::{self, Checkpoint};
-use super::models::{LeftOut, ModelOf, ModelReport};
+use super::models::{ModelOf, ModelReport};
 use super::{RsaError, volume};
 use crate::WorkflowError;
 use crate::memory::peak_rss_bytes;
@@ -13,13 +19,11 @@ use emotome_brain::searchlight::{
 };
 use emotome_brain::store::Repeats;
 use emotome_stimuli::digest::Sha256Sum;
-use emotome_stimuli::output::{self, AtomicFile, Overwrite};
-use emotome_stimuli::provenance::Provenance;
+use emotome_stimuli::output::{self, Overwrite};
 use emotome_stimuli::run::Run;
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -50,6 +54,8 @@ pub struct SearchlightRequest {
     pub overwrite: Overwrite,
     /// Whether to go on with an interrupted search.
     pub resume: bool,
+    /// Relabelled models, for the chance of a value as large anywhere; for whitened comparisons of squared distances.
+    pub relabelling: Option<Relabelling>,
     /// Tell what it will cost, and stop.
     pub dry_run: bool,
     /// The command line, for provenance.
@@ -79,6 +85,8 @@ pub struct Searched {
     pub maps: Vec<ModelMap>,
     /// The largest certified error of any rank correlation; `null` for other comparisons.
     pub bound: Option<f64>,
+    /// For each model what relabelled models reach anywhere; empty without relabelling.
+    pub family_wise: Vec<FamilyWise>,
     /// What the search was expected to cost.
     pub estimate: Estimate,
     /// Seconds of preparing and comparing, in this process.
@@ -144,6 +152,9 @@ pub fn searchlight(request: &SearchlightRequest, run: Run<'_>) -> Result<Searche
         run,
     )?;
     distinct_files(&request.models)?;
+    if let Some(relabelling) = &request.relabelling {
+        relabelling.check(request)?;
+    }
     let (grid, voxels) = volume::grid(&joined.store)?;
     let neighbourhoods =
         Neighbourhoods::of(&grid, voxels, &request.shape).map_err(RsaError::from)?;
@@ -178,6 +189,7 @@ pub fn searchlight(request: &SearchlightRequest, run: Run<'_>) -> Result<Searche
         shape: request.shape,
         maps: Vec::new(),
         bound: None,
+        family_wise: Vec::new(),
         estimate,
         seconds: 0.0,
         gflops: 0.0,
@@ -223,12 +235,16 @@ pub fn searchlight(request: &SearchlightRequest, run: Run<'_>) -> Result<Searche
         .copied()
         .filter(|bound| !bound.is_nan())
         .reduce(f64::max);
-    searched.maps = write_maps(request, &joined, &blocks)?;
-    write_centres(request, &joined, &search, &blocks)?;
+    searched.maps = write::maps(request, &joined, &blocks)?;
+    if let Some(relabelling) = &request.relabelling {
+        searched.family_wise =
+            chance::family_wise(relabelling, request, &joined, &search, &blocks, run)?;
+    }
+    write::centres(request, &joined, &search, &blocks)?;
     write_left_out(out, request.overwrite, &joined.models.left_out)?;
     searched.peak_rss_bytes = peak_rss_bytes();
     output::write_json(out.join("searchlight.json"), request.overwrite, &searched)?;
-    provenance(request, &store, &searched)?;
+    write::provenance(request, &store, &searched)?;
     checkpoint.remove()?;
     Ok(searched)
 }
@@ -320,6 +336,7 @@ fn parameters(request: &SearchlightRequest, inputs: &[String]) -> serde_json::Va
         "bound": request.bound,
         "pairs": request.pairs,
         "repeats": request.repeats,
+        "relabelling": request.relabelling,
     })
 }
 
@@ -351,199 +368,4 @@ fn compare(
     }
     run.progress.end();
     Ok(flop)
-}
-
-/// Each centre with its voxel, in the order of blocks.
-fn centres<'a>(
-    joined: &'a Joined,
-    blocks: &'a [Block],
-) -> Result<impl Iterator<Item = (&'a Block, usize, usize, [u32; 3])> + Clone, RsaError> {
-    let (_, voxels) = volume::grid(&joined.store)?;
-    Ok(blocks.iter().flat_map(move |block| {
-        block
-            .centres
-            .iter()
-            .enumerate()
-            .map(move |(at, &centre)| (block, at, centre as usize, voxels[centre as usize]))
-    }))
-}
-
-fn write_maps(
-    request: &SearchlightRequest,
-    joined: &Joined,
-    blocks: &[Block],
-) -> Result<Vec<ModelMap>, WorkflowError> {
-    let (grid, _) = volume::grid(&joined.store)?;
-    let scored = blocks.iter().any(|block| block.z.is_some());
-    let statistic = statistic(request.comparison);
-    let mut maps = Vec::with_capacity(request.models.len());
-    for (m, of) in request.models.iter().enumerate() {
-        let name = |stat: &str| {
-            request.out.join(format!(
-                "sub-{}_desc-{}_stat-{stat}_statmap.nii.gz",
-                volume::entity(&joined.report.subject),
-                volume::entity(&of.name)
-            ))
-        };
-        let all = centres(joined, blocks)?;
-        let path = name(statistic);
-        let values = all
-            .clone()
-            .map(|(block, at, _, voxel)| (voxel, block.values[[at, m]]));
-        volume::write(&path, request.overwrite, &grid, values.clone())?;
-        let mut z_path = None;
-        if scored {
-            let path = name("z");
-            let z =
-                all.filter_map(|(block, at, _, voxel)| Some((voxel, block.z.as_ref()?[[at, m]])));
-            volume::write(&path, request.overwrite, &grid, z)?;
-            z_path = Some(path);
-        }
-        let defined: Vec<([u32; 3], f64)> = values.filter(|(_, value)| !value.is_nan()).collect();
-        let (peak_voxel, max) = defined
-            .iter()
-            .copied()
-            .reduce(|best, next| if next.1 > best.1 { next } else { best })
-            .unwrap_or(([0; 3], f64::NAN));
-        maps.push(ModelMap {
-            model: of.name.clone(),
-            path,
-            z_path,
-            mean: emotome_stats::summary::mean(
-                &defined.iter().map(|(_, value)| *value).collect::<Vec<_>>(),
-            ),
-            max,
-            peak_voxel,
-            peak_mm: grid.affine.apply(peak_voxel.map(f64::from)),
-        });
-    }
-    Ok(maps)
-}
-
-/// What the value of a map is called in file names.
-const fn statistic(comparison: Comparison) -> &'static str {
-    match comparison {
-        Comparison::Pearson => "pearson",
-        Comparison::Cosine => "cosine",
-        Comparison::CorrCov => "corrcov",
-        Comparison::CosineCov => "cosinecov",
-        Comparison::DebiasedCka => "debiasedcka",
-        Comparison::Spearman | Comparison::SpearmanExact => "spearman",
-    }
-}
-
-fn write_centres(
-    request: &SearchlightRequest,
-    joined: &Joined,
-    search: &Search<'_>,
-    blocks: &[Block],
-) -> Result<(), WorkflowError> {
-    let (grid, _) = volume::grid(&joined.store)?;
-    let hoods = search.plan().neighbourhoods();
-    let scored = blocks.iter().any(|block| block.z.is_some());
-    let mut file = AtomicFile::create(request.out.join("centres.tsv"), request.overwrite)?;
-    let written = (|| {
-        write!(file, "i\tj\tk\tx\ty\tz\tmembers")?;
-        for of in &request.models {
-            write!(file, "\t{}", of.name)?;
-        }
-        for of in request.models.iter().filter(|_| scored) {
-            write!(file, "\tz({})", of.name)?;
-        }
-        let bounded = blocks.iter().any(|block| block.bounds.is_some());
-        writeln!(file, "{}", if bounded { "\tbound" } else { "" })?;
-        let number = |v: f64| {
-            if v.is_nan() {
-                "n/a".to_owned()
-            } else {
-                v.to_string()
-            }
-        };
-        let mut sphere = 0;
-        for block in blocks {
-            for (at, &centre) in block.centres.iter().enumerate() {
-                let (_, voxels) = volume::grid(&joined.store).map_err(std::io::Error::other)?;
-                let [i, j, k] = voxels[centre as usize];
-                let [x, y, z] = grid.affine.apply([i, j, k].map(f64::from));
-                write!(
-                    file,
-                    "{i}\t{j}\t{k}\t{x}\t{y}\t{z}\t{}",
-                    hoods.members(sphere).len()
-                )?;
-                let row = block.values.row(at);
-                let z = block.z.as_ref().map(|z| z.row(at));
-                for &value in row.iter().chain(z.iter().flatten()) {
-                    write!(file, "\t{}", number(value))?;
-                }
-                if let Some(bounds) = &block.bounds {
-                    write!(file, "\t{}", number(bounds[at]))?;
-                }
-                writeln!(file)?;
-                sphere += 1;
-            }
-        }
-        Ok(())
-    })();
-    written.map_err(|source| file.error(source))?;
-    Ok(file.commit()?)
-}
-
-/// Lists the stimuli that were left out.
-pub(super) fn write_left_out(
-    out: &Path,
-    overwrite: Overwrite,
-    left_out: &[LeftOut],
-) -> Result<(), WorkflowError> {
-    if left_out.is_empty() {
-        return Ok(());
-    }
-    let mut text = String::from("stimulus\treason\n");
-    for LeftOut { key, reason } in left_out {
-        text += &format!("{key}\t{reason}\n");
-    }
-    Ok(output::write(
-        out.join("left_out.tsv"),
-        overwrite,
-        text.as_bytes(),
-    )?)
-}
-
-fn provenance(
-    request: &SearchlightRequest,
-    store: &Path,
-    searched: &Searched,
-) -> Result<(), WorkflowError> {
-    let mut provenance = Provenance::new(request.command.clone(), None, parameters(request, &[]));
-    provenance.add_input(store.join("store.json"))?;
-    for of in &request.models {
-        provenance.add_input(&of.path)?;
-    }
-    if let Some(path) = &request.include {
-        provenance.add_input(path)?;
-    }
-    for map in &searched.maps {
-        for path in std::iter::once(&map.path).chain(&map.z_path) {
-            let sidecar = PathBuf::from(path.to_string_lossy().replace(".nii.gz", ".json"));
-            output::write_json(
-                sidecar,
-                request.overwrite,
-                &json!({
-                    "Model": map.model,
-                    "Statistic": if map.z_path.as_ref() == Some(path) {
-                        "z among all relabellings of the stimuli"
-                    } else {
-                        statistic(request.comparison)
-                    },
-                    "Distance": request.distance,
-                    "Neighbourhood": request.shape,
-                    "Pairs": request.pairs,
-                    "Stimuli": searched.brain.shared,
-                    "Synthetic": searched.brain.synthetic,
-                    "Standardisation": searched.brain.standardisation,
-                    "Provenance": provenance,
-                }),
-            )?;
-        }
-    }
-    Ok(provenance.write(request.out.join("provenance.json"), request.overwrite)?)
 }
