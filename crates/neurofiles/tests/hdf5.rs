@@ -230,3 +230,15 @@ fn a_chunk_past_the_end_is_refused_before_memory_is_taken() {
     let intact = source.root().dataset("lzf").unwrap().read_f64().unwrap();
     assert_eq!(intact.len(), 16);
 }
+
+#[test]
+fn an_index_of_chunks_that_shares_its_nodes_is_not_walked_without_end() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fuzz/corpus/hdf5/chunks_of_shared_nodes.h5");
+    let source = Source::open(path).unwrap();
+    let dataset = source.root().dataset("gz").unwrap();
+    for read in [dataset.read_f64(), dataset.read_rows(0..1)] {
+        let error = read.unwrap_err().to_string();
+        assert!(error.contains("over and over"), "{error}");
+    }
+}

@@ -89,7 +89,6 @@ impl RoiFile {
             return Err(responses.kind("samples × voxels in memory").into());
         };
         drop(responses);
-        let described = matlab::read_variable(path, "metainf")?;
         let value = &matlab::read_variable(path, "metainf")?;
         let info = Described { path, value }.info(samples, voxels)?;
         Ok(Self {

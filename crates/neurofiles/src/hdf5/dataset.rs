@@ -131,7 +131,7 @@ impl<'a> Dataset<'a> {
     ///
     /// [`Hdf5Error::Unreadable`].
     pub fn attributes(&self) -> Result<Attributes, Hdf5Error> {
-        let read = self.inner.attrs();
+        let read = self.source.metered(|| self.inner.attrs());
         Ok(attributes(read.map_err(|error| self.unreadable(&error))?))
     }
 
@@ -357,7 +357,8 @@ impl<'a> Dataset<'a> {
         if let Some(&known) = self.chunks.get() {
             return Ok(known);
         }
-        let chunks = self.inner.chunks().map_err(|e| self.unreadable(&e))?;
+        let chunks = self.source.metered(|| self.inner.chunks());
+        let chunks = chunks.map_err(|error| self.unreadable(&error))?;
         for chunk in &chunks {
             let end = chunk.address.saturating_add(chunk.storage_size);
             if end > self.source.bytes {

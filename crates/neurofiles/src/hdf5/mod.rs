@@ -9,9 +9,10 @@
 //! dimensions (a chunk index in a B-tree of version 2). It refuses the layout version 2 of MATLAB R2007a as well.
 //!
 //! What the library leaves to its caller is done here: a claim is compared with the size of the file before
-//! memory is taken for it ([`Hdf5Error::TooLarge`]).
+//! memory is taken for it ([`Hdf5Error::TooLarge`]), and trees that share nodes are not walked without end.
 
 mod dataset;
+mod metered;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -20,7 +21,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use emotome_stimuli::output::OutputError;
-use hdf5_pure::{AttrValue, FileAccessProperties, FileLocking};
+use hdf5_pure::{AttrValue, ReadSeekSource};
+use metered::{Metered, metered};
 
 pub use dataset::{Dataset, Element, Node};
 pub use writer::{RowWriter, Writer};
@@ -195,21 +197,20 @@ impl Source {
     /// [`Hdf5Error::Io`], [`Hdf5Error::Unreadable`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Hdf5Error> {
         let path = path.as_ref();
-        let bytes = fs::metadata(path)
-            .map_err(|source| io_error(path, source))?
-            .len();
-        let properties = FileAccessProperties::new().with_locking(FileLocking::Disabled);
-        let file =
-            hdf5_pure::File::open_streaming_with_options(path, properties).map_err(|error| {
-                match error {
-                    hdf5_pure::Error::Io(source) => io_error(path, source),
-                    other => Hdf5Error::Unreadable {
-                        path: path.to_owned(),
-                        object: "/".into(),
-                        what: other.to_string(),
-                    },
-                }
-            })?;
+        let file = fs::File::open(path).map_err(|source| io_error(path, source))?;
+        let metadata = file.metadata().map_err(|source| io_error(path, source))?;
+        let bytes = metadata.len();
+        let opened = ReadSeekSource::new(file)
+            .map_err(hdf5_pure::Error::from)
+            .and_then(|file| metered(bytes, || hdf5_pure::File::from_source(Metered(file))));
+        let file = opened.map_err(|error| match error {
+            hdf5_pure::Error::Io(source) => io_error(path, source),
+            other => Hdf5Error::Unreadable {
+                path: path.to_owned(),
+                object: "/".into(),
+                what: other.to_string(),
+            },
+        })?;
         Ok(Self {
             path: path.to_owned(),
             bytes,
@@ -263,7 +264,7 @@ impl<'a> Group<'a> {
     ///
     /// [`Hdf5Error::Unreadable`].
     pub fn groups(&self) -> Result<Vec<String>, Hdf5Error> {
-        self.sorted(self.inner.groups())
+        self.sorted(self.source.metered(|| self.inner.groups()))
     }
 
     /// Names of the datasets in it, sorted.
@@ -272,7 +273,7 @@ impl<'a> Group<'a> {
     ///
     /// [`Hdf5Error::Unreadable`].
     pub fn datasets(&self) -> Result<Vec<String>, Hdf5Error> {
-        self.sorted(self.inner.datasets())
+        self.sorted(self.source.metered(|| self.inner.datasets()))
     }
 
     /// A group in it, by its name or a path.
@@ -281,7 +282,7 @@ impl<'a> Group<'a> {
     ///
     /// [`Hdf5Error::Missing`] with the groups that are there, [`Hdf5Error::Unreadable`].
     pub fn group(&self, name: &str) -> Result<Group<'a>, Hdf5Error> {
-        match self.inner.group(name) {
+        match self.source.metered(|| self.inner.group(name)) {
             Ok(inner) => Ok(Group {
                 source: self.source,
                 path: self.child(name),
@@ -297,7 +298,7 @@ impl<'a> Group<'a> {
     ///
     /// [`Hdf5Error::Missing`] with the datasets that are there, [`Hdf5Error::Unreadable`].
     pub fn dataset(&self, name: &str) -> Result<Dataset<'a>, Hdf5Error> {
-        match self.inner.dataset(name) {
+        match self.source.metered(|| self.inner.dataset(name)) {
             Ok(inner) => Dataset::new(self.source, self.child(name), inner),
             Err(error) => Err(self.missing(name, &error, self.datasets()?)),
         }
@@ -309,7 +310,7 @@ impl<'a> Group<'a> {
     ///
     /// [`Hdf5Error::Unreadable`].
     pub fn attributes(&self) -> Result<Attributes, Hdf5Error> {
-        let read = self.inner.attrs();
+        let read = self.source.metered(|| self.inner.attrs());
         Ok(attributes(read.map_err(|error| {
             self.source.unreadable(self.path(), &error)
         })?))
@@ -348,6 +349,10 @@ impl Source {
             object: object.to_owned(),
             what: error.to_string(),
         }
+    }
+
+    fn metered<T>(&self, look: impl FnOnce() -> T) -> T {
+        metered(self.bytes, look)
     }
 
     fn too_large(&self, object: &str, bytes: u128, limit: u64) -> Hdf5Error {
