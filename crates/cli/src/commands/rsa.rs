@@ -361,7 +361,7 @@ impl Searchlight {
             relabelling: (self.permutations > 0).then_some(Relabelling {
                 exchange: self.exchange,
                 permutations: self.permutations,
-                seed: self.seed.get(),
+                seed: self.seed.get().0,
             }),
             dry_run: self.dry_run,
             command: command_line(),

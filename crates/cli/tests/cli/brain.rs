@@ -347,6 +347,23 @@ fn planted_regions_are_found_and_others_are_not() {
     ] {
         assert!(scratch.path("roi").join(file).exists(), "no {file}");
     }
+    let search =
+        "rsa searchlight --store study/sub-01 --model planted.tsv --radius 3vox --permutations 100";
+    let whole = scratch.json(&format!("{search} --metric cka --out anywhere"));
+    let anywhere = &whole["family_wise"][0];
+    assert!(
+        (10.0..400.0).contains(&number(anywhere, "significant")),
+        "{anywhere}"
+    );
+    assert!(
+        scratch
+            .path("anywhere/sub-01_desc-planted_stat-pfwe_statmap.nii.gz")
+            .exists()
+    );
+    scratch.refuses(
+        &format!("{search} --metric pearson --out no3 --quiet"),
+        &["--metric cka", "rsa roi"],
+    );
     // The same on one thread, and with the tables of the program.
     scratch.json(&format!("rsa roi {stores} --model planted.tsv --model other.tsv --permutations 200 --bootstraps 50 --published-tests --threads 1 --out one"));
     assert_eq!(

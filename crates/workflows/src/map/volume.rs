@@ -103,12 +103,12 @@ fn on_grid(path: &Path, first: &Path, grid: &Grid) -> Result<Image, WorkflowErro
 
 /// Refuses slices that lie beside a volume.
 fn through(cuts: &[Cut], grid: &Grid, path: &Path) -> Result<(), MapError> {
-    let [x, y, z] = grid.shape.map(|n| [-0.5, n as f64 - 0.5]);
-    let corners = x.iter().flat_map(|&i| {
-        y.iter()
-            .flat_map(move |&j| z.iter().map(move |&k| [i, j, k]))
-    });
-    let corners: Vec<[f64; 3]> = corners.map(|corner| grid.affine.apply(corner)).collect();
+    let edge = |corner: usize, axis: usize| match corner >> axis & 1 {
+        0 => -0.5,
+        _ => grid.shape[axis] as f64 - 0.5,
+    };
+    let corners = [0, 1, 2, 3, 4, 5, 6, 7]
+        .map(|corner| grid.affine.apply([0, 1, 2].map(|axis| edge(corner, axis))));
     for cut in cuts {
         let (axis, name, at) = match *cut {
             Cut::Sagittal(at) => (0, 'x', at),

@@ -22,7 +22,7 @@ pub struct Relabelling {
     /// How many times.
     pub permutations: u32,
     /// Seed of the draws.
-    pub seed: Seed,
+    pub seed: u64,
 }
 
 /// What relabelled models reach anywhere. Field names are stable.
@@ -73,7 +73,7 @@ pub(super) fn family_wise(
     shown
         .arrangements(relabelling.exchange)
         .map_err(RsaError::from)?;
-    let seed = relabelling.seed.derive("relabelled models");
+    let seed = Seed(relabelling.seed).derive("relabelled models");
     let draws = (0..u64::from(relabelling.permutations))
         .flat_map(|draw| shown.relabel(relabelling.exchange, &mut CounterRng::new(seed, draw)));
     let shape = (relabelling.permutations as usize, rows.len());
