@@ -91,6 +91,13 @@ impl RoiFile {
         drop(responses);
         let value = &matlab::read_variable(path, "metainf")?;
         let info = Described { path, value }.info(samples, voxels)?;
+        if info.positions.len() != voxels {
+            let what = format!(
+                "positions of {} voxels, responses of {voxels}",
+                info.positions.len()
+            );
+            return Err(layout(path, what));
+        }
         Ok(Self {
             source,
             samples,
@@ -132,6 +139,9 @@ impl RoiFile {
             fn from(error: Hdf5Error) -> Self {
                 Self::File(error)
             }
+        }
+        if self.samples == 0 {
+            return Ok(());
         }
         let responses = responses(&self.source).map_err(RoiFileError::from)?;
         let read = responses.for_each_block(|start, block| {

@@ -157,6 +157,18 @@ impl<'a> Dataset<'a> {
             }
             _ => Err(self.kind("numbers")),
         }
+        .and_then(|read| self.whole(read))
+    }
+
+    /// As many values as the shape says: damaged files have given fewer.
+    fn whole<T>(&self, read: Vec<T>) -> Result<Vec<T>, Hdf5Error> {
+        if read.len() as u128 != product(&self.shape) {
+            return Err(self.kind(&format!(
+                "{} numbers, as its shape says",
+                product(&self.shape)
+            )));
+        }
+        Ok(read)
     }
 
     fn exact<T: Copy + std::fmt::Display + TryInto<i64>>(
@@ -196,7 +208,7 @@ impl<'a> Dataset<'a> {
         let pairs = raw
             .chunks_exact(2 * bytes)
             .map(|pair| (part(&pair[..bytes]), part(&pair[bytes..])));
-        Ok(pairs.unzip())
+        Ok(self.whole(pairs.collect())?.into_iter().unzip())
     }
 
     /// All texts, without what pads them.
