@@ -167,20 +167,27 @@ impl Figure for RegionBars {
             .zip(&self.models)
             .map(|(class, name)| (Sign::Area(class.as_str()), name.as_str()))
             .collect();
-        if !self.ceiling.is_empty() {
-            entries.push((Sign::Area("ceiling"), &self.ceiling));
-        }
-        let mut end = key(&mut canvas, (8.0, right), 2.0, &entries);
         let scores = self
             .regions
             .iter()
             .flat_map(|r| r.scores.iter().flatten().copied());
-        let ceilings = self
-            .regions
-            .iter()
-            .filter_map(|r| r.ceiling)
-            .flat_map(|c| [c.low, c.high]);
-        let (low, high) = range(scores.chain(ceilings).chain([0.0])).unwrap_or((0.0, 1.0));
+        let ceilings = self.regions.iter().filter_map(|r| r.ceiling);
+        let known = scores.chain(ceilings.clone().map(|c| c.low)).chain([0.0]);
+        let (low, mut high) = range(known).unwrap_or((0.0, 1.0));
+        // The upper bound of a few noisy subjects is near 1/√subjects, whatever they share: bars must stay readable.
+        let upper = ceilings.map(|c| c.high).fold(high, f64::max);
+        let cut = upper > 2.0 * high;
+        if !cut {
+            high = upper;
+        }
+        let ceiling = match cut {
+            true => format!("{}, cut off above", self.ceiling),
+            false => self.ceiling.clone(),
+        };
+        if !self.ceiling.is_empty() {
+            entries.push((Sign::Area("ceiling"), &ceiling));
+        }
+        let mut end = key(&mut canvas, (8.0, right), 2.0, &entries);
         let spare = 0.05 * (high - low);
         let limits = (if low < 0.0 { low - spare } else { 0.0 }, high + spare);
         // Rows of equal length, so that each bar has room for its dots; all have the same ordinate.

@@ -186,7 +186,7 @@ fn bars(summary: &RoiSummary) -> RegionBars {
     RegionBars {
         title: "Regions and models".to_owned(),
         narrow: false,
-        quantity: format!("similarity of geometries ({})", words(summary.comparison)),
+        quantity: format!("similarity ({})", words(summary.comparison)),
         models,
         regions,
         test: match summary.permutations {
