@@ -337,6 +337,7 @@ fn planted_regions_are_found_and_others_are_not() {
     assert_eq!(number(&found, "smallest_sign_flip_p"), 0.25);
     for file in [
         "regions.tsv",
+        "dataset_description.json",
         "group.tsv",
         "roi.json",
         "provenance.json",

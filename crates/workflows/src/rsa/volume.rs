@@ -1,11 +1,12 @@
-//! Values of voxels or vertices as an image of the store's own space.
+//! Values of voxels as an image of the store's own grid, and what a folder of them says of itself.
 
 use super::RsaError;
 use crate::WorkflowError;
 use emotome_brain::store::{Places, Store};
 use emotome_neurofiles::Grid;
+use emotome_neurofiles::derivatives::{DatasetDescription, Generator};
 use emotome_neurofiles::nifti;
-use emotome_stimuli::output::Overwrite;
+use emotome_stimuli::output::{self, Overwrite};
 use std::path::Path;
 
 /// The grid of a store and its voxels in it.
@@ -34,6 +35,33 @@ pub(super) fn write(
         volume[i as usize + x * (j as usize + y * k as usize)] = value as f32;
     }
     Ok(nifti::write(path, overwrite, grid, &volume)?)
+}
+
+/// Says in `dataset_description.json` that a folder holds derivatives, and of what.
+pub(super) fn describe(
+    out: &Path,
+    overwrite: Overwrite,
+    what: &str,
+    synthetic: bool,
+) -> Result<(), WorkflowError> {
+    let by = Generator {
+        name: "emotome".to_owned(),
+        version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        description: Some(what.to_owned()),
+        other: serde_json::Map::new(),
+    };
+    let kind = if synthetic {
+        " of simulated responses"
+    } else {
+        ""
+    };
+    let mut description =
+        DatasetDescription::derivative(&format!("emotome: {what}{kind}"), by, Vec::new());
+    description
+        .other
+        .insert("Synthetic".to_owned(), synthetic.into());
+    let path = out.join(DatasetDescription::FILE);
+    Ok(output::write_json(path, overwrite, &description)?)
 }
 
 /// A name as file names of BIDS can hold it: letters and digits alone.

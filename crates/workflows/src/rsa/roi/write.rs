@@ -2,6 +2,7 @@
 
 use super::super::models::LeftOut;
 use super::super::searchlight::write_left_out;
+use super::super::volume;
 use super::{RoiCell, RoiGroup, RoiRequest, RoiSummary};
 use crate::WorkflowError;
 use emotome_brain::inference::exchange::Exchange;
@@ -22,6 +23,8 @@ pub(super) fn write(
     left_out: &[LeftOut],
 ) -> Result<(), WorkflowError> {
     let (out, overwrite) = (&request.out, request.overwrite);
+    let synthetic = summary.subjects.iter().any(|subject| subject.synthetic);
+    volume::describe(out, overwrite, "regions", synthetic)?;
     output::write(
         out.join("regions.tsv"),
         overwrite,

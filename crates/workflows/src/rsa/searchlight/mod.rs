@@ -235,6 +235,12 @@ pub fn searchlight(request: &SearchlightRequest, run: Run<'_>) -> Result<Searche
         .copied()
         .filter(|bound| !bound.is_nan())
         .reduce(f64::max);
+    volume::describe(
+        out,
+        request.overwrite,
+        "searchlight",
+        joined.report.synthetic,
+    )?;
     searched.maps = write::maps(request, &joined, &blocks)?;
     if let Some(relabelling) = &request.relabelling {
         searched.family_wise =
