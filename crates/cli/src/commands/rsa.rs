@@ -528,7 +528,7 @@ fn searched(s: &Searched) -> String {
             ),
         ));
     }
-    if let Some(bound) = s.bound {
+    if let Some(bound) = s.bound.filter(|bound| *bound > 0.0) {
         out.push((
             "certified",
             format!("no value is further than {bound:.1e} from the exact rank correlation"),

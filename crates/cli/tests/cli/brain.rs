@@ -432,6 +432,7 @@ fn two_files_are_compared_for_what_they_hold() {
     scratch.write("b.txt", "0 2 5 6\n2 0 3 5\n5 3 0 8\n6 5 8 0\n");
     let found = scratch.json("rsa compare a.csv b.txt --distance euclidean --metric spearman");
     assert_eq!(found["inferred"], serde_json::json!([true, true]));
+    assert_eq!(found["joined"], serde_json::json!(["key", "row"]));
     assert_eq!(found["files"][1]["holds"]["kind"], "dissimilarities");
     assert_eq!((&found["pairs"], &found["stimuli"]), (&6.into(), &4.into()));
     assert!(number(&found, "value") > 0.8, "{found}");

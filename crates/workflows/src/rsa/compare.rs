@@ -3,6 +3,7 @@
 use super::RsaError;
 use super::models::{self, Holds, ModelOf};
 use crate::WorkflowError;
+use crate::interpret::Joined;
 use emotome_brain::model::Metric;
 use emotome_brain::rdm::{Agreement, Comparison, Rdm, compare as compare_rdms};
 use emotome_stimuli::array::read_matrix;
@@ -30,6 +31,8 @@ pub struct CompareSummary {
     pub files: [ModelOf; 2],
     /// Whether what a file holds was told from its matrix.
     pub inferred: [bool; 2],
+    /// Whether each was joined by key, or row by row because it names no stimuli.
+    pub joined: [Joined; 2],
     /// Stimuli of either file.
     pub given: [usize; 2],
     /// Stimuli of both.
@@ -73,6 +76,7 @@ pub fn compare(request: &CompareRequest, run: Run<'_>) -> Result<CompareSummary,
         .map_err(RsaError::from)?;
     let agreement = compare_rdms(&rdms[0], &rdms[1], request.comparison).map_err(RsaError::from)?;
     let given = [0, 1].map(|side| joined.reports[side].stimuli);
+    let how = [0, 1].map(|side| joined.reports[side].joined);
     let files: [ModelOf; 2] = match <[ModelOf; 2]>::try_from(sides) {
         Ok(files) => files,
         Err(_) => unreachable!("there are two files"),
@@ -80,6 +84,7 @@ pub fn compare(request: &CompareRequest, run: Run<'_>) -> Result<CompareSummary,
     Ok(CompareSummary {
         files,
         inferred,
+        joined: how,
         given,
         stimuli: joined.stimuli.len(),
         comparison: request.comparison,
