@@ -15,7 +15,7 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
 use super::kernel::{Part, Rows, add_squares, dots, dots_of, panel, project};
-use super::models::{Form, Models};
+use super::models::{Form, Models, columns};
 use super::neighbourhood::Lattice;
 use super::sides::{Comparison, Cross, Side, compare, covariance};
 use super::{Found, Interrupted, Plan, Scratch, Search};
@@ -65,7 +65,7 @@ fn lattice<'p>(plan: &'p Plan<'_>) -> Option<&'p Lattice> {
 pub(super) fn cost(plan: &Plan<'_>) -> (u64, f64) {
     let n = plan.pairs.n as f64;
     let usable = plan.usable.iter().filter(|&&u| u).count() as f64;
-    let columns: usize = plan.sources.iter().map(|s| s.padded()).sum();
+    let columns = columns(&plan.sources);
     let projections = 2.0 * n * usable * (LANES * columns) as f64;
     let (bytes, pairs) = match lattice(plan) {
         Some(lattice) => {
@@ -121,7 +121,7 @@ impl Additive {
             norms: Vec::new(),
         };
         for form in &additive.models.forms {
-            let Form::Columns { first, k } = *form else {
+            let Form::Columns { first, k, .. } = *form else {
                 continue;
             };
             let identity: Vec<u32> = (0..n as u32).collect();
@@ -406,7 +406,7 @@ impl Additive {
         run.progress
             .begin("permutations", Some((count * models) as u64));
         for (model, form) in self.models.forms.iter().enumerate() {
-            let Form::Columns { first, k } = *form else {
+            let Form::Columns { first, k, .. } = *form else {
                 continue;
             };
             let y = self.models.sides[model];

@@ -3,7 +3,7 @@
 use emotome_lanes::{InstructionSet, LANES};
 
 use super::kernel::{BAND, Part, add_squares, dot, dots, panel};
-use super::models::{Form, Models};
+use super::models::{Form, Models, columns};
 use super::sides::{Comparison, Cross, Side, compare, covariance, mantel};
 use super::{Found, Plan, Scratch, Search};
 use crate::model::Metric;
@@ -22,8 +22,8 @@ pub(super) fn flop(plan: &Plan<'_>, v: usize) -> f64 {
     if plan.params.comparison.ranked() {
         return patterns + pairs;
     }
-    let columns: usize = plan.sources.iter().map(|s| s.padded()).sum();
-    let dense = plan.sources.iter().filter(|s| s.padded() == 0).count();
+    let columns = columns(&plan.sources).next_multiple_of(4);
+    let dense = plan.sources.iter().filter(|s| s.dense()).count();
     let sums = n * v * (v + 1.0) + 2.0 * n * v * columns as f64;
     let weights = if dense > 0 {
         pairs + dense as f64 * n * n
@@ -55,7 +55,7 @@ impl Correlation {
         }
 
         let padded = v.next_multiple_of(4);
-        let columns = self.models.columns();
+        let columns = self.models.stack.rows.next_multiple_of(4);
         scratch.products.clear();
         scratch.products.resize(padded * padded, 0.0);
         scratch.with_models.clear();
@@ -110,13 +110,17 @@ impl Correlation {
             .forms
             .iter()
             .zip(&self.models.sides)
-            .map(|(form, model)| match *form {
-                Form::Columns { first, k } => {
+            .map(|(form, model)| match form {
+                Form::Columns {
+                    first,
+                    k,
+                    norms: own,
+                } => {
                     let mut energy = 0.0;
                     for row in scratch.with_models.chunks_exact(columns) {
-                        energy += row[first..first + k].iter().map(|x| x * x).sum::<f64>();
+                        energy += row[*first..first + k].iter().map(|x| x * x).sum::<f64>();
                     }
-                    let own = norms.iter().zip(self.models.stack.row(first + k));
+                    let own = norms.iter().zip(own);
                     let spread = own.map(|(x, &y)| x * f64::from(y)).sum();
                     Cross {
                         energy,

@@ -400,8 +400,8 @@ impl<'a> Plan<'a> {
         let spheres = self.neighbourhoods.len();
         let largest = self.neighbourhoods.largest() as u64;
         let n = self.pairs.n as u64;
-        let columns: u64 = self.sources.iter().map(|s| s.padded() as u64).sum();
-        let dense = self.sources.iter().filter(|s| s.padded() == 0).count() as u64;
+        let columns = models::columns(&self.sources) as u64;
+        let dense = self.sources.iter().filter(|s| s.dense()).count() as u64;
         let pairs = n * n / 2;
         let ranked = self.params.comparison.ranked();
         let models = self.sources.len() as u64;

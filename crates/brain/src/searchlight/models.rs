@@ -136,12 +136,14 @@ pub(super) const fn condensed(n: usize, i: usize, j: usize) -> usize {
 
 /// A model as a sphere meets it.
 pub(super) enum Form {
-    /// Columns of the stack: `k` of them and one with the squared norms less their mean.
+    /// Columns of the stack.
     Columns {
         /// The first.
         first: usize,
         /// How many.
         k: usize,
+        /// The squared norms of rows less their mean.
+        norms: Vec<f32>,
     },
     /// A weight for each pair.
     Weights {
@@ -173,8 +175,7 @@ impl Models {
         run: &Run<'_>,
     ) -> Result<Self, Interrupted> {
         let n = pairs.n;
-        let columns: usize = sources.iter().map(Source::padded).sum();
-        let mut stack = Rows::zeros(columns, n);
+        let mut stack = Rows::zeros(columns(sources), n);
         let mut forms = Vec::new();
         let mut sides = Vec::new();
         let mut excluded = Vec::new();
@@ -184,7 +185,7 @@ impl Models {
                 return Err(Interrupted);
             }
             let (form, side) = source.form(pairs, comparison, &mut stack, first);
-            first += source.padded();
+            first += source.columns();
             forms.push(form);
             let mean = side.trace / (n as f64 - 1.0);
             let mut side = side;
@@ -285,24 +286,29 @@ impl Models {
         Ok(())
     }
 
-    /// Columns over stimuli that a sphere is multiplied with.
-    pub(super) fn columns(&self) -> usize {
-        self.stack.rows
-    }
-
     /// Whether a model needs the similarity of each pair.
     pub(super) fn weighted(&self) -> bool {
         self.forms.iter().any(|f| matches!(f, Form::Weights { .. }))
     }
 }
 
+/// Columns of all models, that a sphere is multiplied with.
+pub(super) fn columns(sources: &[Source<'_>]) -> usize {
+    sources.iter().map(Source::columns).sum()
+}
+
 impl Source<'_> {
-    /// Columns in the stack, whole fours.
-    pub(super) fn padded(&self) -> usize {
+    /// Columns in the stack.
+    pub(super) fn columns(&self) -> usize {
         match self {
-            Self::Rows(x) => (x.ncols() + 1).next_multiple_of(4),
+            Self::Rows(x) => x.ncols(),
             Self::Pairs(_) => 0,
         }
+    }
+
+    /// Whether it is a number for each pair.
+    pub(super) const fn dense(&self) -> bool {
+        matches!(self, Self::Pairs(_))
     }
 
     /// g: the diagonal of the Gram matrix −HDH.
@@ -356,9 +362,6 @@ impl Source<'_> {
                         *to = from as f32;
                     }
                 }
-                for (to, &from) in stack.row_mut(first + k).iter_mut().zip(&norms) {
-                    *to = (from - mean) as f32;
-                }
                 let gram = if k <= n { x.t().dot(x) } else { x.dot(&x.t()) };
                 let energy: f64 = gram.iter().map(|v| v * v).sum();
                 let spread: f64 = norms.iter().map(|g| (g - mean).powi(2)).sum();
@@ -370,7 +373,8 @@ impl Source<'_> {
                     norms: norms.iter().map(|g| g * g).sum(),
                     ..Side::default()
                 };
-                (Form::Columns { first, k }, side)
+                let norms = norms.iter().map(|g| (g - mean) as f32).collect();
+                (Form::Columns { first, k, norms }, side)
             }
             Self::Pairs(_) => {
                 let means = self.means(pairs);
