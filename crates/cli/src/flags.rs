@@ -16,7 +16,7 @@ use emotome_workflows::design::DesignSpec;
 use emotome_workflows::interpret::{
     EmbeddingOf, Frames, HalvesOf, Inputs, NamesOf, Scales, TsneRecipe,
 };
-use emotome_workflows::rsa::{Holds, ModelOf};
+use emotome_workflows::rsa::{Control, Holds, ModelOf};
 use emotome_workflows::rule::Rule;
 use std::path::{Path, PathBuf};
 
@@ -570,7 +570,66 @@ impl ModelFlags {
         let mut models = Vec::new();
         for (given, flag, holds) in kinds {
             let files = named(given, "models", flag)?.into_iter();
-            models.extend(files.map(|(name, path)| ModelOf { name, path, holds }));
+            models.extend(files.map(|(name, path)| ModelOf {
+                name,
+                path,
+                holds,
+                control: None,
+            }));
+        }
+        Ok(models)
+    }
+}
+
+/// Controls: what a good model must beat.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ControlFlags {
+    /// A control of each model, or of the one named, compared like a model: typicality (only how far each stimulus is
+    /// from all others), shuffled (its stimuli in another order), random-weights (its features through random weights).
+    /// May be given several times.
+    #[arg(long, value_name = "KIND[=MODEL]")]
+    control: Vec<String>,
+}
+
+impl ControlFlags {
+    /// The models and the controls of them.
+    pub(crate) fn with(
+        &self,
+        mut models: Vec<ModelOf>,
+        seed: u64,
+    ) -> Result<Vec<ModelOf>, Failure> {
+        let given = models.len();
+        for text in &self.control {
+            let (kind, only) = match text.split_once('=') {
+                Some((kind, name)) => (kind, Some(name)),
+                None => (text.as_str(), None),
+            };
+            let control = match kind {
+                "typicality" => Control::Typicality,
+                "shuffled" => Control::Shuffled { seed },
+                "random-weights" => Control::RandomWeights { seed },
+                _ => {
+                    return Err(Failure::Error(format!(
+                        "--control {text}: {kind:?} is no control; give typicality, shuffled or random-weights"
+                    )));
+                }
+            };
+            let known = models[..given].iter();
+            let of: Vec<ModelOf> = known
+                .filter(|of| only.is_none_or(|only| of.name == only))
+                .cloned()
+                .collect();
+            if of.is_empty() {
+                return Err(Failure::Error(format!(
+                    "--control {text}: there is no model {:?}",
+                    only.unwrap_or_default()
+                )));
+            }
+            models.extend(of.into_iter().map(|of| ModelOf {
+                name: control.name(&of.name),
+                control: Some(control),
+                ..of
+            }));
         }
         Ok(models)
     }

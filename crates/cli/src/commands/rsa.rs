@@ -2,7 +2,9 @@
 
 use super::command_line;
 use crate::failure::Failure;
-use crate::flags::{ForceFlag, ModelFlags, ResumeFlag, SeedFlag, StandardiseFlags, metric};
+use crate::flags::{
+    ControlFlags, ForceFlag, ModelFlags, ResumeFlag, SeedFlag, StandardiseFlags, metric,
+};
 use crate::show::{bytes, count, rows};
 use crate::terminal::Session;
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
@@ -12,8 +14,9 @@ use emotome_brain::rdm::Comparison as RdmComparison;
 use emotome_brain::searchlight::{Comparison, Extent, Minimum, Rule, Shape};
 use emotome_brain::store::Repeats;
 use emotome_workflows::rsa::{
-    BareFiles, BrainOf, CompareRequest, CompareSummary, Holds, Pairs, ParcelsOf, RegionsOf,
-    Relabelling, RoiRequest, RoiSummary, Searched, SearchlightRequest, compare, roi, searchlight,
+    BareFiles, BrainOf, CompareRequest, CompareSummary, Held, Holds, JointMaps, Pairs, ParcelsOf,
+    RegionsOf, Relabelling, RoiRequest, RoiSummary, Searched, SearchlightRequest, compare, roi,
+    searchlight,
 };
 use std::path::PathBuf;
 
@@ -54,6 +57,15 @@ struct Searchlight {
     standardise: StandardiseFlags,
     #[command(flatten)]
     models: ModelFlags,
+    #[command(flatten)]
+    controls: ControlFlags,
+    /// Also write partial correlations: of each model with all others held constant (others), or with the models named
+    /// held constant.
+    #[arg(long, value_name = "others|NAME,…")]
+    partial: Option<String>,
+    /// Also write how much of the variance of distances all models explain, each alone, and each set of them in common.
+    #[arg(long)]
+    variance: bool,
     /// How distances of the brain and of a model are compared.
     #[arg(long, value_enum, default_value_t = MetricName::Pearson)]
     metric: MetricName,
@@ -118,6 +130,8 @@ struct Roi {
     minimum: usize,
     #[command(flatten)]
     models: ModelFlags,
+    #[command(flatten)]
+    controls: ControlFlags,
     /// How distances of the brain and of a model are compared; p needs pearson, cosine or spearman.
     #[arg(long, value_enum, default_value_t = RdmMetricName::Spearman)]
     metric: RdmMetricName,
@@ -340,7 +354,9 @@ impl Searchlight {
         };
         Ok(SearchlightRequest {
             brain,
-            models: self.models.models()?,
+            models: self
+                .controls
+                .with(self.models.models()?, self.seed.get().0)?,
             shape: Shape {
                 extent: self.radius,
                 rule: match self.rule {
@@ -363,6 +379,13 @@ impl Searchlight {
                 permutations: self.permutations,
                 seed: self.seed.get().0,
             }),
+            joint: JointMaps {
+                partial: self.partial.map(|held| match held.as_str() {
+                    "others" => Held::Others,
+                    names => Held::Models(names.split(',').map(str::to_owned).collect()),
+                }),
+                variance: self.variance,
+            },
             dry_run: self.dry_run,
             command: command_line(),
         })
@@ -384,7 +407,9 @@ impl Roi {
                 .parcels
                 .map_or(ParcelsOf::Store, |image| ParcelsOf::Image { image, names }),
             fewest: self.minimum,
-            models: self.models.models()?,
+            models: self
+                .controls
+                .with(self.models.models()?, self.seed.get().0)?,
             distance: self.distance,
             comparison: self.metric.get(),
             pairs: self.stimuli.pairs,
@@ -508,6 +533,22 @@ fn searched(s: &Searched) -> String {
             format!(
                 "{}: mean {:.4}, largest {:.4} at {x:.0}, {y:.0}, {z:.0} mm ({})",
                 map.model,
+                map.mean,
+                map.max,
+                map.path.display()
+            ),
+        ));
+    }
+    for map in &s.joint {
+        let constant = match map.constant.as_slice() {
+            [] => String::new(),
+            names => format!(", {} held constant", names.join(", ")),
+        };
+        out.push((
+            map.statistic,
+            format!(
+                "{}{constant}: mean {:.4}, largest {:.4} ({})",
+                map.models.join(" and "),
                 map.mean,
                 map.max,
                 map.path.display()

@@ -116,8 +116,12 @@ fn pearson(x: &[f64], y: &[f64]) -> f64 {
     sum(&|x, y| x * y) / (sum(&|x, _| x * x) * sum(&|_, y| y * y)).sqrt()
 }
 
-/// What a loop over pairs finds around a voxel.
-fn looped(centre: [usize; 3], pairs: impl Fn(usize, usize) -> bool) -> f64 {
+/// Distances of a brain around a voxel and of a model, by a loop over pairs.
+fn distances(
+    centre: [usize; 3],
+    columns: std::ops::Range<usize>,
+    pairs: impl Fn(usize, usize) -> bool,
+) -> [Vec<f64>; 2] {
     let near = |v: &[usize; 3]| {
         (0..3)
             .map(|a| v[a].abs_diff(centre[a]).pow(2))
@@ -134,16 +138,22 @@ fn looped(centre: [usize; 3], pairs: impl Fn(usize, usize) -> bool) -> f64 {
             .map(|&v| f64::from(response(v, s)))
             .collect::<Vec<f64>>()
     };
-    let features = |s: usize| (0..4).map(|c| feature(s, c)).collect::<Vec<f64>>();
-    let (mut brain, mut model) = (Vec::new(), Vec::new());
+    let features = |s: usize| columns.clone().map(|c| feature(s, c)).collect::<Vec<f64>>();
+    let mut found = [Vec::new(), Vec::new()];
     for i in 0..STIMULI {
         for j in i + 1..STIMULI {
             if pairs(i, j) {
-                brain.push(1.0 - pearson(&pattern(i), &pattern(j)));
-                model.push(1.0 - pearson(&features(i), &features(j)));
+                found[0].push(1.0 - pearson(&pattern(i), &pattern(j)));
+                found[1].push(1.0 - pearson(&features(i), &features(j)));
             }
         }
     }
+    found
+}
+
+/// What a loop over pairs finds around a voxel.
+fn looped(centre: [usize; 3], pairs: impl Fn(usize, usize) -> bool) -> f64 {
+    let [brain, model] = distances(centre, 0..4, pairs);
     pearson(&brain, &model)
 }
 
@@ -194,6 +204,75 @@ fn a_searchlight_of_bare_files_equals_a_loop_over_pairs() {
                 "{data} {pairs} {voxel:?}: {value}, looped {expected}"
             );
         }
+    }
+}
+
+#[test]
+fn maps_of_several_models_part_their_variance_as_a_loop_does() {
+    let scratch = bare();
+    let part = |columns: std::ops::Range<usize>, file: &str| {
+        let rows: String = (0..STIMULI)
+            .map(|s| {
+                let row: Vec<String> = columns.clone().map(|c| feature(s, c).to_string()).collect();
+                format!("clip{s:02}\t{}\n", row.join("\t"))
+            })
+            .collect();
+        let names: Vec<String> = columns.clone().map(|c| format!("c{c}")).collect();
+        scratch.write(file, format!("key\t{}\n{rows}", names.join("\t")));
+    };
+    part(0..4, "a.tsv");
+    part(1..6, "b.tsv");
+    let line = "rsa searchlight --data bold.nii.gz --mask mask.nii.gz --labels labels.tsv --model a.tsv --metric pearson --radius 2vox";
+    let found = scratch.json(&format!(
+        "{line} --model b.tsv --partial others --variance --control typicality=a --out maps"
+    ));
+    // Two models and a control: three partial maps, R², and seven parts.
+    assert_eq!(found["joint"].as_array().unwrap().len(), 3 + 1 + 7);
+    let found = scratch.json(&format!(
+        "{line} --model b.tsv --partial b --variance --out two"
+    ));
+    let [partial, r2, ..] = found["joint"].as_array().unwrap().as_slice() else {
+        panic!("{found}");
+    };
+    assert_eq!(partial["models"], serde_json::json!(["a"]));
+    assert_eq!(partial["constant"], serde_json::json!(["b"]));
+    assert_eq!(r2["statistic"], "r2");
+    let values = |name: &str| {
+        map(
+            &scratch,
+            &format!("two/sub-unnamed_desc-{name}_statmap.nii.gz"),
+        )
+    };
+    let [partial, r2] = ["a_stat-partial", "aANDb_stat-r2"].map(values);
+    let parts = ["a_stat-unique", "b_stat-unique", "aANDb_stat-common"].map(values);
+    for (at, voxel) in voxels().into_iter().enumerate() {
+        if !inside(voxel) {
+            assert!(partial[at].is_nan() && r2[at].is_nan());
+            continue;
+        }
+        let [brain, a] = distances(voxel, 0..4, |_, _| true);
+        let [_, b] = distances(voxel, 1..6, |_, _| true);
+        let [xa, xb, ab] = [pearson(&brain, &a), pearson(&brain, &b), pearson(&a, &b)];
+        let expected = (xa - xb * ab) / ((1.0 - xb * xb) * (1.0 - ab * ab)).sqrt();
+        assert!((f64::from(partial[at]) - expected).abs() < 1e-6);
+        let all = (xa * xa + xb * xb - 2.0 * xa * xb * ab) / (1.0 - ab * ab);
+        assert!((f64::from(r2[at]) - all).abs() < 1e-6);
+        assert!((f64::from(parts[0][at]) - (all - xb * xb)).abs() < 1e-6);
+        let sum: f32 = parts.iter().map(|part| part[at]).sum();
+        assert!((f64::from(sum) - all).abs() < 1e-6);
+    }
+    for (flags, words) in [
+        ("--partial others", &["1 models", "give two"][..]),
+        ("--model b.tsv --partial c", &["\"c\"", "a, b"]),
+        ("--model b.tsv --partial a,b", &["leave one"]),
+        (
+            "--model again=a.tsv --variance",
+            &["\"again\"", "combination"],
+        ),
+        ("--control louder", &["louder", "typicality"]),
+        ("--control shuffled=c", &["\"c\""]),
+    ] {
+        scratch.refuses(&format!("{line} {flags} --out wrong --force --quiet"), words);
     }
 }
 

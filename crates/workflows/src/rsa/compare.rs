@@ -64,6 +64,7 @@ pub fn compare(request: &CompareRequest, run: Run<'_>) -> Result<CompareSummary,
             name,
             path: path.clone(),
             holds,
+            control: None,
         });
     }
     let base = models::stimuli_of(&sides)?;

@@ -149,6 +149,59 @@ pub enum RsaError {
         /// The model.
         name: String,
     },
+    /// Random weights need features.
+    #[error("{path}: has no features that random weights could be put to; take another control of it", path = path.display())]
+    NoWeights {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Nothing is held constant.
+    #[error(
+        "{models} models are given, and a partial correlation holds others constant: give two at least"
+    )]
+    NothingConstant {
+        /// Models.
+        models: usize,
+    },
+    /// Models held constant are none of those given.
+    #[error("{name:?} is to be held constant and is none of the models; they are {known}")]
+    NotAModel {
+        /// The name.
+        name: String,
+        /// The models.
+        known: String,
+    },
+    /// Every model is held constant.
+    #[error("all models are to be held constant; leave one to be compared")]
+    AllConstant,
+    /// Models are combinations of each other.
+    #[error(
+        "model {model:?} is a combination of the models before it, so what it explains by itself is not defined; drop one of them"
+    )]
+    Combination {
+        /// The model.
+        model: String,
+    },
+    /// Parts of variance are too many.
+    #[error(
+        "{models} models share variance in {parts} ways; at most {most} models can be taken apart"
+    )]
+    ManyParts {
+        /// Models.
+        models: usize,
+        /// Subsets of them.
+        parts: u64,
+        /// The most models.
+        most: usize,
+    },
+    /// A comparison that is no product of vectors.
+    #[error(
+        "{comparison:?} is no product of two vectors, so models cannot be fitted together under it; take pearson, cosine, spearman, cka or corr_cov"
+    )]
+    NoProduct {
+        /// The comparison.
+        comparison: emotome_brain::searchlight::Comparison,
+    },
     /// Relabelling would take as long as so many searches.
     #[error(
         "every relabelling of a correlation-distance search is a search of its own; take --metric cka, corr_cov or cosine_cov for the whole brain, or regions (emotome rsa roi)"

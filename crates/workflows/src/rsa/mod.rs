@@ -13,9 +13,10 @@ mod volume;
 pub use brain::{BareFiles, BrainOf, BrainReport, Pairs};
 pub use compare::{CompareRequest, CompareSummary, compare};
 pub use error::RsaError;
-pub use models::{Holds, LeftOut, ModelOf, ModelReport};
+pub use models::{Control, Holds, LeftOut, ModelOf, ModelReport};
 pub use regions::{ParcelsOf, RegionsOf};
 pub use roi::{RoiCell, RoiGroup, RoiRequest, RoiSummary, roi};
 pub use searchlight::{
-    FamilyWise, ModelMap, Relabelling, Searched, SearchlightRequest, searchlight,
+    FamilyWise, Held, JointMap, JointMaps, ModelMap, Relabelling, Searched, SearchlightRequest,
+    searchlight,
 };

@@ -7,6 +7,7 @@ use emotome_brain::model::{Geometry, Metric, Model};
 use emotome_embedding::evaluate::rsm::predicted;
 use emotome_embedding::evaluate::score::Scoring;
 use emotome_embedding::files::read_embedding;
+use emotome_stats::random::Seed;
 use emotome_stimuli::StimulusSet;
 use emotome_stimuli::array::read_matrix;
 use emotome_stimuli::run::Run;
@@ -40,6 +41,58 @@ pub struct ModelOf {
     pub path: PathBuf,
     /// What it holds.
     pub holds: Holds,
+    /// What is made of it, where it is a control of another model.
+    pub control: Option<Control>,
+}
+
+/// A model that should not win: what a good model must beat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Control {
+    /// Only how far each stimulus is from all others.
+    Typicality,
+    /// The model with its stimuli shuffled.
+    Shuffled {
+        /// Of the order.
+        seed: u64,
+    },
+    /// The model's features through random weights, as many columns as before.
+    RandomWeights {
+        /// Of the weights.
+        seed: u64,
+    },
+}
+
+impl Control {
+    /// The control of a model.
+    fn of(self, model: &Model, path: &Path) -> Result<Model, RsaError> {
+        Ok(match self {
+            Self::Typicality => model.typicality()?,
+            Self::Shuffled { seed } => model.shuffled(Seed(seed))?,
+            Self::RandomWeights { seed } => {
+                let columns = match &model.geometry {
+                    Geometry::Features { rows, .. } => rows.ncols(),
+                    Geometry::Dissimilarities { .. } => 0,
+                };
+                let featureless = || RsaError::NoWeights {
+                    path: path.to_owned(),
+                };
+                model
+                    .random_weights(columns, Seed(seed))
+                    .ok_or_else(featureless)?
+            }
+        })
+    }
+
+    /// The name of the control of a model.
+    pub fn name(self, model: &str) -> String {
+        let how = match self {
+            Self::Typicality => "typicality",
+            Self::Shuffled { .. } => "shuffled",
+            Self::RandomWeights { .. } => "random weights",
+        };
+        format!("{model} ({how})")
+    }
 }
 
 /// How a model was joined with the brain. Field names are stable.
@@ -165,10 +218,14 @@ pub(super) fn join(
             features: matches!(of.holds, Holds::Features(_) | Holds::ChoiceProbabilities)
                 .then(|| file.values.ncols()),
         });
-        joined.push(Model {
+        let mut model = Model {
             name: of.name.clone(),
             geometry: geometry(of, file, &rows, run)?,
-        });
+        };
+        if let Some(control) = of.control {
+            model.geometry = control.of(&model, &of.path)?.geometry;
+        }
+        joined.push(model);
     }
     if !left_out.is_empty() {
         run.progress.note(&format!(

@@ -1,9 +1,11 @@
 //! Every neighbourhood of a brain compared with every model: maps, tables and their provenance.
 
 mod chance;
+mod joint;
 mod write;
 
 pub use chance::{FamilyWise, Relabelling};
+pub use joint::{Held, JointMap, JointMaps};
 pub(super) use write::write_left_out;
 
 use super::brain::{self, BrainOf, BrainReport, Joined, Pairs, Wanted};
@@ -56,6 +58,8 @@ pub struct SearchlightRequest {
     pub resume: bool,
     /// Relabelled models, for the chance of a value as large anywhere; for whitened comparisons of squared distances.
     pub relabelling: Option<Relabelling>,
+    /// Maps of what models explain beside each other.
+    pub joint: JointMaps,
     /// Tell what it will cost, and stop.
     pub dry_run: bool,
     /// The command line, for provenance.
@@ -87,6 +91,8 @@ pub struct Searched {
     pub bound: Option<f64>,
     /// For each model what relabelled models reach anywhere; empty without relabelling.
     pub family_wise: Vec<FamilyWise>,
+    /// Maps of what models explain beside each other.
+    pub joint: Vec<JointMap>,
     /// What the search was expected to cost.
     pub estimate: Estimate,
     /// Seconds of preparing and comparing, in this process.
@@ -129,6 +135,8 @@ pub struct ModelMap {
 /// finished blocks kept.
 pub fn searchlight(request: &SearchlightRequest, run: Run<'_>) -> Result<Searched, WorkflowError> {
     let out = &request.out;
+    distinct_files(&request.models)?;
+    request.joint.check(&request.models, request.comparison)?;
     prepare_folder(request)?;
     let store = match &request.brain {
         BrainOf::Store(path) => path.clone(),
@@ -151,7 +159,6 @@ pub fn searchlight(request: &SearchlightRequest, run: Run<'_>) -> Result<Searche
         },
         run,
     )?;
-    distinct_files(&request.models)?;
     if let Some(relabelling) = &request.relabelling {
         relabelling.check(request)?;
     }
@@ -190,6 +197,7 @@ pub fn searchlight(request: &SearchlightRequest, run: Run<'_>) -> Result<Searche
         maps: Vec::new(),
         bound: None,
         family_wise: Vec::new(),
+        joint: Vec::new(),
         estimate,
         seconds: 0.0,
         gflops: 0.0,
@@ -213,6 +221,9 @@ pub fn searchlight(request: &SearchlightRequest, run: Run<'_>) -> Result<Searche
     let began = Instant::now();
     let paused = || WorkflowError::Paused { out: out.clone() };
     let search = plan.prepare(&run).map_err(|_| paused())?;
+    request
+        .joint
+        .check_apart(&request.models, search.between())?;
     let counted = compare(&search, &mut blocks, &mut checkpoint, run)?;
     searched.seconds = began.elapsed().as_secs_f64();
     // Sums over what is known of voxels are not counted as they are made; what was planned is what is done.
@@ -242,6 +253,7 @@ pub fn searchlight(request: &SearchlightRequest, run: Run<'_>) -> Result<Searche
         joined.report.synthetic,
     )?;
     searched.maps = write::maps(request, &joined, &blocks)?;
+    searched.joint = joint::maps(request, &joined, &search, &blocks)?;
     if let Some(relabelling) = &request.relabelling {
         searched.family_wise =
             chance::family_wise(relabelling, request, &joined, &search, &blocks, run)?;
@@ -335,7 +347,7 @@ fn parameters(request: &SearchlightRequest, inputs: &[String]) -> serde_json::Va
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "inputs": inputs,
-        "models": request.models.iter().map(|of| json!({"name": of.name, "holds": of.holds})).collect::<Vec<_>>(),
+        "models": request.models.iter().map(|of| json!({"name": of.name, "holds": of.holds, "control": of.control})).collect::<Vec<_>>(),
         "shape": request.shape,
         "distance": request.distance,
         "comparison": request.comparison,

@@ -190,29 +190,41 @@ pub(super) fn provenance(
     if let Some(path) = &request.include {
         provenance.add_input(path)?;
     }
-    for map in &searched.maps {
-        for path in std::iter::once(&map.path).chain(&map.z_path) {
-            let sidecar = PathBuf::from(path.to_string_lossy().replace(".nii.gz", ".json"));
-            output::write_json(
-                sidecar,
-                request.overwrite,
-                &json!({
-                    "Model": map.model,
-                    "Statistic": if map.z_path.as_ref() == Some(path) {
-                        "z among all relabellings of the stimuli"
-                    } else {
-                        statistic(request.comparison)
-                    },
-                    "Distance": request.distance,
-                    "Neighbourhood": request.shape,
-                    "Pairs": request.pairs,
-                    "Stimuli": searched.brain.shared,
-                    "Synthetic": searched.brain.synthetic,
-                    "Standardisation": searched.brain.standardisation,
-                    "Provenance": provenance,
-                }),
-            )?;
+    let z = |map: &ModelMap| {
+        let statistic = "z among all relabellings of the stimuli";
+        Some((
+            map.z_path.clone()?,
+            json!(map.model),
+            json!(statistic),
+            json!(null),
+        ))
+    };
+    let each = searched.maps.iter().flat_map(|map| {
+        let own = json!(statistic(request.comparison));
+        let own = (map.path.clone(), json!(map.model), own, json!(null));
+        std::iter::once(own).chain(z(map))
+    });
+    let together = searched.joint.iter().map(|map| {
+        let (models, constant) = (json!(map.models), json!(map.constant));
+        (map.path.clone(), models, json!(map.statistic), constant)
+    });
+    for (path, model, statistic, constant) in each.chain(together) {
+        let sidecar = PathBuf::from(path.to_string_lossy().replace(".nii.gz", ".json"));
+        let mut content = json!({
+            "Model": model,
+            "Statistic": statistic,
+            "Distance": request.distance,
+            "Neighbourhood": request.shape,
+            "Pairs": request.pairs,
+            "Stimuli": searched.brain.shared,
+            "Synthetic": searched.brain.synthetic,
+            "Standardisation": searched.brain.standardisation,
+            "Provenance": provenance,
+        });
+        if !constant.is_null() {
+            content["HeldConstant"] = constant;
         }
+        output::write_json(sidecar, request.overwrite, &content)?;
     }
     Ok(provenance.write(request.out.join("provenance.json"), request.overwrite)?)
 }
