@@ -359,7 +359,7 @@ fn every_layout_leads_to_the_same_store_and_says_that_it_is_synthetic() {
                 .unwrap();
             store.regions().members.row(at).to_vec()
         };
-        assert_eq!(region(&kept, "R_TPJ"), region(&all, "R_TPJ"), "{file}");
+        assert_eq!(region(&kept, "R_TPOJ1"), region(&all, "R_TPOJ1"), "{file}");
     }
     for name in ["straight", "bdata", "nifti"] {
         let store = Store::open(at(name)).unwrap();
@@ -438,8 +438,8 @@ fn what_cannot_be_simulated_is_refused_with_the_numbers() {
         error(&[plant("L_VC", Strength::Rsa(0.9999))], fine)
     );
     assert!(
-        error(&[plant("VC", Strength::Rsa(0.1))], fine)
-            .starts_with("there is no region \"VC\"; there are L_VC")
+        error(&[plant("R_VX", Strength::Rsa(0.1))], fine)
+            .starts_with("there is no region \"R_VX\"; there are VC, ")
     );
     assert!(error(&[plant("L_VC", Strength::SignalToNoise(f64::NAN))], fine).contains("NaN"));
     let rough = Noise {
@@ -478,12 +478,21 @@ fn left_regions_lie_at_negative_x_and_no_voxel_is_twice() {
             .filter(|&v| usize::from(brain.labels[v]) == at + 1)
             .map(|v| brain.grid.affine.apply(brain.voxels[v].map(f64::from))[0])
             .collect();
-        assert!(own.len() >= 10, "{name} has {} voxels", own.len());
+        assert!(own.len() >= 5, "{name} has {} voxels", own.len());
         assert!(
             own.iter().all(|&x| (x < 0.0) == name.starts_with("L_")),
             "{name}"
         );
     }
+    let both = |name: &str| brain.region(name).unwrap();
+    let mut sides = [both("L_TPJ"), both("R_TPJ")].concat();
+    sides.sort_unstable();
+    assert_eq!(sides, both("TPJ"));
+    let sum: usize = ["L_TPOJ1", "L_TPOJ2", "L_TPOJ3"]
+        .map(|area| both(area).len())
+        .iter()
+        .sum();
+    assert_eq!(both("L_TPJ").len(), sum);
 }
 
 /// Prints how long each stage takes.

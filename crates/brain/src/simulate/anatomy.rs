@@ -1,42 +1,32 @@
-//! A brain-like mask with named regions that needs no download. It is no atlas: regions are balls about places
-//! where those of that name roughly lie.
+//! A brain-like mask with named regions that needs no download: voxels about places of the cortex, and about
+//! where structures below it roughly lie. It is no atlas.
+
+use std::sync::LazyLock;
 
 use emotome_neurofiles::nifti::Mask;
 use emotome_neurofiles::{Affine, Grid, Millimetres};
 use ndarray::Array2;
 
 use super::error::SimulateError;
+use crate::regions::{Area, Hemisphere, Preset};
 use crate::store::{Places, Regions};
 
-/// Centre and half axes, mm: cerebrum, cerebellum, brainstem.
+/// Places of the 360 areas on the average midthickness surfaces; `assets/NOTICE.md` has their terms.
+const POINTS: &str = include_str!("../../assets/cortex_points.txt");
+/// A voxel is cortex as far as this from a place of it, mm.
+const REACH: f64 = 6.0;
+
+/// Centre and half axes, mm: what the cortex encloses, cerebellum, brainstem.
 const ELLIPSOIDS: [([f64; 3], [f64; 3]); 3] = [
-    ([0.0, -18.0, 8.0], [68.0, 86.0, 62.0]),
+    ([0.0, -18.0, 8.0], [61.0, 77.0, 56.0]),
     ([0.0, -62.0, -38.0], [50.0, 32.0, 25.0]),
     ([0.0, -30.0, -46.0], [12.0, 14.0, 28.0]),
 ];
-/// mm³ of their union.
-const VOLUME: f64 = 1.60e6;
-/// Squared relative radius past which the cerebrum is cortex.
-const CORTEX: f64 = 0.70;
-/// A cortical region reaches this far from its centre, mm.
-const REACH: f64 = 27.0;
+/// mm³ of all.
+const VOLUME: f64 = 1.625e6;
+/// Squared relative radius of the enclosed part past which the brainstem is seen.
+const INNER: f64 = 0.85;
 
-/// Right-hemisphere centres of cortical regions, mm.
-const CORTICAL: [(&str, [f64; 3]); 13] = [
-    ("VC", [18.0, -95.0, 4.0]),
-    ("TPJ", [55.0, -48.0, 20.0]),
-    ("IPL", [46.0, -60.0, 42.0]),
-    ("PC", [8.0, -62.0, 58.0]),
-    ("STS", [60.0, -24.0, -4.0]),
-    ("TE", [56.0, -30.0, -22.0]),
-    ("MTC", [28.0, -28.0, -44.0]),
-    ("DLPFC", [42.0, 34.0, 36.0]),
-    ("DMPFC", [8.0, 44.0, 44.0]),
-    ("VMPFC", [8.0, 62.0, -2.0]),
-    ("OFC", [26.0, 40.0, -26.0]),
-    ("Insula", [52.0, 12.0, -6.0]),
-    ("ACC", [6.0, 56.0, 22.0]),
-];
 /// Right-hemisphere centres and radii of subcortical regions, mm.
 const SUBCORTICAL: [(&str, [f64; 3], f64); 8] = [
     ("thalamus", [11.0, -19.0, 8.0], 10.0),
@@ -65,8 +55,8 @@ pub struct Anatomy {
 impl Anatomy {
     /// A brain of exactly so many voxels; its size follows from them.
     ///
-    /// 13 cortical and 8 subcortical regions, cerebellum and brainstem, each on the left (`L_`, x < 0) and on
-    /// the right (`R_`).
+    /// The 360 areas of the HCP-MMP 1.0, 8 subcortical structures, cerebellum and brainstem, each on the left
+    /// (`L_`, x < 0) and on the right (`R_`).
     ///
     /// ```
     /// use emotome_brain::simulate::Anatomy;
@@ -107,14 +97,17 @@ impl Anatomy {
             affine: Affine(affine),
         };
         let reference = |at: [u32; 3]| grid.affine.apply(at.map(f64::from)).map(|v| v / scale);
+        let cortex = Cortex::of(POINTS);
         let mut inside: Vec<(f64, [u32; 3])> = Vec::new();
         for k in 0..shape[2] as u32 {
             for j in 0..shape[1] as u32 {
                 for i in 0..shape[0] as u32 {
                     let at = [i, j, k];
-                    let f = radii(reference(at))
-                        .into_iter()
-                        .fold(f64::INFINITY, f64::min);
+                    let place = reference(at);
+                    let f = radii(place).into_iter().fold(f64::INFINITY, f64::min);
+                    let f = cortex
+                        .nearest(place, 1.3 * REACH)
+                        .map_or(f, |(_, far)| f.min((far / REACH).powi(2)));
                     if f < 1.6 {
                         inside.push((f, at));
                     }
@@ -131,21 +124,23 @@ impl Anatomy {
         inside.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut chosen: Vec<[u32; 3]> = inside[..voxels].iter().map(|(_, at)| *at).collect();
         chosen.sort_unstable_by_key(|&[i, j, k]| [k, j, i]);
-        let kinds = CORTICAL
-            .iter()
-            .map(|(name, _)| *name)
-            .chain(SUBCORTICAL.iter().map(|(name, _, _)| *name))
-            .chain(["cerebellum", "brainstem"]);
-        let names = kinds.flat_map(|name| [format!("L_{name}"), format!("R_{name}")]);
+        let kinds = SUBCORTICAL.iter().map(|(name, _, _)| *name);
+        let kinds = kinds.chain(["cerebellum", "brainstem"]);
+        let below = kinds.flat_map(|name| [format!("L_{name}"), format!("R_{name}")]);
+        let areas = Area::all().map(|area| area.to_string());
         let label = |&at: &[u32; 3]| {
-            let [x, y, z] = reference(at);
-            kind([x.abs(), y, z]).map_or(0, |kind| 2 * kind as u16 + 1 + u16::from(x >= 0.0))
+            let place = reference(at);
+            let side = u16::from(place[0] >= 0.0);
+            match structure(place) {
+                Some(kind) => 361 + 2 * kind as u16 + side,
+                None => cortex.nearest(place, REACH).map_or(0, |(area, _)| area),
+            }
         };
         Ok(Self {
             grid,
-            names: names.collect(),
             labels: chosen.iter().map(label).collect(),
             voxels: chosen,
+            names: areas.chain(below).collect(),
         })
     }
 
@@ -177,22 +172,50 @@ impl Anatomy {
         })
     }
 
-    /// The voxels of a region.
+    /// The voxels of a region: one of [`names`](Self::names), or a cortical group of `horikawa2020`, on one side
+    /// as `L_TPJ` or on both as `TPJ`.
     ///
     /// # Errors
     /// [`SimulateError::Unknown`] with the names there are.
     pub fn region(&self, name: &str) -> Result<Vec<usize>, SimulateError> {
-        let at = self.names.iter().position(|known| known == name);
-        let at = at.ok_or_else(|| SimulateError::Unknown {
-            what: "region",
-            name: name.to_owned(),
-            known: self.names.join(", "),
-        })?;
+        let labels: Vec<u16> = self.labels_of(name);
+        if labels.is_empty() {
+            let mut known: Vec<&str> = GROUPS.iter().map(|(group, _)| group.as_str()).collect();
+            known.extend(self.names.iter().map(String::as_str));
+            return Err(SimulateError::Unknown {
+                what: "region",
+                name: name.to_owned(),
+                known: known.join(", "),
+            });
+        }
         let voxels = self.labels.iter().enumerate();
         Ok(voxels
-            .filter(|(_, label)| usize::from(**label) == at + 1)
+            .filter(|(_, label)| labels.contains(label))
             .map(|(voxel, _)| voxel)
             .collect())
+    }
+
+    /// The labels that a name means.
+    fn labels_of(&self, name: &str) -> Vec<u16> {
+        let label = |name: &str| {
+            let at = self.names.iter().position(|known| known == name)?;
+            Some(at as u16 + 1)
+        };
+        if let Some(own) = label(name) {
+            return vec![own];
+        }
+        let (sides, stem): (&[char], &str) = match name.split_at_checked(2) {
+            Some(("L_", stem)) => (&['L'], stem),
+            Some(("R_", stem)) => (&['R'], stem),
+            _ => (&['L', 'R'], name),
+        };
+        let group = GROUPS.iter().find(|(group, _)| group == stem);
+        let alone = [stem.to_owned()];
+        let parcels = group.map_or(alone.as_slice(), |(_, parcels)| parcels);
+        let names = sides
+            .iter()
+            .flat_map(|side| parcels.iter().map(move |parcel| format!("{side}_{parcel}")));
+        names.filter_map(|name| label(&name)).collect()
     }
 
     /// Where the voxels lie.
@@ -234,31 +257,79 @@ fn radii(at: [f64; 3]) -> [f64; 3] {
     })
 }
 
-/// The region about a point of the right half.
-fn kind(at: [f64; 3]) -> Option<usize> {
-    let [cerebrum, cerebellum, brainstem] = radii(at);
-    let square = |centre: [f64; 3]| (0..3).map(|a| (at[a] - centre[a]).powi(2)).sum::<f64>();
-    let first = CORTICAL.len();
+/// The structure below the cortex about a place.
+fn structure(at: [f64; 3]) -> Option<usize> {
+    let [enclosed, cerebellum, brainstem] = radii(at);
+    let from = |centre: [f64; 3]| {
+        let square = |a: usize| (at[a].abs() - centre[a]).powi(2);
+        square(0) + (at[1] - centre[1]).powi(2) + (at[2] - centre[2]).powi(2)
+    };
     let near = SUBCORTICAL
         .iter()
-        .position(|(_, centre, radius)| square(*centre) <= radius * radius);
-    if let Some(near) = near {
-        return Some(first + near);
+        .position(|(_, centre, radius)| from(*centre) <= radius * radius);
+    let deepest = enclosed.min(cerebellum).min(brainstem);
+    if near.is_some() {
+        near
+    } else if brainstem < 1.0 && deepest == brainstem && enclosed > INNER {
+        Some(SUBCORTICAL.len() + 1)
+    } else if cerebellum < 1.0 && deepest == cerebellum {
+        Some(SUBCORTICAL.len())
+    } else {
+        None
     }
-    let least = cerebrum.min(cerebellum).min(brainstem);
-    if least == brainstem && cerebrum > CORTEX {
-        return Some(first + SUBCORTICAL.len() + 1);
+}
+
+/// Groups of areas by the names under which they can be planted.
+static GROUPS: LazyLock<Vec<(String, Vec<String>)>> = LazyLock::new(|| {
+    let Ok(table) = Preset::Horikawa2020.table() else {
+        return Vec::new();
+    };
+    let cortical = |group: &str| {
+        let parcels = table.of(group).map(|row| row.parcel.clone());
+        parcels
+            .filter(|parcel| Area::named(Hemisphere::Left, parcel).is_some())
+            .collect::<Vec<_>>()
+    };
+    let groups = table.groups().into_iter();
+    groups
+        .map(|group| (group.to_owned(), cortical(group)))
+        .filter(|(_, parcels)| !parcels.is_empty())
+        .collect()
+});
+
+/// Places of areas, by x.
+struct Cortex {
+    places: Vec<([f64; 3], u16)>,
+}
+
+impl Cortex {
+    /// Lines of a label and its places.
+    fn of(text: &str) -> Self {
+        let mut places = Vec::new();
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let mut numbers = line.split(' ').filter_map(|word| word.parse::<f64>().ok());
+            let label = numbers.next().unwrap_or_default() as u16;
+            let numbers: Vec<f64> = numbers.collect();
+            let (points, _) = numbers.as_chunks::<3>();
+            places.extend(points.iter().map(|&point| (point, label)));
+        }
+        places.sort_by(|a, b| a.0[0].total_cmp(&b.0[0]));
+        Self { places }
     }
-    if least == cerebellum {
-        return Some(first + SUBCORTICAL.len());
+
+    /// The area of the nearest place of the same side and how far it is, within a reach.
+    fn nearest(&self, at: [f64; 3], reach: f64) -> Option<(u16, f64)> {
+        let first = self
+            .places
+            .partition_point(|(place, _)| place[0] < at[0] - reach);
+        let near = self.places[first..]
+            .iter()
+            .take_while(|(place, _)| place[0] <= at[0] + reach)
+            .filter(|(_, area)| (*area > 180) == (at[0] >= 0.0));
+        let square = |place: &[f64; 3]| (0..3).map(|a| (at[a] - place[a]).powi(2)).sum::<f64>();
+        let (area, square) = near
+            .map(|(place, area)| (*area, square(place)))
+            .min_by(|a, b| a.1.total_cmp(&b.1))?;
+        (square <= reach * reach).then_some((area, square.sqrt()))
     }
-    if cerebrum < CORTEX {
-        return None;
-    }
-    let distances = CORTICAL
-        .iter()
-        .map(|(_, centre)| square(*centre))
-        .enumerate();
-    let (nearest, distance) = distances.min_by(|a, b| a.1.total_cmp(&b.1))?;
-    (distance <= REACH * REACH).then_some(nearest)
 }

@@ -112,7 +112,8 @@ struct Simulate {
     #[command(flatten)]
     models: ModelFlags,
     /// What is planted where: REGION=MODEL@rsa:R for an expected correlation of dissimilarities, @snr:V for variance of
-    /// signal over noise. Regions of the simulated brain are named L_TPJ, R_TPJ, …, L_amygdala, …; TPJ means both.
+    /// signal over noise. Regions are the areas of the HCP-MMP (R_TPOJ1), the cortical groups of horikawa2020 (L_TPJ on
+    /// one side, TPJ on both) and structures below the cortex (amygdala, L_amygdala).
     #[arg(long, value_name = "REGION=MODEL@rsa:R", value_parser = plant)]
     plant: Vec<Plant>,
     /// What subjects see: emotion2020 for the 2,196 presentations of the emotion videos, or each for every stimulus of

@@ -124,16 +124,11 @@ pub fn brain_simulate(
         },
     };
     let anatomy = Anatomy::standard(request.voxels, request.edge)?;
-    let plants: Vec<Plant> = request
-        .plants
-        .iter()
-        .flat_map(|plant| on_sides(&anatomy, plant))
-        .collect();
     let study = Study::new(
         anatomy,
         presented,
         models,
-        &plants,
+        &request.plants,
         request.noise,
         request.seed,
     )?;
@@ -195,22 +190,6 @@ pub fn brain_simulate(
         seconds: began.elapsed().as_secs_f64(),
         peak_rss_bytes: crate::memory::peak_rss_bytes(),
     })
-}
-
-/// A plant in the region named, or in the regions of that name on both sides.
-fn on_sides(anatomy: &Anatomy, plant: &Plant) -> Vec<Plant> {
-    let sides = ["L", "R"].map(|side| format!("{side}_{}", plant.region));
-    if anatomy.region(&plant.region).is_ok()
-        || sides.iter().any(|side| anatomy.region(side).is_err())
-    {
-        return vec![plant.clone()];
-    }
-    sides
-        .map(|region| Plant {
-            region,
-            ..plant.clone()
-        })
-        .into()
 }
 
 fn planted(of: &ModelOf) -> Result<PlantedModel, WorkflowError> {
