@@ -361,7 +361,7 @@ fn planted_regions_are_found_and_others_are_not() {
         .map(|s| format!("s{s}\t{}\t{}\n", noise(5_000 + 2 * s), noise(5_001 + 2 * s)))
         .collect();
     scratch.write("other.tsv", format!("key\ta\tb\n{rows}"));
-    scratch.json("brain simulate --model planted.tsv --plant TPJ=planted@rsa:0.3 --subjects 3 --voxels 4000 --edge 4 --per-run 20 --sessions 1 --standardise run --out study");
+    scratch.json("brain simulate --model planted.tsv --plant TPJ=planted@rsa:0.45 --subjects 3 --voxels 4000 --edge 4 --per-run 20 --sessions 1 --standardise run --out study");
     for layout in ["bdata", "nifti"] {
         let made = scratch.json(&format!("brain simulate --model planted.tsv --plant TPJ=planted@rsa:0.3 --subjects 1 --voxels 400 --edge 8 --per-run 20 --sessions 1 --layout {layout} --out {layout}"));
         assert_eq!(made["synthetic"], true);

@@ -15,6 +15,7 @@ pub use compare::{CompareRequest, CompareSummary, compare};
 pub use error::RsaError;
 pub use models::{Control, Holds, LeftOut, ModelOf, ModelReport};
 pub use regions::{ParcelsOf, RegionsOf};
+pub(crate) use roi::bars;
 pub use roi::{RoiCell, RoiGroup, RoiRequest, RoiSummary, roi};
 pub use searchlight::{
     FamilyWise, Held, JointMap, JointMaps, ModelMap, Relabelling, Searched, SearchlightRequest,
