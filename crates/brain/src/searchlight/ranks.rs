@@ -23,8 +23,9 @@ use super::correlation::{flop, scale};
 use super::kernel::{BAND, Bins};
 use super::models::Source;
 use super::pairs::{Bands, Pairs};
+use super::search::Found;
 use super::sides::Comparison;
-use super::{Found, Interrupted, Plan, Search};
+use super::{Interrupted, Plan, Search};
 use crate::model::Metric;
 
 /// Most stimuli: N < 2²⁶ pairs, so that 512 products of u fit 64 bits.
@@ -93,7 +94,7 @@ impl Ranks {
         &self,
         search: &Search<'_>,
         at: usize,
-        scratch: &mut super::Scratch,
+        scratch: &mut super::search::Scratch,
     ) -> Found {
         let plan = &search.plan;
         let pairs = &plan.pairs;
@@ -139,7 +140,13 @@ impl Ranks {
 
     /// The bin of each similarity, how many each bin has, and the similarities themselves as
     /// ordered integers if `keys`.
-    fn bin(&self, search: &Search<'_>, scratch: &mut super::Scratch, bins: &Bins, keys: bool) {
+    fn bin(
+        &self,
+        search: &Search<'_>,
+        scratch: &mut super::search::Scratch,
+        bins: &Bins,
+        keys: bool,
+    ) {
         let pairs = &search.plan.pairs;
         let ranks = &mut scratch.ranks;
         ranks.counts.clear();
