@@ -201,7 +201,10 @@ impl<'a> Plan<'a> {
         if ranked {
             each += 2 * pairs + 8 * self.params.bins as u64;
         }
-        if self.params.comparison == Comparison::SpearmanExact {
+        if matches!(
+            self.params.comparison,
+            Comparison::SpearmanExact | Comparison::KendallTauA
+        ) {
             each += 16 * pairs;
         }
         if self.pairs.order.is_some() {

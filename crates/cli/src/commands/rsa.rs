@@ -218,6 +218,8 @@ enum MetricName {
     Spearman,
     /// Rank correlation, exact.
     SpearmanExact,
+    /// Kendall's τ_a, exact; for some hundred stimuli.
+    TauA,
     /// Linear centred kernel alignment.
     Cka,
     /// The same without its bias.
@@ -346,6 +348,7 @@ impl Searchlight {
             MetricName::Cosine => (Comparison::Cosine, Metric::Correlation),
             MetricName::Spearman => (Comparison::Spearman, Metric::Correlation),
             MetricName::SpearmanExact => (Comparison::SpearmanExact, Metric::Correlation),
+            MetricName::TauA => (Comparison::KendallTauA, Metric::Correlation),
             MetricName::Cka | MetricName::CosineCov => {
                 (Comparison::CosineCov, Metric::SquaredEuclidean)
             }
