@@ -386,28 +386,19 @@ fn planted_regions_are_found_and_others_are_not() {
             .find(|g| g["region"] == region && g["model"] == model)
             .unwrap_or_else(|| panic!("no {region} beside {model}"))
     };
-    for region in ["TPJ"] {
-        assert_eq!(
-            of(region, "planted")["significant"],
-            3,
-            "{}",
-            of(region, "planted")
-        );
-        assert!(number(of(region, "planted"), "mean") > 0.15);
-        assert!(
-            number(of(region, "planted"), "ceiling_upper")
-                >= number(of(region, "planted"), "ceiling_lower")
-        );
-        has(
-            of(region, "planted"),
-            &[
-                "prevalence_lower",
-                "at_least_two_p",
-                "bootstrap_p",
-                "bootstrap_pairwise_p",
-            ],
-        );
-    }
+    let tpj = of("TPJ", "planted");
+    assert_eq!(tpj["significant"], 3, "{}", tpj);
+    assert!(number(tpj, "mean") > 0.15);
+    assert!(number(tpj, "ceiling_upper") >= number(tpj, "ceiling_lower"));
+    has(
+        tpj,
+        &[
+            "prevalence_lower",
+            "at_least_two_p",
+            "bootstrap_p",
+            "bootstrap_pairwise_p",
+        ],
+    );
     let elsewhere = group
         .iter()
         .filter(|g| g["region"] != "TPJ" || g["model"] == "other");
