@@ -69,7 +69,7 @@ pub struct FlatOutline {
 /// Kinds of borders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Line {
-    /// Dark, around a region; thinner where something that was found is outlined too.
+    /// White between dark edges, around a region.
     #[default]
     Region,
     /// White and thin, as between parcels.
@@ -303,20 +303,23 @@ impl Figure for CortexMap {
                 let Some(path) = path(&outline.rings, place) else {
                     continue;
                 };
-                let pen = match outline.line {
+                // Lines of two tones are seen on dark and on bright colours.
+                let pens: &[&str] = match outline.line {
                     Line::Found => {
                         outline::draw(&mut canvas, &path);
                         continue;
                     }
-                    Line::Parcel => "stroke=\"#fff\" stroke-width=\".35\"",
-                    Line::Region if self.colours.outline.is_some() => {
-                        "stroke=\"#1b1d22\" stroke-width=\".6\""
-                    }
-                    Line::Region => "stroke=\"#1b1d22\" stroke-width=\"1.2\"",
+                    Line::Parcel => &["stroke=\"#fff\" stroke-width=\".35\""],
+                    Line::Region => &[
+                        "stroke=\"#1b1d22\" stroke-width=\"1.5\"",
+                        "stroke=\"#fff\" stroke-width=\".7\"",
+                    ],
                 };
-                canvas.group(&format!("fill=\"none\" {pen}"), |canvas| {
-                    canvas.path("", &path);
-                });
+                for pen in pens {
+                    canvas.group(&format!("fill=\"none\" {pen}"), |canvas| {
+                        canvas.path("", &path);
+                    });
+                }
             }
             let mut taken: Vec<[f64; 4]> = Vec::new();
             for outline in &side.outlines {

@@ -24,3 +24,4 @@ pub use roi::{RoiCell, RoiGroup, RoiRequest, RoiSummary, roi};
 pub use searchlight::{
     FamilyWise, ModelMap, Relabelling, Searched, SearchlightRequest, searchlight,
 };
+pub(crate) use volume::{beside, describe, entity};

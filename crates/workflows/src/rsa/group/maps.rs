@@ -1,5 +1,6 @@
 //! Maps of several subjects, voxel by voxel, and what is left out of them.
 
+use super::super::volume::beside;
 use super::{GroupError, GroupRequest};
 use emotome_neurofiles::derivatives::BidsName;
 use emotome_neurofiles::nifti::{Mask, Reader};
@@ -301,14 +302,4 @@ fn alike(maps: &[PathBuf], keys: &[&'static str]) -> Result<bool, GroupError> {
         }
     }
     Ok(told.iter().any(|(_, told)| told["Synthetic"] == true))
-}
-
-/// What the file beside a map says of it.
-fn beside(path: &Path) -> Option<Value> {
-    const MOST_BYTES: u64 = 1 << 20;
-    let name = path.to_str()?;
-    let stem = name.strip_suffix(".nii.gz").or(name.strip_suffix(".nii"))?;
-    let path = PathBuf::from(format!("{stem}.json"));
-    let small = std::fs::metadata(&path).ok()?.len() <= MOST_BYTES;
-    serde_json::from_slice(&small.then(|| std::fs::read(&path).ok())??).ok()
 }
