@@ -1,6 +1,7 @@
 //! `emotome rsa group`, and maps of what it finds.
 
 use crate::scratch::{Scratch, has, number};
+use emotome_neurofiles::gifti::{Gifti, Surface};
 use emotome_neurofiles::nifti::{self, Reader};
 use emotome_neurofiles::{Affine, Grid};
 use emotome_stimuli::output::Overwrite;
@@ -310,4 +311,123 @@ fn maps_that_do_not_belong_together_are_refused_with_the_numbers() {
         assert!(failed.contains(said), "{command}: {failed}");
     }
     assert!(fs::exists(scratch.path("moved.nii.gz")).unwrap());
+}
+
+/// A plane through the volume as the midthickness of both sides, and the same as flat surfaces.
+fn planes(scratch: &Scratch) {
+    const EDGE: usize = 9;
+    for (letter, offset) in [("L", -6.0_f32), ("R", 0.5)] {
+        let points: Vec<[f32; 3]> = (0..EDGE * EDGE)
+            .map(|at| {
+                let (x, y) = ((at % EDGE) as f32 * 0.7, (at / EDGE) as f32);
+                [offset + x, -5.0 + y, 7.0]
+            })
+            .collect();
+        let corner = |x: usize, y: usize| (y * EDGE + x) as u32;
+        let triangles: Vec<[u32; 3]> = (0..EDGE - 1)
+            .flat_map(|y| (0..EDGE - 1).map(move |x| (x, y)))
+            .flat_map(|(x, y)| {
+                let [a, b, c, d] =
+                    [(x, y), (x + 1, y), (x, y + 1), (x + 1, y + 1)].map(|(x, y)| corner(x, y));
+                [[a, b, c], [b, d, c]]
+            })
+            .collect();
+        let surface = Surface { points, triangles };
+        for name in ["mid", "flat"] {
+            let path = scratch.path(&format!("{letter}.{name}.gii"));
+            Gifti::from_surface(&surface, None)
+                .write(path, Overwrite::Refuse)
+                .unwrap();
+        }
+    }
+}
+
+#[test]
+fn results_below_the_level_fade_and_those_above_are_outlined() {
+    let scratch = study(8);
+    scratch.json(&format!(
+        "rsa group {} --out group",
+        list(8, "mllm_stat-pearson")
+    ));
+    let of = |stat: &str| format!("group/stat-{stat}_desc-mllm_statmap.nii.gz");
+    let sure = format!("--confidence size={} --outline {}", of("t"), of("ptfce"));
+    scratch.json(&format!(
+        "map slices {} {sure} --cuts z=7,x=-1 --out slices",
+        of("mean")
+    ));
+    let svg = read(&scratch, "slices/slices.svg");
+    assert!(
+        svg.contains("|t|")
+            && svg.contains("outlined: p ≤ 0.05")
+            && svg.contains("x = −1 mm (left)")
+    );
+    let table = read(&scratch, "slices/slices.tsv");
+    let t = map(&scratch, &of("t"));
+    for line in table.lines().skip(1).step_by(17) {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let [i, j, k] = [0, 1, 2].map(|at| cells[at].parse::<usize>().unwrap());
+        let expected = f64::from(t[i + SHAPE[0] * (j + SHAPE[1] * k)]).abs();
+        assert!(
+            (number_of(cells[7]) - expected).abs() < 1e-3 * expected.max(1.0),
+            "{line}"
+        );
+    }
+    assert!(read(&scratch, "slices/dataset_description.json").contains("\"Synthetic\": true"));
+    assert!(read(&scratch, "slices/provenance.json").contains("stat-t_desc-mllm"));
+    // Values below the level are there as well.
+    let plain = |svg: &str| svg.matches("stroke-width=\"2.3\"").count();
+    assert!(plain(&svg) >= 2, "{}", plain(&svg));
+
+    planes(&scratch);
+    let drawing = r#"<svg width="1120" height="800"><g inkscape:label="rois"><g inkscape:label="shapes">
+<g inkscape:label="V1"><path d="M100,100h100v100z M1000,100h100v100z"/></g></g></g></svg>"#;
+    scratch.write("overlays.svg", drawing);
+    let surfaces = "--midthickness L.mid.gii,R.mid.gii --radius 1 --flat L.flat.gii,R.flat.gii --inflated L.mid.gii,R.mid.gii";
+    let drawn = scratch.json(&format!(
+        "map surface {} {surfaces} {sure} --overlays overlays.svg --narrow --out surface",
+        of("mean")
+    ));
+    assert!(drawn["notes"].as_array().unwrap().len() >= 2);
+    let svg = read(&scratch, "surface/flat-map.svg");
+    assert_eq!(svg.matches(">V1<").count(), 2, "a region on either side");
+    assert!(svg.contains("|t|"));
+    for side in ["L", "R"] {
+        let name = format!("surface/hemi-{side}_stat-mean_desc-mllm_statmap.func.gii");
+        assert!(fs::exists(scratch.path(&name)).unwrap(), "{name}");
+    }
+    scratch.write("overlays.svg", drawing.replace("1120", "2240"));
+    scratch.refuses(
+        &format!(
+            "map surface {} {surfaces} --overlays overlays.svg --out other",
+            of("mean")
+        ),
+        &["2.800", "flat surfaces that it was drawn on"],
+    );
+
+    let areas = "area\tvalue\tp\tz\nV1\t0.1\t0.01\t4\nV2\t0.2\t0.5\tn/a\nL_IPS1\t0.05\t0.04\t1\n";
+    scratch.write("areas.tsv", areas);
+    scratch.json("map parcels areas.tsv --name area --confidence p=p --outline p --out parcels");
+    let svg = read(&scratch, "parcels/flat-map.svg");
+    assert!(svg.contains("1 − p") && svg.contains("L_V1: 0.100 (1 − p 0.990)"));
+    assert!(fs::exists(scratch.path("parcels/dataset_description.json")).unwrap());
+    scratch.json("map parcels areas.tsv --name area --confidence size=z --fade 1,3 --out z");
+    for (line, said) in [
+        (
+            "map parcels areas.tsv --name area --confidence size=q --out a",
+            "no column \"q\"",
+        ),
+        (
+            "map parcels areas.tsv --name area --outline area --out b",
+            "is no number",
+        ),
+    ] {
+        scratch.refuses(line, &[said]);
+    }
+    let failed = fails(
+        &scratch,
+        "map parcels areas.tsv --name area --confidence p --out c",
+    );
+    assert!(failed.contains("p=p"), "{failed}");
+    let command = format!("map slices {} --cuts x=40 --out d", of("mean"));
+    scratch.refuses(&command, &["x = 40", "from -6 to 8"]);
 }
