@@ -93,6 +93,15 @@ struct Searchlight {
     /// Relabellings of the stimuli, for the chance of a value as large anywhere; for cka, corr_cov and cosine_cov.
     #[arg(long, value_name = "N", default_value_t = 0)]
     permutations: u32,
+    /// Also test clusters beyond this value by their mass, among the relabelled maps; for corr_cov.
+    #[arg(long, value_name = "VALUE", requires = "permutations")]
+    cluster_threshold: Option<f64>,
+    /// Also test the map after threshold-free cluster enhancement (E 0.5, H 2), among the relabelled maps; for corr_cov.
+    #[arg(long, requires = "permutations")]
+    tfce: bool,
+    /// Keep so many relabelled maps, as volumes of an image, for `emotome rsa group --surrogates`.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "permutations")]
+    keep_relabelled: u32,
     /// What is exchanged: run-blocks, free, or shift=N for circular shifts of at least N places within runs.
     #[arg(long, value_name = "WHAT", value_parser = exchange, default_value = "run-blocks")]
     exchange: Exchange,
@@ -385,6 +394,9 @@ impl Searchlight {
                 exchange: self.exchange,
                 permutations: self.permutations,
                 seed: self.seed.get().0,
+                cluster_threshold: self.cluster_threshold,
+                tfce: self.tfce,
+                kept: self.keep_relabelled,
             }),
             joint: JointMaps {
                 partial: self.partial.map(|held| match held.as_str() {
@@ -575,6 +587,27 @@ fn searched(s: &Searched) -> String {
                 found.smallest_p
             ),
         ));
+    }
+    for found in &s.family_wise {
+        if let Some(clusters) = &found.clusters {
+            out.push((
+                "clusters",
+                format!(
+                    "{}: {} of {} beyond {} with p ≤ .05 by their mass",
+                    found.model, clusters.significant, clusters.found, clusters.threshold
+                ),
+            ));
+        }
+        if let Some(enhanced) = &found.tfce {
+            out.push((
+                "enhanced",
+                format!(
+                    "{}: {} centres with p ≤ .05 after threshold-free cluster enhancement",
+                    found.model,
+                    count(enhanced.significant as u64)
+                ),
+            ));
+        }
     }
     if let Some(bound) = s.bound.filter(|bound| *bound > 0.0) {
         out.push((

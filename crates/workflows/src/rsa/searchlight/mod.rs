@@ -4,7 +4,7 @@ mod chance;
 mod joint;
 mod write;
 
-pub use chance::{FamilyWise, Relabelling};
+pub use chance::{ClusterWise, Enhanced, FamilyWise, Relabelling};
 pub use joint::{Held, JointMap, JointMaps};
 pub(super) use write::write_left_out;
 
