@@ -316,7 +316,9 @@ impl MapCommand {
                 })?
             }
             Action::Surface(flags) => {
+                let flags = *flags;
                 let (look, target) = flags.look.split();
+                let layer = flags.overlay_layer;
                 let depth = if flags.pial.is_empty() {
                     Depth::Along {
                         middle: sides("--midthickness", flags.midthickness)?,
@@ -337,7 +339,7 @@ impl MapCommand {
                     flat: some_sides("--flat", flags.flat)?,
                     inflated: some_sides("--inflated", flags.inflated)?,
                     sulci: some_sides("--sulci", flags.sulci)?,
-                    overlays: flags.overlays.map(|path| (path, flags.overlay_layer)),
+                    overlays: flags.overlays.map(|path| (path, layer)),
                     height: flags.height,
                     look,
                     sure: flags.sure.get(),
