@@ -146,6 +146,19 @@ impl CortexMap {
     }
 }
 
+impl CortexMap {
+    fn confidences(&self) -> impl Iterator<Item = f64> {
+        self.hemispheres.iter().flat_map(|side| {
+            let vertices = side
+                .vertices
+                .iter()
+                .flat_map(|v| v.confidence.iter().map(|&x| f64::from(x)));
+            let parcels = side.parcels.iter().filter_map(|p| p.confidence);
+            parcels.chain(vertices)
+        })
+    }
+}
+
 /// Left, top, right and bottom in the unit of the map, y up.
 fn extent(side: &FlatHemisphere) -> Option<[f64; 4]> {
     let rings = side.parcels.iter().flat_map(|p| &p.rings);
@@ -218,7 +231,7 @@ impl Figure for CortexMap {
     fn svg(&self) -> Svg {
         let width_px = if self.narrow { 336.0 } else { 692.0 };
         const GAP: f64 = 14.0;
-        let painter = self.colours.painter(self.values());
+        let painter = self.colours.painter(self.values(), self.confidences());
         let sides: Vec<(&FlatHemisphere, [f64; 4])> = self
             .hemispheres
             .iter()
@@ -327,21 +340,28 @@ impl Figure for CortexMap {
                 else {
                     continue;
                 };
-                let name = shorten(&outline.name, NAME, 110.0);
-                let half = text_width(&name, NAME) / 2.0 + 3.0;
+                // In one column names are 5.6 pt instead of 7, so that they do not cover what they name.
+                let letters = if self.narrow { 7.5 } else { NAME };
+                let name = shorten(&outline.name, letters, 110.0);
+                let half = text_width(&name, letters) / 2.0 + 2.0;
                 let x = x.clamp(half, (width_px - half).max(half));
                 // Names that would lie on others move down or up by lines.
-                let free = [0.0, 11.0, -11.0, 22.0, -22.0, 33.0, -33.0]
+                let free = [0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0]
                     .into_iter()
+                    .map(|lines| lines * (letters + 1.5))
                     .find(|shift| {
                         let y = y + shift;
                         taken.iter().all(|[l, r, t, b]| {
-                            x + half < *l || x - half > *r || y < *t || y - 10.0 > *b
+                            x + half < *l || x - half > *r || y < *t || y - letters > *b
                         })
                     });
-                let y = y + free.unwrap_or(0.0);
-                taken.push([x - half, x + half, y - 10.0, y]);
-                canvas.text("small bold halo", (x, y), Anchor::Middle, &name);
+                let shift = free.unwrap_or(0.0);
+                taken.push([x - half, x + half, y + shift - letters, y + shift]);
+                if shift.abs() > 1.5 * letters {
+                    canvas.line("error", (x, y), (x, y + shift - letters / 2.0));
+                }
+                let class = "bold halo on";
+                canvas.sized_text(class, (x, y + shift), Anchor::Middle, letters, &name);
             }
             left += (r - l) * scale + GAP;
         }

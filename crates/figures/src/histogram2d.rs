@@ -150,7 +150,7 @@ impl Figure for Histogram2d {
                 }
             }
         }
-        let values = [most, most.sqrt(), 1.0].map(|n| format!("{n:.0}"));
+        let values = [most, most.sqrt(), 1.0].map(|n| count(n.round() as u64));
         let meaning = format!("{} in one cell (logarithmic)", self.things);
         colour_bar(&mut canvas, (left + SIDE + 24.0, top), values, &meaning);
         canvas.text(

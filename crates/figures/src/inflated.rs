@@ -279,7 +279,12 @@ impl Figure for SurfaceViews {
     fn svg(&self) -> Svg {
         let width_px = if self.narrow { 336.0 } else { 692.0 };
         const GAP: f64 = 26.0;
-        let painter = self.colours.painter(self.values());
+        let painter = self.colours.painter(
+            self.values(),
+            self.surfaces
+                .iter()
+                .flat_map(|s| s.confidence.iter().map(|&v| f64::from(v))),
+        );
         let surfaces: Vec<&Surface> = self.surfaces.iter().filter(|s| s.finite()).collect();
         let columns = surfaces.len().max(1) as f64;
         let cell = (width_px - 16.0 - GAP * (columns - 1.0)) / columns;
@@ -384,7 +389,7 @@ mod tests {
     fn the_midline_of_the_left_hemisphere_is_seen_from_the_right() {
         // The tip points to the right: it faces the eye in medial views of the left and lateral views of the right.
         let colours = Colours::default();
-        let painter = colours.painter([0.0, 1.0].into_iter());
+        let painter = colours.painter([0.0, 1.0].into_iter(), std::iter::empty());
         let bright = |surface: &Surface, view| {
             let (_, pixels, _) = surface.render(view, 2.0, &painter);
             pixels

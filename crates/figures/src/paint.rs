@@ -3,7 +3,7 @@
 //! Colours are the same on light and dark pages, since they lie on the greys of the anatomy and not on the page.
 
 use crate::{
-    canvas::{Anchor, Canvas, Path, clip, clip_lines, text_width, wrap},
+    canvas::{Anchor, Canvas, Path, clip_lines, text_width, wrap},
     colour::{Rgb, diverging, sequential},
     outline, png,
     render::Theme,
@@ -55,13 +55,20 @@ pub(crate) struct Painter<'a> {
     pub(crate) limits: (f64, f64),
     /// Whether values lie beyond either limit.
     beyond: (bool, bool),
+    /// Whether values of the second quantity lie beyond those where colours are gone and full.
+    beyond_confidence: (bool, bool),
 }
 
 /// Grey of gyri and of sulci.
 pub(crate) const GREYS: [Rgb; 2] = [[206; 3], [176; 3]];
 
 impl Colours {
-    pub(crate) fn painter(&self, values: impl Iterator<Item = f64> + Clone) -> Painter<'_> {
+    pub(crate) fn painter(
+        &self,
+        values: impl Iterator<Item = f64> + Clone,
+        confidences: impl Iterator<Item = f64>,
+    ) -> Painter<'_> {
+        let sure = self.confidence.as_ref().zip(range(confidences));
         let data = range(values).unwrap_or((0.0, 1.0));
         let limits = match (self.limits, self.ramp) {
             (_, Ramp::Replications { subjects }) => (0.0, subjects as f64),
@@ -80,6 +87,9 @@ impl Colours {
             colours: self,
             limits,
             beyond: (data.0 < limits.0, data.1 > limits.1),
+            beyond_confidence: sure.map_or((false, false), |((_, (gone, full)), (low, high))| {
+                (low < *gone, high > *full)
+            }),
         }
     }
 }
@@ -157,11 +167,30 @@ impl Painter<'_> {
             let share = if confidence.is_some() { 0.46 } else { 0.58 };
             let wide_bar = (share * (right - left)).min(220.0);
             // With a second quantity its numbers and its name stand at the right.
-            let beside = if confidence.is_some() {
-                (right - left - wide_bar).min(150.0)
-            } else {
-                0.0
+            let most = right - left - wide_bar;
+            let (up, name) = match confidence.filter(|(_, (low, high))| low < high) {
+                Some((name, (low, high))) => {
+                    let up = Scale::new(*low, *high, (y + tall, y), Spacing::Linear);
+                    let marks = marks(&up, (*low, *high), 2, self.beyond_confidence);
+                    let widest = marks.iter().map(|(_, words)| text_width(words, TICK));
+                    let widest = widest.fold(0.0, f64::max) + 13.0;
+                    (
+                        marks,
+                        Some((
+                            widest,
+                            clip_lines(name, TICK, (most - widest).clamp(30.0, 120.0), 3),
+                        )),
+                    )
+                }
+                None => (Vec::new(), None),
             };
+            let beside = name.as_ref().map_or(0.0, |(ticks, lines)| {
+                let words = lines
+                    .iter()
+                    .map(|line| text_width(line, TICK))
+                    .fold(0.0, f64::max);
+                (ticks + words).min(most)
+            });
             let start = middle - (wide_bar + beside) / 2.0;
             let mut pixels = Vec::new();
             for row in 0..rows {
@@ -177,27 +206,19 @@ impl Painter<'_> {
             canvas.bitmap((start, y), (wide_bar, tall), &png::rgba_uri(110, &pixels));
             let (low, high) = self.limits;
             let along = Scale::new(low, high, (start, start + wide_bar), Spacing::Linear);
-            for (at, words) in self.marks(&along) {
+            for (at, words) in marks(&along, self.limits, 4, self.beyond) {
                 canvas.line("axis", (at, y + tall), (at, y + tall + 3.5));
                 canvas.text("tick", (at, y + tall + 14.5), Anchor::Middle, &words);
             }
-            if let Some((name, (low, high))) = confidence.filter(|(_, (low, high))| low < high) {
-                let up = Scale::new(*low, *high, (y + tall, y), Spacing::Linear);
-                let x = start + wide_bar;
-                let ticks = up.ticks(2);
-                let labels = tick_labels(&ticks, Unit::Plain);
-                let mut widest = 0.0_f64;
-                for (tick, words) in ticks.iter().zip(&labels) {
-                    let at = up.clamped(*tick);
-                    canvas.line("axis", (x, at), (x + 3.5, at));
-                    canvas.text("tick", (x + 6.0, at + 4.0), Anchor::Start, words);
-                    widest = widest.max(text_width(words, TICK));
-                }
-                let from = x + 6.0 + widest + 7.0;
-                let lines = clip_lines(name, TICK, (right - from).max(30.0), 3);
+            let x = start + wide_bar;
+            for (at, words) in up {
+                canvas.line("axis", (x, at), (x + 3.5, at));
+                canvas.text("tick", (x + 6.0, at + 4.0), Anchor::Start, &words);
+            }
+            if let Some((ticks, lines)) = name {
                 let first = y + tall / 2.0 + 4.0 - 6.5 * (lines.len() as f64 - 1.0);
                 for (k, line) in lines.iter().enumerate() {
-                    let at = (from, first + 13.0 * k as f64);
+                    let at = (x + ticks, first + 13.0 * k as f64);
                     canvas.text("note", at, Anchor::Start, line);
                 }
             }
@@ -214,50 +235,28 @@ impl Painter<'_> {
             canvas.text("note", (middle, y), Anchor::Middle, &line);
         }
         if let Some(words) = &self.colours.outline {
-            y += 17.0;
-            let words = clip(words, TICK, right - left - 30.0);
-            let start = f64::midpoint(left, right) - (text_width(&words, TICK) + 26.0) / 2.0;
-            let corners = [(18.0, -9.5), (18.0, 0.5), (0.0, 0.5)];
-            let at = |(x, up): (f64, f64)| (start + x, y + up);
-            let path = corners
-                .into_iter()
-                .fold(Path::from(at((0.0, -9.5))), |path, corner| {
-                    path.line(at(corner))
-                });
-            outline::draw(canvas, &path.closed());
-            canvas.text("note", (start + 26.0, y), Anchor::Start, &words);
-        }
-        y + 4.0
-    }
-
-    /// Round values on the bar; an end that values lie beyond says so.
-    fn marks(&self, along: &Scale) -> Vec<(f64, String)> {
-        let (low, high) = self.limits;
-        let ticks = along.ticks(4);
-        let near = |a: f64, b: f64| (a - b).abs() < 1e-6 * (high - low).abs();
-        let mut marks: Vec<(f64, String)> = ticks
-            .iter()
-            .zip(tick_labels(&ticks, Unit::Plain))
-            .map(|(&tick, words)| {
-                let sign = match (self.beyond, near(tick, low), near(tick, high)) {
-                    ((true, _), true, _) => "≤ ",
-                    ((_, true), _, true) => "≥ ",
-                    _ => "",
-                };
-                (along.clamped(tick), format!("{sign}{words}"))
-            })
-            .collect();
-        let ends = [(self.beyond.0, low, "≤ "), (self.beyond.1, high, "≥ ")];
-        for (beyond, end, sign) in ends {
-            if beyond && !ticks.iter().any(|&tick| near(tick, end)) {
-                let (at, words) = (along.at(end), format!("{sign}{}", decimal(end)));
-                // Its neighbour makes room.
-                let room = 0.6 * text_width(&words, TICK) + 14.0;
-                marks.retain(|(other, _)| (other - at).abs() > room);
-                marks.push((at, words));
+            y += 3.0;
+            let lines = clip_lines(words, TICK, right - left - 26.0, 2);
+            let widest = lines
+                .iter()
+                .map(|line| text_width(line, TICK))
+                .fold(0.0, f64::max);
+            let start = f64::midpoint(left, right) - (widest + 26.0) / 2.0;
+            for (k, line) in lines.iter().enumerate() {
+                y += 14.0;
+                if k == 0 {
+                    let at = |(x, up): (f64, f64)| (start + x, y + up);
+                    let path = [(18.0, -9.5), (18.0, 0.5), (0.0, 0.5)]
+                        .into_iter()
+                        .fold(Path::from(at((0.0, -9.5))), |path, corner| {
+                            path.line(at(corner))
+                        });
+                    outline::draw(canvas, &path.closed());
+                }
+                canvas.text("note", (start + 26.0, y), Anchor::Start, line);
             }
         }
-        marks
+        y + 4.0
     }
 
     /// What colours mean, in words.
@@ -271,6 +270,44 @@ impl Painter<'_> {
         }
         words
     }
+}
+
+/// Round values on a bar; an end that values lie beyond says so.
+fn marks(
+    along: &Scale,
+    (low, high): (f64, f64),
+    wanted: usize,
+    beyond: (bool, bool),
+) -> Vec<(f64, String)> {
+    let ticks = along.ticks(wanted);
+    let near = |a: f64, b: f64| (a - b).abs() < 1e-6 * (high - low).abs();
+    let mut marks: Vec<(f64, String)> = ticks
+        .iter()
+        .zip(tick_labels(&ticks, Unit::Plain))
+        .map(|(&tick, words)| {
+            let words = if tick == 0.0 { "0".to_owned() } else { words };
+            let sign = match (near(tick, low), near(tick, high)) {
+                (true, _) if beyond.0 => "≤ ",
+                (_, true) if beyond.1 => "≥ ",
+                _ => "",
+            };
+            (along.clamped(tick), format!("{sign}{words}"))
+        })
+        .collect();
+    for (beyond, end, sign) in [(beyond.0, low, "≤ "), (beyond.1, high, "≥ ")] {
+        if beyond && !ticks.iter().any(|&tick| near(tick, end)) {
+            let (at, words) = (along.at(end), format!("{sign}{}", decimal(end)));
+            // Its neighbour makes room: by width along a bar, by height up one.
+            let (from, to) = along.pixels();
+            let room = match from > to {
+                true => 12.0,
+                false => 0.6 * text_width(&words, TICK) + 14.0,
+            };
+            marks.retain(|(other, _)| (other - at).abs() > room);
+            marks.push((at, words));
+        }
+    }
+    marks
 }
 
 fn replications(k: usize, subjects: usize) -> Rgb {
@@ -317,7 +354,9 @@ mod tests {
                 ramp,
                 ..Colours::default()
             };
-            colours.painter(values.iter().copied()).limits
+            colours
+                .painter(values.iter().copied(), std::iter::empty())
+                .limits
         };
         assert_eq!(of(Ramp::Sequential, &[0.1, 0.3, f64::NAN]), (0.0, 0.3));
         assert_eq!(of(Ramp::Sequential, &[-0.1, 0.3]), (-0.1, 0.3));
@@ -335,7 +374,7 @@ mod tests {
             confidence: Some(("1 − p".into(), (0.5, 1.0))),
             ..Colours::default()
         };
-        let painter = colours.painter([0.0, 1.0].into_iter());
+        let painter = colours.painter([0.0, 1.0].into_iter(), std::iter::empty());
         let grey = ground(None);
         assert_eq!(painter.over(grey, f64::NAN, Some(1.0)), grey);
         assert_eq!(painter.over(grey, 0.1, Some(1.0)), grey);

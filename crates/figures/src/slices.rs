@@ -184,9 +184,10 @@ impl Figure for Slices {
     fn svg(&self) -> Svg {
         let width_px = if self.narrow { 336.0 } else { 692.0 };
         const GAP: f64 = 14.0;
-        let painter = self
-            .colours
-            .painter(self.values.iter().map(|&v| f64::from(v)));
+        let painter = self.colours.painter(
+            self.values.iter().map(|&v| f64::from(v)),
+            self.confidence.iter().map(|&v| f64::from(v)),
+        );
         let mut canvas = Canvas::new(width_px, 0.0);
         let mut below = 4.0;
         if let (Some(extent), Some(to_voxels)) = (self.extent(), inverse(self.affine)) {

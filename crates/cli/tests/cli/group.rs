@@ -102,6 +102,8 @@ fn eight_subjects_find_what_was_planted_and_nothing_else() {
     has(&found, &["notes", "critical_t", "replication", "seconds"]);
     assert_eq!(found["smallest_p"], 2.0 / 256.0);
     assert_eq!(found["flips"], 256);
+    // scipy.stats.t.isf(.0005, 7)
+    assert!((number(&found, "cluster_threshold_t") - 5.407_883).abs() < 1e-5);
     assert_eq!(
         (&found["name"], &found["synthetic"]),
         (&"mllm".into(), &true.into())
@@ -197,6 +199,8 @@ fn what_few_subjects_can_reach_is_said_first() {
     let one = scratch.json(&format!("rsa group {maps} --side greater --out one"));
     assert_eq!(one["smallest_p"], 0.03125);
     assert_eq!(one["can_reach_level"], true);
+    // scipy.stats.t.isf(.001, 4)
+    assert!((number(&one, "cluster_threshold_t") - 7.173_182).abs() < 1e-5);
     assert!(number(&one, "significant_voxels") > 0.0);
 }
 
@@ -354,7 +358,7 @@ fn results_below_the_level_fade_and_those_above_are_outlined() {
     let svg = read(&scratch, "slices/slices.svg");
     assert!(
         svg.contains("|t|")
-            && svg.contains("outlined: p ≤ 0.05")
+            && svg.contains("outlined: ≤ 0.05, p of the enhanced t")
             && svg.contains("x = −1 mm (left)")
     );
     let table = read(&scratch, "slices/slices.tsv");

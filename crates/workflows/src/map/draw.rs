@@ -107,6 +107,16 @@ impl Fade {
 }
 
 impl Outline {
+    /// What the line is around, and of which test, if the file beside the image says so.
+    fn words(&self) -> String {
+        let told = beside(Path::new(&self.of));
+        let test = told.as_ref().and_then(|told| told["Statistic"].as_str());
+        match test {
+            Some(test) => format!("outlined: ≤ {}, {test}", self.level),
+            None => format!("outlined: p ≤ {}", self.level),
+        }
+    }
+
     /// 1 inside, 0 outside, and NaN where p is not known.
     pub(super) fn inside(&self, p: f64) -> f64 {
         match p.is_nan() {
@@ -129,10 +139,7 @@ impl Look {
     pub(super) fn sure(&self, sure: &Sure, scores: impl Iterator<Item = f64>) -> Colours {
         Colours {
             confidence: sure.fade.as_ref().map(|fade| fade.legend(scores)),
-            outline: sure
-                .outline
-                .as_ref()
-                .map(|outline| format!("outlined: p ≤ {}", outline.level)),
+            outline: sure.outline.as_ref().map(Outline::words),
             ..self.colours()
         }
     }

@@ -265,7 +265,8 @@ pub fn compare_maps(request: &CompareMapsRequest) -> Result<MapSummary, Workflow
     if !request.cuts.is_empty() {
         let look = Look {
             title: format!("{y_name} − {x_name}"),
-            quantity: format!("difference of {quantity}"),
+            // The heading is no part of the picture.
+            quantity: format!("{y_name} − {x_name}: {quantity}"),
             diverging: true,
             ..request.look.clone()
         };

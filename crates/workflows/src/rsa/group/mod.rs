@@ -234,12 +234,11 @@ pub fn group(request: &GroupRequest, run: Run<'_>) -> Result<GroupSummary, Workf
     let all_flips = n <= 16 && (1_u64 << n) <= u64::from(request.flips);
     let smallest_p = smallest_p(n, request.two_sided, all_flips, request.flips);
     let mut notes = notes(&joined, request, smallest_p);
-    run.progress.note(&notes[0]);
     let threshold = match request.cluster {
         ClusterThreshold::T(t) => t,
         ClusterThreshold::P(p) => {
-            let tail = if request.two_sided { p / 2.0 } else { p };
-            student_t_quantile(1.0 - tail, n as f64 - 1.0)
+            let both_tails = if request.two_sided { p } else { 2.0 * p };
+            student_t_quantile(both_tails, n as f64 - 1.0)
         }
     };
     let test = test(&joined, request, threshold, all_flips, run)?;
