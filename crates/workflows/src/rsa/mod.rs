@@ -15,7 +15,7 @@ pub use compare::{CompareRequest, CompareSummary, compare};
 pub use error::RsaError;
 pub use models::{Holds, LeftOut, ModelOf, ModelReport};
 pub use regions::{ParcelsOf, RegionsOf};
-pub use roi::{RoiCell, RoiGroup, RoiRequest, RoiSummary, roi};
+pub use roi::{RoiCell, RoiGroup, RoiPair, RoiRequest, RoiSummary, SharedVariance, roi};
 pub use searchlight::{
     FamilyWise, ModelMap, Relabelling, Searched, SearchlightRequest, searchlight,
 };
