@@ -10,6 +10,7 @@ use std::arch::x86_64::*;
 pub struct Avx2(__m256, __m256);
 
 impl Lanes for Avx2 {
+    type Doubles = super::doubles::Avx2;
     // 12 of 16 registers.
     const PANEL: usize = 3;
 

@@ -11,6 +11,7 @@ use std::arch::x86_64::*;
 pub struct Avx512(__m512);
 
 impl Lanes for Avx512 {
+    type Doubles = super::doubles::Avx512;
     // 16 of 32 registers.
     const PANEL: usize = 8;
 

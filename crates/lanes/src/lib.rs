@@ -17,6 +17,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod doubles;
 mod portable;
 
 mod set;
@@ -25,6 +26,7 @@ mod set;
 pub use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub use avx512::Avx512;
+pub use doubles::Doubles;
 pub use portable::Portable;
 pub use set::{InstructionSet, Task};
 
@@ -37,6 +39,8 @@ pub const LANES: usize = 16;
 /// Every method may only run on a CPU with the instruction set of the implementation;
 /// [`InstructionSet`] checks this once, where it is chosen.
 pub trait Lanes: Copy {
+    /// Eight `f64` values under the same instruction set.
+    type Doubles: Doubles;
     /// Vectors of a row that have two accumulators each in registers at once.
     const PANEL: usize;
 
@@ -225,7 +229,35 @@ mod tests {
         bits
     }
 
+    fn run_doubles<D: Doubles>(x: &[f64; 8], y: &[f64; 8]) -> [u64; 8] {
+        let mut out = [0.0; 8];
+        // SAFETY: called only for instruction sets this CPU has; all arrays hold eight values.
+        unsafe {
+            let (a, b) = (D::load(x.as_ptr()), D::load(y.as_ptr()));
+            a.mul_add(b, D::splat(y[0])).add(a).store(out.as_mut_ptr());
+        }
+        out.map(f64::to_bits)
+    }
+
     proptest::proptest! {
+        #[test]
+        fn doubles_are_fused_and_rounded_once_everywhere(
+            x in proptest::array::uniform8(-90.0_f64..90.0),
+            y in proptest::array::uniform8(-2.0_f64..2.0),
+        ) {
+            let expected: [u64; 8] = std::array::from_fn(|i| (x[i].mul_add(y[i], y[0]) + x[i]).to_bits());
+            #[cfg(target_arch = "x86_64")]
+            for set in InstructionSet::available() {
+                let bits = match set {
+                    InstructionSet::Portable => run_doubles::<<Portable as Lanes>::Doubles>(&x, &y),
+                    InstructionSet::Avx2 => run_doubles::<<Avx2 as Lanes>::Doubles>(&x, &y),
+                    InstructionSet::Avx512 => run_doubles::<<Avx512 as Lanes>::Doubles>(&x, &y),
+                };
+                assert_eq!(bits, expected, "{set:?}");
+            }
+            assert_eq!(run_doubles::<<Portable as Lanes>::Doubles>(&x, &y), expected);
+        }
+
         #[test]
         fn every_instruction_set_gives_the_same_bits(
             x in proptest::array::uniform16(-90.0_f32..90.0),

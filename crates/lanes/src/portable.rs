@@ -16,6 +16,7 @@ impl Portable {
 }
 
 impl Lanes for Portable {
+    type Doubles = super::doubles::Portable;
     const PANEL: usize = 3;
 
     #[inline(always)]

@@ -222,6 +222,12 @@ impl<'a> Shared<'a> {
         Some(Prepared::new(values))
     }
 
+    /// The pairs present, of unit length, for comparisons that are products; NaN where there is no length.
+    pub(crate) fn unit(&self, rdm: &Rdm, comparison: Comparison) -> Vec<f64> {
+        self.prepare(&self.of(rdm), comparison)
+            .map_or(Vec::new(), Prepared::unit)
+    }
+
     fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
         let all = (0..self.n).flat_map(|i| (i + 1..self.n).map(move |j| (i, j)));
         all.zip(self.present)

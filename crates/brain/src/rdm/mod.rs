@@ -8,6 +8,7 @@ use ndarray::{Array2, ArrayView2};
 pub mod compare;
 pub(crate) mod kendall;
 pub mod noise;
+pub(crate) mod panels;
 pub mod patterns;
 pub mod rank;
 

@@ -162,6 +162,10 @@ struct Roi {
     /// Bootstraps of stimuli and subjects together, region by region; 0 for none.
     #[arg(long, value_name = "N", default_value_t = 0)]
     bootstraps: u32,
+    /// Add the correlation with each model's features, reweighted to fit the region (weights of 0 or more) and judged on
+    /// a fifth of the runs that had no part in the fit. It has no p.
+    #[arg(long)]
+    reweighted: bool,
     /// Add the t tests of earlier publications, over pairs of stimuli and over few subjects, whose assumptions do not
     /// hold.
     #[arg(long)]
@@ -171,6 +175,8 @@ struct Roi {
     out: PathBuf,
     #[command(flatten)]
     seed: SeedFlag,
+    #[command(flatten)]
+    resume: ResumeFlag,
     #[command(flatten)]
     force: ForceFlag,
 }
@@ -437,10 +443,12 @@ impl Roi {
             exchange: self.exchange,
             permutations: self.permutations,
             bootstraps: self.bootstraps,
+            reweighted: self.reweighted,
             published_tests: self.published_tests,
             seed: self.seed.get(),
             out: self.out,
             overwrite: self.force.get(),
+            resume: self.resume.resume,
             command: command_line(),
         })
     }
@@ -686,6 +694,15 @@ fn of_regions(s: &RoiSummary) -> String {
                 "{p:.2e} in a subject; flipping signs of {} subjects {:.3}",
                 s.subjects.len(),
                 s.smallest_sign_flip_p
+            ),
+        ));
+    }
+    if let Some(reachable) = s.reachable_prevalence {
+        last.push((
+            "prevalence",
+            format!(
+                "relabellings of {} subjects can support one above {reachable:.2} at most",
+                s.subjects.len()
             ),
         ));
     }

@@ -89,6 +89,8 @@ pub(super) fn chapter(
             permutations: 1_000,
             bootstraps: 0,
             published_tests: false,
+            reweighted: false,
+            resume: false,
             seed: to.seed.derive("regions"),
             out: to.out.join("rsa"),
             overwrite,

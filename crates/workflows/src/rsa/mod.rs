@@ -21,7 +21,7 @@ pub use group::{
 pub use models::{Control, Holds, LeftOut, ModelOf, ModelReport};
 pub use regions::{ParcelsOf, RegionsOf};
 pub(crate) use roi::bars;
-pub use roi::{RoiCell, RoiGroup, RoiRequest, RoiSummary, roi};
+pub use roi::{RoiCell, RoiGroup, RoiPair, RoiRequest, RoiSummary, SharedVariance, roi};
 pub use searchlight::{
     ClusterWise, Enhanced, FamilyWise, Held, JointMap, JointMaps, ModelMap, Relabelling, Searched,
     SearchlightRequest, searchlight,

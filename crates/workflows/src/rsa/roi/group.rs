@@ -1,76 +1,121 @@
 //! All subjects together: noise ceilings, bootstraps, and in how many a model is found.
 
 use super::super::RsaError;
-use super::subject::{Subject, rdm};
-use super::{ALPHA, RoiCell, RoiGroup, RoiRequest};
+use super::{ALPHA, RoiCell, RoiGroup, RoiRequest, TAIL};
 use crate::WorkflowError;
 use emotome_brain::inference::bootstrap::{BootstrapParams, Resample, bootstrap};
 use emotome_brain::inference::ceiling::noise_ceiling;
 use emotome_brain::inference::prevalence::{bayesian, replication};
 use emotome_brain::inference::published::published_paired_t_over_few_subjects;
 use emotome_brain::rdm::Rdm;
-use emotome_brain::regions::Region;
 use emotome_stats::summary::mean;
-use emotome_stimuli::run::Run;
-use ndarray::{Array2, Axis};
+use emotome_stimuli::run::{Run, Silent};
+use ndarray::Array2;
 
-/// Brings the subjects of each region together.
-pub(super) fn compare(
-    subjects: &[Subject],
-    models: &[Rdm],
-    cells: &[RoiCell],
-    request: &RoiRequest,
-    run: Run<'_>,
-) -> Result<Vec<RoiGroup>, WorkflowError> {
-    let mut names: Vec<&str> = Vec::new();
-    for region in subjects.iter().flat_map(|subject| &subject.regions) {
-        if !names.contains(&region.name.as_str()) {
-            names.push(&region.name);
+/// What is computed of one region over subjects. All are numbers in one list: the order of fields is that of the file.
+pub(super) struct Together {
+    /// Each subject against the pool of the others; empty for one subject.
+    pub(super) each_lower: Vec<f64>,
+    /// Each subject against the pool of all.
+    each_upper: Vec<f64>,
+    pub(super) boots: Option<Boots>,
+}
+
+/// p of bootstraps, for each model.
+pub(super) struct Boots {
+    zero: Vec<f64>,
+    ceiling: Vec<f64>,
+    /// Models × models.
+    pub(super) pairwise: Vec<f64>,
+}
+
+impl Together {
+    /// Numbers of a region that so many subjects have, with m models.
+    pub(super) fn count(subjects: usize, m: usize, request: &RoiRequest) -> usize {
+        match (subjects, request.bootstraps) {
+            (0 | 1, _) => 0,
+            (_, 0) => 2 * subjects,
+            _ => 2 * subjects + 2 * m + m * m,
         }
     }
-    let mut group = Vec::new();
-    run.progress
-        .begin("regions over subjects", Some(names.len() as u64));
-    for name in names {
-        let have: Vec<(&Subject, &Region)> = subjects
-            .iter()
-            .filter_map(|subject| {
-                Some((
-                    subject,
-                    subject.regions.iter().find(|region| region.name == name)?,
-                ))
-            })
-            .collect();
-        let several = have.len() > 1;
-        let mut ceiling = None;
-        let mut boots = None;
-        // Without a relation of runs between subjects, pairs left out differ from subject to subject.
-        if several {
-            let rdms = have
-                .iter()
-                .map(|(subject, region)| rdm(subject, &region.members, request, run))
-                .collect::<Result<Vec<_>, _>>()?;
-            ceiling = Some(noise_ceiling(&rdms, request.comparison).map_err(RsaError::from)?);
-            if request.bootstraps > 0 {
-                let params = BootstrapParams {
-                    comparison: request.comparison,
-                    resample: Resample::Dual,
-                    draws: request.bootstraps,
-                    seed: request.seed.derive(name).0,
-                };
-                boots = Some(bootstrap(&rdms, models, params, run).map_err(RsaError::from)?);
-            }
+
+    pub(super) fn of(numbers: &[f64], subjects: usize, m: usize, request: &RoiRequest) -> Self {
+        let subjects = if numbers.is_empty() { 0 } else { subjects };
+        let (lower, rest) = numbers.split_at(subjects);
+        let (upper, rest) = rest.split_at(subjects);
+        let boots = (request.bootstraps > 0 && subjects > 0).then(|| Boots {
+            zero: rest[..m].to_vec(),
+            ceiling: rest[m..2 * m].to_vec(),
+            pairwise: rest[2 * m..].to_vec(),
+        });
+        Self {
+            each_lower: lower.to_vec(),
+            each_upper: upper.to_vec(),
+            boots,
         }
+    }
+}
+
+/// Brings the subjects of a region together; nothing of one subject.
+pub(super) fn together(
+    name: &str,
+    rdms: &[Rdm],
+    models: &[Rdm],
+    request: &RoiRequest,
+    run: Run<'_>,
+) -> Result<Vec<f64>, WorkflowError> {
+    if rdms.len() < 2 {
+        return Ok(Vec::new());
+    }
+    if run.interrupt.requested() {
+        return Err(WorkflowError::Paused {
+            out: request.out.clone(),
+        });
+    }
+    // Without a relation of runs between subjects, pairs left out differ from subject to subject.
+    let ceiling = noise_ceiling(rdms, request.comparison).map_err(RsaError::from)?;
+    let mut numbers = [ceiling.each_lower, ceiling.each_upper].concat();
+    if request.bootstraps > 0 {
+        let params = BootstrapParams {
+            comparison: request.comparison,
+            resample: Resample::Dual,
+            draws: request.bootstraps,
+            seed: request.seed.derive(name).0,
+        };
+        let quiet = Run {
+            progress: &Silent,
+            interrupt: run.interrupt,
+        };
+        let boots = bootstrap(rdms, models, params, quiet).map_err(RsaError::from)?;
+        numbers.extend(&boots.tests.zero);
+        numbers.extend(&boots.tests.ceiling);
+        numbers.extend(&boots.tests.pairwise);
+    }
+    Ok(numbers)
+}
+
+/// All subjects together, by region and model.
+pub(super) fn of_groups(
+    names: &[String],
+    cells: &[RoiCell],
+    together: &[Together],
+    request: &RoiRequest,
+) -> Result<Vec<RoiGroup>, WorkflowError> {
+    let m = request.models.len();
+    let mut group = Vec::new();
+    for (name, together) in names.iter().zip(together) {
         let of = |model: &str| -> Vec<&RoiCell> {
             cells
                 .iter()
-                .filter(|cell| cell.region == name && cell.model == model)
+                .filter(|cell| cell.region == *name && cell.model == model)
                 .collect()
         };
         let values =
             |model: &str| -> Vec<f64> { of(model).iter().map(|cell| cell.value).collect() };
+        let ceiling = |each: &[f64]| (!each.is_empty()).then(|| mean(each));
         for (column, model) in request.models.iter().enumerate() {
             let own = of(&model.name);
+            let several = own.len() > 1;
             let significant = (request.permutations > 0).then(|| {
                 own.iter()
                     .filter(|cell| cell.p_fwe.is_some_and(|p| p <= ALPHA))
@@ -88,7 +133,7 @@ pub(super) fn compare(
             };
             let prevalence_lower = match significant {
                 Some(k) => Some(
-                    bayesian(k as u32, own.len() as u32, ALPHA, 1.0, 0.05)
+                    bayesian(k as u32, own.len() as u32, ALPHA, 1.0, TAIL)
                         .map_err(RsaError::from)?
                         .lower,
                 ),
@@ -105,26 +150,26 @@ pub(super) fn compare(
                 ),
                 false => None,
             };
+            let boots = together.boots.as_ref();
             group.push(RoiGroup {
-                region: name.to_owned(),
+                region: name.clone(),
                 model: model.name.clone(),
                 subjects: own.len(),
                 mean: mean(&values(&model.name)),
                 significant,
                 at_least_two_p,
                 prevalence_lower,
-                ceiling_lower: ceiling.as_ref().map(|ceiling| ceiling.lower),
-                ceiling_upper: ceiling.as_ref().map(|ceiling| ceiling.upper),
-                bootstrap_p: boots.as_ref().map(|boots| boots.tests.zero[column]),
-                bootstrap_ceiling_p: boots.as_ref().map(|boots| boots.tests.ceiling[column]),
-                bootstrap_pairwise_p: boots
-                    .as_ref()
-                    .map(|boots| boots.tests.pairwise.index_axis(Axis(0), column).to_vec()),
+                no_subject_p_fwe: None,
+                majority_p_fwe: None,
+                prevalence_rejected: None,
+                ceiling_lower: ceiling(&together.each_lower),
+                ceiling_upper: ceiling(&together.each_upper),
+                bootstrap_p: boots.map(|boots| boots.zero[column]),
+                bootstrap_ceiling_p: boots.map(|boots| boots.ceiling[column]),
+                bootstrap_pairwise_p: boots.map(|boots| boots.pairwise[column * m..][..m].to_vec()),
                 published_paired_t_p,
             });
         }
-        run.progress.advance(1);
     }
-    run.progress.end();
     Ok(group)
 }

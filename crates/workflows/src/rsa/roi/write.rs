@@ -3,7 +3,7 @@
 use super::super::models::LeftOut;
 use super::super::searchlight::write_left_out;
 use super::super::volume;
-use super::{RoiCell, RoiGroup, RoiRequest, RoiSummary};
+use super::{RoiCell, RoiGroup, RoiPair, RoiRequest, RoiSummary, SharedVariance};
 use crate::WorkflowError;
 use emotome_brain::inference::exchange::Exchange;
 use emotome_brain::rdm::Comparison;
@@ -35,6 +35,14 @@ pub(super) fn write(
         overwrite,
         group_tsv(&summary.group).as_bytes(),
     )?;
+    for (name, text) in [
+        ("pairs.tsv", pairs_tsv(&summary.pairs)),
+        ("variance.tsv", variance_tsv(&summary.variance)),
+    ] {
+        if let Some(text) = text {
+            output::write(out.join(name), overwrite, text.as_bytes())?;
+        }
+    }
     write_left_out(out, overwrite, left_out)?;
     let figure = bars(summary);
     let formats = [Format::Svg, Format::Pdf, Format::Png, Format::Tsv];
@@ -51,18 +59,7 @@ pub(super) fn write(
     let mut provenance = Provenance::new(
         request.command.clone(),
         Some(request.seed.0),
-        json!({
-            "regions": request.regions,
-            "parcels": request.parcels,
-            "fewest": request.fewest,
-            "distance": request.distance,
-            "comparison": request.comparison,
-            "pairs": request.pairs,
-            "repeats": request.repeats,
-            "exchange": request.exchange,
-            "permutations": request.permutations,
-            "bootstraps": request.bootstraps,
-        }),
+        parameters(request),
     );
     for store in &request.stores {
         provenance.add_input(store.join("store.json"))?;
@@ -71,6 +68,24 @@ pub(super) fn write(
         provenance.add_input(&of.path)?;
     }
     Ok(provenance.write(out.join("provenance.json"), overwrite)?)
+}
+
+/// Every parameter with the value used.
+pub(super) fn parameters(request: &RoiRequest) -> serde_json::Value {
+    json!({
+        "regions": request.regions,
+        "parcels": request.parcels,
+        "fewest": request.fewest,
+        "distance": request.distance,
+        "comparison": request.comparison,
+        "pairs": request.pairs,
+        "repeats": request.repeats,
+        "exchange": request.exchange,
+        "permutations": request.permutations,
+        "bootstraps": request.bootstraps,
+        "reweighted": request.reweighted,
+        "published_tests": request.published_tests,
+    })
 }
 
 fn number(value: f64) -> String {
@@ -87,7 +102,7 @@ fn optional(value: Option<f64>) -> String {
 
 fn cells_tsv(cells: &[RoiCell]) -> String {
     let mut text = String::from(
-        "subject\tregion\tvoxels\tmodel\tvalue\tp\tp_fwe\tq\tpartial\tunique_r2\tpublished_pairs_t_p\n",
+        "subject\tregion\tvoxels\tmodel\tvalue\tp\tp_fwe\tq\tpartial\tunique_r2\tothers\treweighted\tpublished_pairs_t_p\n",
     );
     for c in cells {
         let numbers = [
@@ -96,6 +111,8 @@ fn cells_tsv(cells: &[RoiCell]) -> String {
             c.q,
             c.partial,
             c.unique_r2,
+            c.others,
+            c.reweighted,
             c.published_pairs_t_p,
         ]
         .map(optional)
@@ -115,7 +132,7 @@ fn cells_tsv(cells: &[RoiCell]) -> String {
 
 fn group_tsv(group: &[RoiGroup]) -> String {
     let mut text = String::from(
-        "region\tmodel\tsubjects\tmean\tsignificant\tat_least_two_p\tprevalence_lower\tceiling_lower\tceiling_upper\tbootstrap_p\tbootstrap_ceiling_p\tpublished_paired_t_p\n",
+        "region\tmodel\tsubjects\tmean\tsignificant\tat_least_two_p\tprevalence_lower\tno_subject_p_fwe\tmajority_p_fwe\tprevalence_rejected\tceiling_lower\tceiling_upper\tbootstrap_p\tbootstrap_ceiling_p\tpublished_paired_t_p\n",
     );
     for g in group {
         let significant = g
@@ -124,6 +141,9 @@ fn group_tsv(group: &[RoiGroup]) -> String {
         let numbers = [
             g.at_least_two_p,
             g.prevalence_lower,
+            g.no_subject_p_fwe,
+            g.majority_p_fwe,
+            g.prevalence_rejected,
             g.ceiling_lower,
             g.ceiling_upper,
             g.bootstrap_p,
@@ -142,6 +162,40 @@ fn group_tsv(group: &[RoiGroup]) -> String {
         );
     }
     text
+}
+
+fn pairs_tsv(pairs: &[RoiPair]) -> Option<String> {
+    let mut text = String::from("region\tfirst\tsecond\tdifference\tp\tq\n");
+    for pair in pairs {
+        let _ = writeln!(
+            text,
+            "{}\t{}\t{}\t{}\t{}\t{}",
+            pair.region,
+            pair.first,
+            pair.second,
+            number(pair.difference),
+            number(pair.p),
+            number(pair.q)
+        );
+    }
+    (!pairs.is_empty()).then_some(text)
+}
+
+fn variance_tsv(parts: &[SharedVariance]) -> Option<String> {
+    let mut text = String::from("subject\tregion\tmodels\tr2\tall_r2\tmeaning\n");
+    for part in parts {
+        let _ = writeln!(
+            text,
+            "{}\t{}\t{}\t{}\t{}\t{}",
+            part.subject,
+            part.region,
+            part.models.join("+"),
+            number(part.r2),
+            number(part.all_r2),
+            part.meaning
+        );
+    }
+    (!parts.is_empty()).then_some(text)
 }
 
 /// Bars by region with a dot a subject; stars from tests that every subject passes.
