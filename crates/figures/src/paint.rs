@@ -140,7 +140,13 @@ impl Painter<'_> {
     /// Draws the bar with its words between `left` and `right`; returns where it ends.
     pub(crate) fn bar(&self, canvas: &mut Canvas, (left, right): (f64, f64), top: f64) -> f64 {
         let mut middle = f64::midpoint(left, right);
-        let mut y = top;
+        // The highest number of an axis that points up needs room.
+        let mut y = top
+            + if self.colours.confidence.is_some() {
+                6.0
+            } else {
+                0.0
+            };
         if let Ramp::Replications { subjects } = self.colours.ramp {
             let subjects = subjects.clamp(1, 40);
             let wide = (28.0_f64).min((right - left) / subjects as f64);

@@ -358,7 +358,8 @@ fn results_below_the_level_fade_and_those_above_are_outlined() {
     let svg = read(&scratch, "slices/slices.svg");
     assert!(
         svg.contains("|t|")
-            && svg.contains("outlined: ≤ 0.05, p of the enhanced t")
+            && svg.contains("outlined: p ≤ 0.05 of the enhanced t")
+            && svg.contains("Simulated responses")
             && svg.contains("x = −1 mm (left)")
     );
     let table = read(&scratch, "slices/slices.tsv");

@@ -111,8 +111,9 @@ impl Outline {
     fn words(&self) -> String {
         let told = beside(Path::new(&self.of));
         let test = told.as_ref().and_then(|told| told["Statistic"].as_str());
-        match test {
-            Some(test) => format!("outlined: ≤ {}, {test}", self.level),
+        match test.map(|test| (test, test.strip_prefix("p of "))) {
+            Some((_, Some(of))) => format!("outlined: p ≤ {} of {of}", self.level),
+            Some((test, None)) => format!("outlined: ≤ {}, {test}", self.level),
             None => format!("outlined: p ≤ {}", self.level),
         }
     }
@@ -202,6 +203,26 @@ pub(super) fn bids(path: &Path) -> Option<BidsName> {
     path.file_name()?.to_str()?.parse().ok()
 }
 
+/// Whether a file, or the folder that it is in, says that responses were simulated.
+fn simulated(path: &Path) -> bool {
+    beside(path).is_some_and(|told| told["Synthetic"] == true)
+        || path.parent().is_some_and(says_simulated)
+}
+
+fn says_simulated(folder: &Path) -> bool {
+    let told = DatasetDescription::read(folder);
+    told.is_ok_and(|told| told.other.get("Synthetic") == Some(&true.into()))
+}
+
+/// Small words below a map: its file, and whether responses were simulated.
+pub(super) fn note(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match simulated(path) {
+        true => format!("Simulated responses, not measured. {name}"),
+        false => name.into_owned(),
+    }
+}
+
 /// Writes what a map was made of, and what the folder holds if it does not say so yet.
 pub(super) fn provenance<'a>(
     target: &Target,
@@ -213,18 +234,23 @@ pub(super) fn provenance<'a>(
     let mut synthetic = false;
     for input in inputs {
         provenance.add_input(input)?;
-        synthetic |= beside(input).is_some_and(|told| told["Synthetic"] == true);
+        synthetic |= simulated(input);
     }
     provenance.write(target.out.join(format!("{stem}.json")), target.overwrite)?;
-    // Several maps may share a folder.
-    let described = target.out.join(DatasetDescription::FILE);
-    if target.overwrite == Overwrite::Replace || !described.exists() {
-        describe(
+    // Several maps may share a folder: one of simulated responses makes all of it so.
+    match DatasetDescription::read(&target.out) {
+        Ok(mut told) if synthetic => {
+            told.other.insert("Synthetic".to_owned(), true.into());
+            let path = target.out.join(DatasetDescription::FILE);
+            output::write_json(path, Overwrite::Replace, &told)?;
+        }
+        Ok(_) => {}
+        Err(_) => describe(
             &target.out,
             target.overwrite,
             "maps of the brain",
             synthetic,
-        )?;
+        )?,
     }
     let all = target.out.join("provenance.json");
     if target.overwrite == Overwrite::Replace || !all.exists() {

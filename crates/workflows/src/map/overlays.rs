@@ -66,7 +66,7 @@ pub(super) fn outlines(
             let gap = right[0][0] - left[0][1];
             let mut ring: Vec<[f64; 2]> = placed
                 .into_iter()
-                .map(|(own, [x, y])| [x + gap * (own as f64 - side as f64) * -1.0, y])
+                .map(|(own, [x, y])| [x + gap * (side as f64 - own as f64), y])
                 .collect();
             if !border.closed {
                 // Rings close: a line goes there and back.

@@ -83,8 +83,11 @@ pub fn parcel_map(request: &ParcelMapRequest) -> Result<MapSummary, WorkflowErro
         colours: request
             .look
             .sure(&request.sure, rows.iter().filter_map(|row| row.score)),
-        hemispheres: [Hemisphere::Left, Hemisphere::Right].map(|side| hemisphere(side, &values, table.as_ref(), &rows)).into(),
-        note: "Outlines: HCP-MMP 1.0 (Glasser et al. 2016) on the fs_LR flat surfaces; data provided by the Human Connectome Project".to_owned(),
+        hemispheres: [Hemisphere::Left, Hemisphere::Right]
+            .map(|side| hemisphere(side, &values, table.as_ref(), &rows))
+            .into(),
+        note: draw::note(&request.table)
+            + ". Outlines: HCP-MMP 1.0 (Glasser et al. 2016) on the fs_LR flat surfaces; data provided by the Human Connectome Project",
     };
     let mut files = Vec::new();
     let stem = "flat-map";
@@ -256,6 +259,7 @@ fn rows(request: &ParcelMapRequest) -> Result<Vec<Row>, MapError> {
         .map(|(of, wanted)| Ok((column(of)?, wanted.as_str())))
         .collect::<Result<Vec<_>, MapError>>()?;
     let mut rows: Vec<Row> = Vec::new();
+    let mut seen = BTreeSet::new();
     for (at, line) in lines.enumerate() {
         let cells: Vec<&str> = line.split('\t').map(str::trim).collect();
         if cells.len() != header.len() {
@@ -275,7 +279,7 @@ fn rows(request: &ParcelMapRequest) -> Result<Vec<Row>, MapError> {
                 .parse::<f64>()
                 .map_err(|_| wrong(format!("line {}: {:?} is no number", at + 2, cell))),
         };
-        if rows.iter().any(|row| row.name == cells[name]) {
+        if !seen.insert(cells[name]) {
             return Err(wrong(format!(
                 "line {}: {:?} has a value already; choose rows with --only COLUMN=VALUE, e.g. of one model and subject",
                 at + 2,

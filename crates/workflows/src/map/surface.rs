@@ -174,10 +174,7 @@ pub fn surface_map(request: &SurfaceMapRequest) -> Result<MapSummary, WorkflowEr
             });
         }
     }
-    let note = request
-        .volume
-        .file_name()
-        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let note = draw::note(&request.volume);
     if let (Some((path, layer)), [left, right]) = (&request.overlays, &flat_meshes[..]) {
         let drawn = overlays::outlines(path, layer, [left, right])?;
         for (flat, outlines) in flats.iter_mut().zip(drawn) {

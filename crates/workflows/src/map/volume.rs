@@ -222,9 +222,7 @@ fn slices(look: &Look, image: Image, cuts: &[Cut], path: &Path) -> Slices {
                 Cut::Axial(at) => (Plane::Axial, at),
             })
             .collect(),
-        note: path
-            .file_name()
-            .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+        note: draw::note(path),
         ..Slices::default()
     }
 }
@@ -274,7 +272,10 @@ pub fn compare_maps(request: &CompareMapsRequest) -> Result<MapSummary, Workflow
             grid: a.grid,
             values: difference,
         };
-        let figure = slices(&look, image, &request.cuts, &path);
+        let figure = Slices {
+            note: draw::note(first),
+            ..slices(&look, image, &request.cuts, &path)
+        };
         draw::write(&request.target, "difference", &figure, &mut files)?;
     }
     let parameters = json!({"names": request.names, "cuts": request.cuts, "look": request.look});
