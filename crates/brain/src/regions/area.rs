@@ -27,6 +27,37 @@ impl Hemisphere {
             Self::Right => 'R',
         }
     }
+
+    /// `left` or `right`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Right => "right",
+        }
+    }
+
+    /// The name of its cortex in CIFTI-2.
+    pub const fn cifti(self) -> &'static str {
+        match self {
+            Self::Left => "CIFTI_STRUCTURE_CORTEX_LEFT",
+            Self::Right => "CIFTI_STRUCTURE_CORTEX_RIGHT",
+        }
+    }
+
+    /// The hemisphere whose cortex CIFTI-2 calls so.
+    pub fn of_cifti(structure: &str) -> Option<Self> {
+        Self::BOTH
+            .into_iter()
+            .find(|side| side.cifti() == structure)
+    }
+
+    /// The name of its cortex in GIFTI.
+    pub const fn gifti(self) -> &'static str {
+        match self {
+            Self::Left => "CortexLeft",
+            Self::Right => "CortexRight",
+        }
+    }
 }
 
 /// Names of the areas in the order of their numbers, 1 to 180.

@@ -1,6 +1,6 @@
 //! `emotome map`
 
-use super::command_line;
+use super::{command_line, sides, some_sides};
 use crate::failure::Failure;
 use crate::flags::ForceFlag;
 use crate::show::rows;
@@ -199,24 +199,6 @@ fn cut(text: &str) -> Result<Cut, String> {
         _ => None,
     };
     cut.ok_or_else(|| format!("{text:?} is no slice; give x=MM, y=MM or z=MM"))
-}
-
-/// The surfaces of left and right.
-fn sides(flag: &str, paths: Vec<PathBuf>) -> Result<[PathBuf; 2], Failure> {
-    <[PathBuf; 2]>::try_from(paths).map_err(|given| {
-        Failure::Error(format!(
-            "{flag} names {} surfaces; give LEFT,RIGHT",
-            given.len()
-        ))
-    })
-}
-
-fn some_sides(flag: &str, paths: Vec<PathBuf>) -> Result<Option<[PathBuf; 2]>, Failure> {
-    if paths.is_empty() {
-        Ok(None)
-    } else {
-        sides(flag, paths).map(Some)
-    }
 }
 
 impl LookFlags {
