@@ -4,7 +4,7 @@ use emotome_brain::inference::bootstrap::{
     BootstrapParams, Draw, Resample, bootstrap, bootstrap_with,
 };
 use emotome_brain::inference::ceiling::{between_subjects, noise_ceiling};
-use emotome_brain::inference::clusters::{Neighbours, TfceParams, Touch, clusters, tfce};
+use emotome_brain::inference::clusters::{Heights, Neighbours, TfceParams, Touch, clusters, tfce};
 use emotome_brain::inference::mantel::mantel;
 use emotome_brain::inference::published::{
     published_paired_t_over_few_subjects, published_pairs_t_test,
@@ -256,7 +256,9 @@ fn enhancement_and_clusters_are_those_of_nilearn() {
         let two_sided = case["two_sided"].as_bool().unwrap();
         let graph = Neighbours::of_voxels(&voxels, touch).unwrap();
         let params = TfceParams {
-            step: case["step"].as_f64(),
+            heights: case["step"]
+                .as_f64()
+                .map_or(Heights::Steps(100), Heights::Step),
             two_sided,
             ..TfceParams::default()
         };
@@ -292,7 +294,10 @@ fn flipped_signs_are_permuted_ols() {
             two_sided,
             neighbours: Some(&graph),
             cluster_threshold: expected["threshold"].as_f64(),
-            tfce: Some(TfceParams::default()),
+            tfce: Some(TfceParams {
+                heights: Heights::Steps(100),
+                ..TfceParams::default()
+            }),
         };
         let found = sign_flip_test(
             maps.view(),

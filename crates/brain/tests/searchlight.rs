@@ -137,10 +137,10 @@ fn maps_are_those_of_the_reference_for_every_metric() {
             models.pop();
         }
         // Ranks of single-precision similarities: neighbours closer than its rounding may swap.
-        let tolerance = if params.comparison == Comparison::SpearmanExact {
-            3e-6
-        } else {
-            1e-6
+        let tolerance = match params.comparison {
+            Comparison::SpearmanExact => 3e-6,
+            Comparison::KendallTauA => 3e-5,
+            _ => 1e-6,
         };
         let plan = Plan::new(responses.view(), &spheres, &models, params).unwrap();
         assert_eq!(plan.rejected(), Default::default());
@@ -268,13 +268,14 @@ fn study(side: u32, n: usize, seed: u64) -> (Grid, Vec<[u32; 3]>, Array2<f32>, V
     (grid(side as usize), voxels, responses, models)
 }
 
-const ALL: [(Metric, Comparison); 9] = [
+const ALL: [(Metric, Comparison); 10] = [
     (Metric::Correlation, Comparison::Pearson),
     (Metric::Correlation, Comparison::Cosine),
     (Metric::Correlation, Comparison::CorrCov),
     (Metric::Cosine, Comparison::CosineCov),
     (Metric::Correlation, Comparison::Spearman),
     (Metric::Correlation, Comparison::SpearmanExact),
+    (Metric::Correlation, Comparison::KendallTauA),
     (Metric::SquaredEuclidean, Comparison::CosineCov),
     (Metric::SquaredEuclidean, Comparison::DebiasedCka),
     (Metric::SquaredEuclidean, Comparison::Pearson),
@@ -784,7 +785,7 @@ proptest! {
                 for (x, y) in a[&(voxel as u32)].iter().zip(&b[&(at as u32)]) {
                     // Few pairs: ranks whose similarities differ by rounding may swap.
                     let tolerance = if comparison == Comparison::Spearman
-                        || comparison == Comparison::SpearmanExact { 2e-3 } else { 2e-6 };
+                        || matches!(comparison, Comparison::SpearmanExact | Comparison::KendallTauA) { 2e-3 } else { 2e-6 };
                     prop_assert!((x - y).abs() < tolerance, "{brain:?} {comparison:?} {x} {y}");
                 }
             }

@@ -4,6 +4,7 @@ use crate::{
     canvas::{Anchor, Canvas, Path, Svg, shorten, text_width},
     figure::Figure,
     frame::notes,
+    outline,
     paint::{Colours, Ramp, ground, strongest},
     png,
     scale::{decimal, range},
@@ -61,8 +62,20 @@ pub struct FlatOutline {
     pub rings: Vec<Vec<[f64; 2]>>,
     /// Where the name stands.
     pub at: Option<[f64; 2]>,
-    /// Whether it is a thin line, as between parcels, instead of one around a region.
-    pub thin: bool,
+    /// What kind of border it is.
+    pub line: Line,
+}
+
+/// Kinds of borders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Line {
+    /// White between dark edges, around a region.
+    #[default]
+    Region,
+    /// White and thin, as between parcels.
+    Parcel,
+    /// Around what was found, see [`Colours::outline`].
+    Found,
 }
 
 /// Values by vertex, and for each pixel the triangle it lies in.
@@ -82,6 +95,8 @@ pub struct FlatVertices {
     pub confidence: Vec<f32>,
     /// Curvature or depth, positive in sulci; empty for none.
     pub curvature: Vec<f32>,
+    /// What is outlined: 1 inside and 0 outside, by vertex; empty for nothing.
+    pub outlined: Vec<f32>,
 }
 
 impl FlatVertices {
@@ -253,6 +268,18 @@ impl Figure for CortexMap {
                     (size[0], size[1]),
                     &png::rgba_uri(v.width, &pixels),
                 );
+                let inside: Vec<bool> = v.pixels[..v.width * v.height()]
+                    .iter()
+                    .map(|entry| {
+                        entry.is_some_and(|(corners, weights)| {
+                            between(&v.outlined, corners, weights) >= 0.5
+                        })
+                    })
+                    .collect();
+                let pixel = (v.pixel * scale, v.pixel * scale);
+                if let Some(path) = outline::border(&inside, v.width, place(v.corner), pixel) {
+                    outline::draw(&mut canvas, &path);
+                }
             }
             // Lines keep their colour on dark pages, as the cortex below them does.
             canvas.group("stroke=\"#fff\" stroke-width=\".35\"", |canvas| {
@@ -273,12 +300,25 @@ impl Figure for CortexMap {
                 }
             });
             for outline in &side.outlines {
-                if let Some(path) = path(&outline.rings, place) {
-                    let line = match outline.thin {
-                        true => "fill=\"none\" stroke=\"#fff\" stroke-width=\".35\"",
-                        false => "fill=\"none\" stroke=\"#1b1d22\" stroke-width=\"1.2\"",
-                    };
-                    canvas.group(line, |canvas| canvas.path("", &path));
+                let Some(path) = path(&outline.rings, place) else {
+                    continue;
+                };
+                // Lines of two tones are seen on dark and on bright colours.
+                let pens: &[&str] = match outline.line {
+                    Line::Found => {
+                        outline::draw(&mut canvas, &path);
+                        continue;
+                    }
+                    Line::Parcel => &["stroke=\"#fff\" stroke-width=\".35\""],
+                    Line::Region => &[
+                        "stroke=\"#1b1d22\" stroke-width=\"1.5\"",
+                        "stroke=\"#fff\" stroke-width=\".7\"",
+                    ],
+                };
+                for pen in pens {
+                    canvas.group(&format!("fill=\"none\" {pen}"), |canvas| {
+                        canvas.path("", &path);
+                    });
                 }
             }
             let mut taken: Vec<[f64; 4]> = Vec::new();

@@ -6,6 +6,7 @@ use crate::{
     cortex::between,
     figure::Figure,
     frame::notes,
+    outline,
     paint::{Colours, Painter, ground},
     png,
     scale::{decimal, range},
@@ -80,6 +81,8 @@ pub struct Surface {
     pub confidence: Vec<f32>,
     /// Curvature or depth, positive in sulci; empty for none.
     pub curvature: Vec<f32>,
+    /// What is outlined: 1 inside and 0 outside, by vertex; empty for nothing.
+    pub outlined: Vec<f32>,
 }
 
 /// Hemispheres side by side, one row a view.
@@ -168,8 +171,13 @@ impl Surface {
         normals
     }
 
-    /// Pixels of a view, the nearest surface in each (z-buffer); `scale` pixels a millimetre.
-    fn render(&self, view: View, scale: f64, painter: &Painter<'_>) -> (usize, Vec<[u8; 4]>) {
+    /// Pixels of a view, the nearest surface in each (z-buffer), and which are outlined; `scale` pixels a millimetre.
+    fn render(
+        &self,
+        view: View,
+        scale: f64,
+        painter: &Painter<'_>,
+    ) -> (usize, Vec<[u8; 4]>, Vec<bool>) {
         let [right, up] = view.axes(self.left);
         let eye = cross(right, up);
         let [(left, far), (bottom, top)] = self.extent(view);
@@ -189,6 +197,7 @@ impl Surface {
         let normals = self.normals();
         let mut depth = vec![f64::NEG_INFINITY; width * height];
         let mut pixels = vec![[0; 4]; width * height];
+        let mut inside = vec![false; width * height];
         for &corners in &self.triangles {
             let [a, b, c] = corners.map(|i| seen[i as usize]);
             let area = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1]);
@@ -229,10 +238,11 @@ impl Surface {
                         painter.over(ground(of(&self.curvature)), value, of(&self.confidence));
                     let [r, g, b] = shaded(colour, facing);
                     pixels[place] = [r, g, b, 255];
+                    inside[place] = between(&self.outlined, corners, weights) >= 0.5;
                 }
             }
         }
-        (width, pixels)
+        (width, pixels, inside)
     }
 }
 
@@ -304,10 +314,13 @@ impl Figure for SurfaceViews {
                 let words = format!("{}, {}", side(surface.left), view.name());
                 canvas.text("note strong", (middle, top + 12.0), Anchor::Middle, &words);
                 // Three pixels of the bitmap for one of the page: 288 dots an inch.
-                let (width, pixels) = surface.render(view, 3.0 * scale, &painter);
+                let (width, pixels, inside) = surface.render(view, 3.0 * scale, &painter);
                 let size = (width as f64 / 3.0, (pixels.len() / width) as f64 / 3.0);
                 let at = (middle - size.0 / 2.0, top + 18.0 + (tall - size.1) / 2.0);
                 canvas.bitmap(at, size, &png::rgba_uri(width, &pixels));
+                if let Some(path) = outline::border(&inside, width, at, (1.0 / 3.0, 1.0 / 3.0)) {
+                    outline::draw(&mut canvas, &path);
+                }
                 left += wide + GAP;
             }
             top += 18.0 + tall + 10.0;
@@ -373,7 +386,7 @@ mod tests {
         let colours = Colours::default();
         let painter = colours.painter([0.0, 1.0].into_iter());
         let bright = |surface: &Surface, view| {
-            let (_, pixels) = surface.render(view, 2.0, &painter);
+            let (_, pixels, _) = surface.render(view, 2.0, &painter);
             pixels
                 .iter()
                 .any(|p| p[3] == 255 && p[0] > 200 && p[1] > 180 && p[2] < 120)

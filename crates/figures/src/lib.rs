@@ -24,6 +24,7 @@ pub mod histogram2d;
 pub mod inflated;
 pub mod map;
 pub mod order;
+mod outline;
 pub mod paint;
 pub mod petals;
 mod png;

@@ -3,11 +3,11 @@
 //! Colours are the same on light and dark pages, since they lie on the greys of the anatomy and not on the page.
 
 use crate::{
-    canvas::{Anchor, Canvas, wrap},
+    canvas::{Anchor, Canvas, Path, clip, clip_lines, text_width, wrap},
     colour::{Rgb, diverging, sequential},
-    png,
+    outline, png,
     render::Theme,
-    scale::{decimal, range},
+    scale::{Scale, Spacing, Unit, decimal, range, tick_labels},
     style::{TICK, viridis},
 };
 
@@ -40,7 +40,12 @@ pub struct Colours {
     pub threshold: Option<f64>,
     /// A second quantity that fades colours, e.g. `1 − p` or `share of the noise ceiling`, and its values at which
     /// colours are gone and full.
+    ///
+    /// Results below a threshold fade instead of vanishing, and those above it are outlined: Taylor et al. (2023),
+    /// doi:10.1016/j.neuroimage.2023.120138.
     pub confidence: Option<(String, (f64, f64))>,
+    /// What outlines are around, e.g. `p ≤ 0.05, corrected`; none: there are no outlines.
+    pub outline: Option<String>,
 }
 
 /// Colours with limits that are known.
@@ -66,7 +71,8 @@ impl Colours {
                 let most = if most > 0.0 { most } else { 1.0 };
                 (-most, most)
             }
-            _ if data.0 >= 0.0 && data.1 > 0.0 => (0.0, data.1),
+            // A little below zero is noise, and the first colour stands for all of it.
+            _ if data.0 >= -0.1 * data.1 && data.1 > 0.0 => (0.0, data.1),
             _ if data.0 < data.1 => data,
             _ => (data.0 - 0.5, data.0 + 0.5),
         };
@@ -123,7 +129,7 @@ impl Painter<'_> {
 
     /// Draws the bar with its words between `left` and `right`; returns where it ends.
     pub(crate) fn bar(&self, canvas: &mut Canvas, (left, right): (f64, f64), top: f64) -> f64 {
-        let middle = f64::midpoint(left, right);
+        let mut middle = f64::midpoint(left, right);
         let mut y = top;
         if let Ramp::Replications { subjects } = self.colours.ramp {
             let subjects = subjects.clamp(1, 40);
@@ -145,18 +151,18 @@ impl Painter<'_> {
             }
             y += 27.0;
         } else {
-            let wide_bar = (0.58 * (right - left)).min(220.0);
-            let tall = if self.colours.confidence.is_some() {
-                44.0
+            let confidence = self.colours.confidence.as_ref();
+            let rows = if confidence.is_some() { 24 } else { 1 };
+            let tall = if confidence.is_some() { 54.0 } else { 12.0 };
+            let share = if confidence.is_some() { 0.46 } else { 0.58 };
+            let wide_bar = (share * (right - left)).min(220.0);
+            // With a second quantity its numbers and its name stand at the right.
+            let beside = if confidence.is_some() {
+                (right - left - wide_bar).min(150.0)
             } else {
-                12.0
+                0.0
             };
-            let start = middle - wide_bar / 2.0;
-            let rows = if self.colours.confidence.is_some() {
-                22
-            } else {
-                1
-            };
+            let start = middle - (wide_bar + beside) / 2.0;
             let mut pixels = Vec::new();
             for row in 0..rows {
                 for column in 0..110 {
@@ -169,32 +175,89 @@ impl Painter<'_> {
                 }
             }
             canvas.bitmap((start, y), (wide_bar, tall), &png::rgba_uri(110, &pixels));
-            let ends = [
-                (start, self.limits.0, self.beyond.0, "≤ "),
-                (middle, self.limits.0 / 2.0 + self.limits.1 / 2.0, false, ""),
-                (start + wide_bar, self.limits.1, self.beyond.1, "≥ "),
-            ];
-            for (x, value, beyond, sign) in ends {
-                let words = format!("{}{}", if beyond { sign } else { "" }, decimal(value));
-                canvas.text("tick", (x, y + tall + 13.0), Anchor::Middle, &words);
+            let (low, high) = self.limits;
+            let along = Scale::new(low, high, (start, start + wide_bar), Spacing::Linear);
+            for (at, words) in self.marks(&along) {
+                canvas.line("axis", (at, y + tall), (at, y + tall + 3.5));
+                canvas.text("tick", (at, y + tall + 14.5), Anchor::Middle, &words);
             }
-            if let Some((name, (low, high))) = &self.colours.confidence {
-                let x = start + wide_bar + 6.0;
-                canvas.text("tick", (x, y + 9.0), Anchor::Start, &decimal(*high));
-                canvas.text("tick", (x, y + tall), Anchor::Start, &decimal(*low));
-                let lines = wrap(name, TICK, (start - left - 8.0).max(30.0));
-                for (k, line) in lines.iter().take(3).enumerate() {
-                    let at = (start - 8.0, y + 14.0 + 13.0 * k as f64);
-                    canvas.text("tick", at, Anchor::End, line);
+            if let Some((name, (low, high))) = confidence.filter(|(_, (low, high))| low < high) {
+                let up = Scale::new(*low, *high, (y + tall, y), Spacing::Linear);
+                let x = start + wide_bar;
+                let ticks = up.ticks(2);
+                let labels = tick_labels(&ticks, Unit::Plain);
+                let mut widest = 0.0_f64;
+                for (tick, words) in ticks.iter().zip(&labels) {
+                    let at = up.clamped(*tick);
+                    canvas.line("axis", (x, at), (x + 3.5, at));
+                    canvas.text("tick", (x + 6.0, at + 4.0), Anchor::Start, words);
+                    widest = widest.max(text_width(words, TICK));
+                }
+                let from = x + 6.0 + widest + 7.0;
+                let lines = clip_lines(name, TICK, (right - from).max(30.0), 3);
+                let first = y + tall / 2.0 + 4.0 - 6.5 * (lines.len() as f64 - 1.0);
+                for (k, line) in lines.iter().enumerate() {
+                    let at = (from, first + 13.0 * k as f64);
+                    canvas.text("note", at, Anchor::Start, line);
                 }
             }
-            y += tall + 15.0;
+            y += tall + 16.0;
+            // The name of the axis stands below the axis where it fits.
+            let half = text_width(&self.words(), TICK) / 2.0;
+            let under = start + wide_bar / 2.0;
+            if under - half >= left && under + half <= right {
+                middle = under;
+            }
         }
         for line in wrap(&self.words(), TICK, right - left) {
             y += 14.0;
             canvas.text("note", (middle, y), Anchor::Middle, &line);
         }
+        if let Some(words) = &self.colours.outline {
+            y += 17.0;
+            let words = clip(words, TICK, right - left - 30.0);
+            let start = f64::midpoint(left, right) - (text_width(&words, TICK) + 26.0) / 2.0;
+            let corners = [(18.0, -9.5), (18.0, 0.5), (0.0, 0.5)];
+            let at = |(x, up): (f64, f64)| (start + x, y + up);
+            let path = corners
+                .into_iter()
+                .fold(Path::from(at((0.0, -9.5))), |path, corner| {
+                    path.line(at(corner))
+                });
+            outline::draw(canvas, &path.closed());
+            canvas.text("note", (start + 26.0, y), Anchor::Start, &words);
+        }
         y + 4.0
+    }
+
+    /// Round values on the bar; an end that values lie beyond says so.
+    fn marks(&self, along: &Scale) -> Vec<(f64, String)> {
+        let (low, high) = self.limits;
+        let ticks = along.ticks(4);
+        let near = |a: f64, b: f64| (a - b).abs() < 1e-6 * (high - low).abs();
+        let mut marks: Vec<(f64, String)> = ticks
+            .iter()
+            .zip(tick_labels(&ticks, Unit::Plain))
+            .map(|(&tick, words)| {
+                let sign = match (self.beyond, near(tick, low), near(tick, high)) {
+                    ((true, _), true, _) => "≤ ",
+                    ((_, true), _, true) => "≥ ",
+                    _ => "",
+                };
+                (along.clamped(tick), format!("{sign}{words}"))
+            })
+            .collect();
+        let ends = [(self.beyond.0, low, "≤ "), (self.beyond.1, high, "≥ ")];
+        for (beyond, end, sign) in ends {
+            if beyond && !ticks.iter().any(|&tick| near(tick, end)) {
+                let (at, words) = (along.at(end), format!("{sign}{}", decimal(end)));
+                // Its neighbour makes room.
+                let room = 0.6 * text_width(&words, TICK) + 14.0;
+                marks.retain(|(other, _)| (other - at).abs() > room);
+                marks.push((at, words));
+            }
+        }
+        marks
     }
 
     /// What colours mean, in words.
@@ -258,6 +321,7 @@ mod tests {
         };
         assert_eq!(of(Ramp::Sequential, &[0.1, 0.3, f64::NAN]), (0.0, 0.3));
         assert_eq!(of(Ramp::Sequential, &[-0.1, 0.3]), (-0.1, 0.3));
+        assert_eq!(of(Ramp::Sequential, &[-0.01, 0.3]), (0.0, 0.3));
         assert_eq!(of(Ramp::Diverging, &[-0.1, 0.3]), (-0.3, 0.3));
         assert_eq!(of(Ramp::Replications { subjects: 5 }, &[2.0]), (0.0, 5.0));
         assert_eq!(of(Ramp::Diverging, &[]), (-1.0, 1.0));

@@ -4,6 +4,7 @@ use crate::{
     canvas::{Anchor, Canvas, Svg},
     figure::Figure,
     frame::notes,
+    outline,
     paint::Colours,
     png,
     scale::{decimal, range},
@@ -65,6 +66,8 @@ pub struct Slices {
     pub values: Vec<f32>,
     /// The second quantity, see [`Colours::confidence`]; empty for none.
     pub confidence: Vec<f32>,
+    /// What is outlined, by voxel; empty for nothing.
+    pub outlined: Vec<bool>,
     /// An image of the anatomy on the same grid; empty for none.
     pub underlay: Vec<f32>,
     /// The slices, from left to right and row by row.
@@ -215,6 +218,7 @@ impl Figure for Slices {
                         [w, h].map(|s| ((3.0 * s).round() as usize).clamp(1, 2048));
                     let [right, up] = plane.page();
                     let mut pixels = Vec::with_capacity(columns * rows);
+                    let mut inside = Vec::with_capacity(columns * rows);
                     for j in 0..rows {
                         for i in 0..columns {
                             let share = (i as f64 + 0.5) / columns as f64;
@@ -224,7 +228,13 @@ impl Figure for Slices {
                                 extent[right].0 + share * (extent[right].1 - extent[right].0);
                             place[up] = extent[up].1
                                 - (j as f64 + 0.5) / rows as f64 * (extent[up].1 - extent[up].0);
-                            let pixel = self.voxel(&to_voxels, place).and_then(|v| {
+                            let voxel = self.voxel(&to_voxels, place);
+                            inside.push(
+                                voxel.is_some_and(|v| {
+                                    self.outlined.get(v).copied().unwrap_or(false)
+                                }),
+                            );
+                            let pixel = voxel.and_then(|v| {
                                 let value = f64::from(self.values[v]);
                                 let confidence = self.confidence.get(v).map(|&c| f64::from(c));
                                 let anatomy = self
@@ -246,6 +256,10 @@ impl Figure for Slices {
                     }
                     let corner = (middle - w / 2.0, below + 14.0 + (tall - h) / 2.0);
                     canvas.bitmap(corner, (w, h), &png::rgba_uri(columns, &pixels));
+                    let edge = (w / columns as f64, h / rows as f64);
+                    if let Some(path) = outline::border(&inside, columns, corner, edge) {
+                        outline::draw(&mut canvas, &path);
+                    }
                     let ends = match (plane, flipped) {
                         (Plane::Sagittal, _) => ["P", "A"],
                         (_, false) => ["L", "R"],
@@ -263,7 +277,16 @@ impl Figure for Slices {
                         Anchor::End,
                         ends[1],
                     );
-                    let words = format!("{} = {} mm", ["x", "y", "z"][plane.axis()], decimal(at));
+                    let side = match plane {
+                        Plane::Sagittal if at < 0.0 => " (left)",
+                        Plane::Sagittal if at > 0.0 => " (right)",
+                        _ => "",
+                    };
+                    let words = format!(
+                        "{} = {} mm{side}",
+                        ["x", "y", "z"][plane.axis()],
+                        decimal(at)
+                    );
                     canvas.text(
                         "tick",
                         (middle, below + 14.0 + tall + 13.0),

@@ -11,5 +11,6 @@ pub mod grid;
 pub mod hdf5;
 pub mod matlab;
 pub mod nifti;
+pub mod overlays;
 
 pub use grid::{Affine, Grid, GridMismatch, Millimetres, Voxels};

@@ -153,7 +153,15 @@ pub fn emotion2025(request: &Emotion2025Request, run: Run<'_>) -> Result<Publish
         ..Frame::default()
     };
     let material = material(&study, ratings);
-    to.publish(frame, &material, analyses, &inputs, (start, overwrite), run)
+    let provenance = to.keep(&analyses, &material.stimuli, &inputs, overwrite)?;
+    to.publish(
+        frame,
+        &material,
+        analyses,
+        provenance,
+        (start, overwrite),
+        run,
+    )
 }
 
 /// The ratings and, where there are any, the captions.

@@ -92,24 +92,40 @@ impl Destination {
         }
     }
 
-    /// Writes embeddings, `analysis.json`, the report with its figures, and provenance.
+    /// Writes embeddings with their provenance, and `analysis.json`.
+    pub(crate) fn keep(
+        &self,
+        analyses: &[Analysis],
+        stimuli: &StimulusSet,
+        inputs: &[PathBuf],
+        overwrite: Overwrite,
+    ) -> Result<Provenance, WorkflowError> {
+        let mut provenance = Provenance::new(self.command.clone(), Some(self.seed.0), json!(null));
+        for input in inputs {
+            provenance.add_input(input)?;
+        }
+        for analysis in analyses {
+            self.embeddings(analysis, stimuli, &mut provenance, overwrite)?;
+        }
+        output::write_json(self.out.join("analysis.json"), overwrite, &analyses)?;
+        Ok(provenance)
+    }
+
+    /// Where the embedding of an agent lies once it is kept.
+    pub(crate) fn embedding(&self, agent: &str) -> PathBuf {
+        self.out.join("embeddings").join(slug(agent))
+    }
+
+    /// Writes the report with its figures.
     pub(crate) fn publish(
         &self,
         mut frame: Frame,
         material: &Material,
         analyses: Vec<Analysis>,
-        inputs: &[PathBuf],
+        provenance: Provenance,
         (start, overwrite): (Instant, Overwrite),
         run: Run<'_>,
     ) -> Result<Published, WorkflowError> {
-        let mut provenance = Provenance::new(self.command.clone(), Some(self.seed.0), json!(null));
-        for input in inputs {
-            provenance.add_input(input)?;
-        }
-        for analysis in &analyses {
-            self.embeddings(analysis, &material.stimuli, &mut provenance, overwrite)?;
-        }
-        output::write_json(self.out.join("analysis.json"), overwrite, &analyses)?;
         frame.provenance.extend(self.account(&provenance));
         let meaning = Meaning::of(material, &analyses, self.seed, run)?;
         if let Some(meaning) = &meaning {
@@ -137,7 +153,7 @@ impl Destination {
         provenance: &mut Provenance,
         overwrite: Overwrite,
     ) -> Result<(), WorkflowError> {
-        let folder = self.out.join("embeddings").join(slug(&analysis.agent));
+        let folder = self.embedding(&analysis.agent);
         let seeds = |folder: &Path, seeds: &[Embedding]| {
             let runs = seeds.iter().map(|embedding| (embedding, None));
             write_seeds(folder, runs, Some(stimuli), overwrite)

@@ -162,11 +162,13 @@ pub fn report(request: &ReportRequest, run: Run<'_>) -> Result<Published, Workfl
     .flatten()
     .cloned()
     .collect();
+    let analyses = vec![analysis];
+    let provenance = to.keep(&analyses, &material.stimuli, &inputs, overwrite)?;
     to.publish(
         frame,
         &material,
-        vec![analysis],
-        &inputs,
+        analyses,
+        provenance,
         (start, overwrite),
         run,
     )

@@ -204,13 +204,26 @@ pub fn clusters(
     Ok(found)
 }
 
+/// The heights that threshold-free cluster enhancement sums over.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Heights {
+    /// All of them: the integral, which compares between maps.
+    All,
+    /// So many equal steps up to the largest value, the sum not multiplied by their width: nilearn's and fslmaths'
+    /// choice, with 100. Values compare only between maps with the same largest value.
+    Steps(u32),
+    /// The same with steps of about this height: 10 to 1,000 of them reach the largest value.
+    Step(f64),
+}
+
 /// How threshold-free cluster enhancement weighs extent and height.
 ///
 /// | parameter | default |
 /// |---|---|
 /// | `extent` E | 0.5 |
 /// | `height` H | 2 |
-/// | `step` | none: 100 steps up to the largest value |
+/// | `heights` | all |
 /// | `two_sided` | true |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TfceParams {
@@ -218,8 +231,8 @@ pub struct TfceParams {
     pub extent: f64,
     /// Exponent of the height.
     pub height: f64,
-    /// Height of a step; rounded so that 10 to 1,000 equal steps reach the largest value.
-    pub step: Option<f64>,
+    /// What is summed over.
+    pub heights: Heights,
     /// Whether negative values are enhanced too.
     pub two_sided: bool,
 }
@@ -229,22 +242,22 @@ impl Default for TfceParams {
         Self {
             extent: 0.5,
             height: 2.0,
-            step: None,
+            heights: Heights::All,
             two_sided: true,
         }
     }
 }
 
-/// Threshold-free cluster enhancement: Σ over thresholds h of e(h)^E h^H, e the extent of the cluster around a place.
+/// Threshold-free cluster enhancement: ∫ e(h)^E h^H dh from 0 to a place's value, e the extent of the cluster around it.
 ///
-/// Thresholds are max·k/K for k = 1…K, K = 100 or max/step; values ≥ h belong to clusters. As
-/// nilearn's `calculate_tfce` (and fslmaths), the sum is not multiplied by the step, so values
-/// compare only between maps with the same step. NaN gives 0. O(K V).
+/// Exact, since e changes only where a place joins: no steps have to be chosen. With [`Heights::Steps`]
+/// or [`Heights::Step`] it equals nilearn's `calculate_tfce`. NaN gives 0, values below 0 are
+/// enhanced with their sign if `two_sided`. O(V log V + edges).
 ///
 /// Smith & Nichols (2009), doi:10.1016/j.neuroimage.2008.03.061.
 ///
 /// # Errors
-/// A number of values other than that of places, or parameters that are not positive.
+/// A number of values other than that of places, infinite values, or parameters that are not positive.
 pub fn tfce(
     values: &[f64],
     neighbours: &Neighbours,
@@ -254,15 +267,21 @@ pub fn tfce(
     let TfceParams {
         extent,
         height,
-        step,
+        heights,
         two_sided,
     } = params;
+    let step = match heights {
+        Heights::All => 1.0,
+        Heights::Steps(steps) => f64::from(steps),
+        Heights::Step(step) => step,
+    };
     for (name, value) in [
         ("the exponent of extent", extent),
         ("the exponent of height", height),
-        ("the step", step.unwrap_or(1.0)),
+        ("the step", step),
     ] {
-        if value.is_nan() || value <= 0.0 {
+        let sound = value > 0.0 && value.is_finite();
+        if !sound {
             return Err(InferenceError::Parameter {
                 name,
                 value,
@@ -270,87 +289,118 @@ pub fn tfce(
             });
         }
     }
+    if let Some(&value) = values.iter().find(|value| value.is_infinite()) {
+        return Err(InferenceError::Parameter {
+            name: "a value to be enhanced",
+            value,
+            range: "finite, or NaN where there is none",
+        });
+    }
     let mut out = vec![0.0; values.len()];
+    let signs = if two_sided { &[-1.0, 1.0][..] } else { &[1.0] };
     let largest = values
         .iter()
         .map(|&v| if two_sided { v.abs() } else { v })
         .fold(0.0, f64::max);
-    if largest == 0.0 || largest.is_infinite() {
-        return Ok(out);
-    }
-    let steps = step.map_or(100.0, |step| {
-        (largest / step).round_ties_even().clamp(10.0, 1000.0)
-    });
-    for sign in if two_sided { &[-1.0, 1.0][..] } else { &[1.0] } {
-        enhance(
-            values,
-            *sign,
-            neighbours,
-            largest,
-            steps as usize,
-            params,
-            &mut out,
-        );
+    let weights = match heights {
+        _ if largest == 0.0 => return Ok(out),
+        Heights::All => Weights::Integral(height),
+        Heights::Steps(steps) => Weights::summed(height, largest, steps as usize),
+        Heights::Step(step) => {
+            let steps = (largest / step).round_ties_even().clamp(10.0, 1000.0);
+            Weights::summed(height, largest, steps as usize)
+        }
+    };
+    for &sign in signs {
+        enhance(values, sign, neighbours, extent, &weights, &mut out);
     }
     Ok(out)
 }
 
-/// Thresholds from the highest down: places only ever join, so clusters are kept by union and find.
+/// What the heights from 0 up to a value weigh together.
+enum Weights {
+    /// ∫ h^H dh.
+    Integral(f64),
+    /// Thresholds, and Σ h^H over the first k of them.
+    Sum(Vec<f64>, Vec<f64>),
+}
+
+impl Weights {
+    fn summed(height: f64, largest: f64, steps: usize) -> Self {
+        // As numpy's linspace: the last threshold is the largest value itself.
+        let thresholds: Vec<f64> = (1..=steps)
+            .map(|k| match k == steps {
+                true => largest,
+                false => k as f64 * (largest / steps as f64),
+            })
+            .collect();
+        let mut sums = vec![0.0; steps + 1];
+        for k in 0..steps {
+            sums[k + 1] = sums[k] + thresholds[k].powf(height);
+        }
+        Self::Sum(thresholds, sums)
+    }
+
+    fn up_to(&self, value: f64) -> f64 {
+        match self {
+            Self::Integral(height) => value.powf(height + 1.0) / (height + 1.0),
+            Self::Sum(thresholds, sums) => sums[thresholds.partition_point(|&t| t <= value)],
+        }
+    }
+}
+
+/// Places join from the highest down. Each begins a node above the clusters that it joins; a node's extent holds from
+/// its own height down to that of the node above, and what it earns there belongs to all that lie below it.
 fn enhance(
     values: &[f64],
     sign: f64,
     neighbours: &Neighbours,
-    largest: f64,
-    steps: usize,
-    params: TfceParams,
+    extent: f64,
+    weights: &Weights,
     out: &mut [f64],
 ) {
+    const OUTSIDE: u32 = u32::MAX;
     let mut order: Vec<u32> = (0..values.len() as u32)
         .filter(|&place| values[place as usize] * sign > 0.0)
         .collect();
     order.sort_unstable_by(|&a, &b| {
-        (sign * values[b as usize]).total_cmp(&(sign * values[a as usize]))
+        let by_value = (sign * values[b as usize]).total_cmp(&(sign * values[a as usize]));
+        by_value.then(a.cmp(&b))
     });
-    let mut parent: Vec<u32> = (0..values.len() as u32).collect();
-    let mut size = vec![0_u32; values.len()];
-    fn root(parent: &mut [u32], mut place: u32) -> u32 {
-        while parent[place as usize] != place {
-            parent[place as usize] = parent[parent[place as usize] as usize];
-            place = parent[place as usize];
-        }
-        place
-    }
-    let mut joined = 0;
-    for k in (1..=steps).rev() {
-        // As numpy's linspace: the last threshold is the largest value itself.
-        let threshold = if k == steps {
-            largest
-        } else {
-            k as f64 * (largest / steps as f64)
-        };
-        while let Some(&place) = order
-            .get(joined)
-            .filter(|&&place| sign * values[place as usize] >= threshold)
-        {
-            joined += 1;
-            size[place as usize] = 1;
-            for &other in neighbours.of(place as usize) {
-                if size[other as usize] > 0 {
-                    let (mut a, mut b) = (root(&mut parent, place), root(&mut parent, other));
-                    if a != b {
-                        if size[a as usize] < size[b as usize] {
-                            (a, b) = (b, a);
-                        }
-                        parent[b as usize] = a;
-                        size[a as usize] += size[b as usize];
-                    }
-                }
+    let nodes = order.len();
+    let mut node_of = vec![OUTSIDE; values.len()];
+    let mut above: Vec<usize> = (0..nodes).collect();
+    // The same with shortcuts.
+    let mut top: Vec<usize> = (0..nodes).collect();
+    let mut size = vec![1_u32; nodes];
+    let mut since = vec![0.0; nodes];
+    let mut earned = vec![0.0; nodes];
+    for (node, &place) in order.iter().enumerate() {
+        node_of[place as usize] = node as u32;
+        since[node] = weights.up_to(sign * values[place as usize]);
+        for &other in neighbours.of(place as usize) {
+            if node_of[other as usize] == OUTSIDE {
+                continue;
+            }
+            let mut joined = node_of[other as usize] as usize;
+            while top[joined] != joined {
+                top[joined] = top[top[joined]];
+                joined = top[joined];
+            }
+            if joined != node {
+                earned[joined] =
+                    f64::from(size[joined]).powf(extent) * (since[joined] - since[node]);
+                size[node] += size[joined];
+                above[joined] = node;
+                top[joined] = node;
             }
         }
-        let weight = sign * threshold.powf(params.height);
-        for &place in &order[..joined] {
-            let root = root(&mut parent, place);
-            out[place as usize] += weight * f64::from(size[root as usize]).powf(params.extent);
-        }
+    }
+    for node in (0..nodes).rev() {
+        earned[node] += match above[node] == node {
+            true => f64::from(size[node]).powf(extent) * since[node],
+            false => earned[above[node]],
+        };
+        out[order[node] as usize] = sign * earned[node];
     }
 }

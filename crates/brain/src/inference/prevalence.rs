@@ -2,7 +2,9 @@
 
 use super::{InferenceError, TIE};
 use emotome_stats::random::{CounterRng, Seed};
+use emotome_stimuli::run::Run;
 use ndarray::{Array2, ArrayView3, Axis};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// The largest prevalence that can be rejected: γ₀ = (α^{1/N} − p^{1/N}) / (1 − p^{1/N}).
@@ -50,12 +52,13 @@ pub struct Prevalence {
 /// Allefeld et al. (2016), doi:10.1016/j.neuroimage.2016.07.040, equations 20–24.
 ///
 /// # Errors
-/// Fewer than two subjects, permutations or draws, no places, NaN, or α outside (0, 1).
+/// Fewer than two subjects, permutations or draws, no places, NaN, α outside (0, 1), or an interrupt.
 pub fn prevalence(
     statistics: ArrayView3<'_, f64>,
     draws: u32,
     alpha: f64,
     seed: u64,
+    run: Run<'_>,
 ) -> Result<Prevalence, InferenceError> {
     let (subjects, permutations, places) = statistics.dim();
     for (what, found, least) in [
@@ -95,23 +98,44 @@ pub fn prevalence(
     };
     let observed = smallest(&vec![0; subjects]);
     let seed = Seed(seed).derive("second-level permutations");
-    let (mut alone, mut anywhere) = (vec![1.0_f64; places], vec![1.0_f64; places]);
-    for draw in 1..draws {
-        let mut rng = CounterRng::new(seed, u64::from(draw));
-        let chosen: Vec<usize> = (0..subjects)
-            .map(|_| rng.below(permutations as u64) as usize)
-            .collect();
-        let least = smallest(&chosen);
-        let largest = least.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        for place in 0..places {
-            let bound = observed[place] - TIE;
-            alone[place] += f64::from(u8::from(least[place] >= bound));
-            anywhere[place] += f64::from(u8::from(largest >= bound));
-        }
-    }
+    run.progress
+        .begin("combining permutations", Some(u64::from(draws) - 1));
+    // Counts are whole numbers, so the order of their sums does not matter.
+    let none = || (vec![0_u32; places], vec![0_u32; places]);
+    let counted = (1..draws)
+        .into_par_iter()
+        .try_fold(none, |(mut alone, mut anywhere), draw| {
+            if run.interrupt.requested() {
+                return Err(InferenceError::Interrupted);
+            }
+            let mut rng = CounterRng::new(seed, u64::from(draw));
+            let chosen: Vec<usize> = (0..subjects)
+                .map(|_| rng.below(permutations as u64) as usize)
+                .collect();
+            let least = smallest(&chosen);
+            let largest = least.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            for place in 0..places {
+                let bound = observed[place] - TIE;
+                alone[place] += u32::from(least[place] >= bound);
+                anywhere[place] += u32::from(largest >= bound);
+            }
+            run.progress.advance(1);
+            Ok((alone, anywhere))
+        })
+        .try_reduce(none, |mut a, b| {
+            let add =
+                |to: &mut [u32], from: &[u32]| to.iter_mut().zip(from).for_each(|(t, f)| *t += f);
+            add(&mut a.0, &b.0);
+            add(&mut a.1, &b.1);
+            Ok(a)
+        })?;
+    run.progress.end();
+    // The observed arrangement is one of the draws.
+    let [alone, anywhere] =
+        [counted.0, counted.1].map(|counts| counts.into_iter().map(|n| f64::from(n) + 1.0));
     let total = f64::from(draws);
-    let p_global: Vec<f64> = alone.iter().map(|a| a / total).collect();
-    let p_global_fwe: Vec<f64> = anywhere.iter().map(|a| a / total).collect();
+    let p_global: Vec<f64> = alone.map(|a| a / total).collect();
+    let p_global_fwe: Vec<f64> = anywhere.map(|a| a / total).collect();
     let root = |p: f64| p.powf(1.0 / subjects as f64);
     let rejected = |p: f64, alpha: f64| {
         if p <= alpha {
@@ -274,6 +298,7 @@ pub fn replication(p: &Array2<f64>, k: usize, alpha: f64) -> Result<Replication,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use emotome_stimuli::run::{Interrupt, Silent};
     use ndarray::Array3;
 
     #[test]
@@ -303,7 +328,14 @@ mod tests {
         let mut rng = CounterRng::new(Seed(2), 0);
         let mut statistics = Array3::from_shape_fn((5, 20, 6), |_| rng.normal());
         statistics.slice_mut(ndarray::s![.., 0, 0]).fill(50.0);
-        let found = prevalence(statistics.view(), 20_000, 0.05, 1).unwrap();
+        let found = {
+            let interrupt = Interrupt::default();
+            let run = Run {
+                progress: &Silent,
+                interrupt: &interrupt,
+            };
+            prevalence(statistics.view(), 20_000, 0.05, 1, run).unwrap()
+        };
         assert!(found.p_global[0] <= 3.0 / 20_000.0 && found.largest_rejected[0] > 0.4);
         assert!(found.largest_rejected[0] <= found.reachable);
         assert!(found.largest_rejected_fwe[1..].iter().all(|g| g.is_nan()));

@@ -3,7 +3,7 @@
 use super::rank::ascending;
 
 /// Concordant minus discordant pairs of observations, with the pairs tied on either side.
-pub(super) struct Kendall {
+pub(crate) struct Kendall {
     surplus: i64,
     all: i64,
     tied_a: i64,
@@ -13,8 +13,11 @@ pub(super) struct Kendall {
 impl Kendall {
     /// Counts by merge sort: Knight (1966), doi:10.1080/01621459.1966.10480879; O(N log N).
     pub(super) fn count(a: &[f64], b: &[f64]) -> Self {
-        let (a, b) = (ordinals(a), ordinals(b));
-        let mut both: Vec<(u32, u32)> = a.into_iter().zip(b).collect();
+        Self::of(ordinals(a).into_iter().zip(ordinals(b)).collect())
+    }
+
+    /// The same of integers.
+    pub(crate) fn of(mut both: Vec<(u32, u32)>) -> Self {
         both.sort_unstable();
         let tied_a = tied(both.chunk_by(|x, y| x.0 == y.0));
         let tied_both = tied(both.chunk_by(|x, y| x == y));
@@ -32,7 +35,7 @@ impl Kendall {
     }
 
     /// τ_a: the surplus over all pairs.
-    pub(super) fn a(&self) -> f64 {
+    pub(crate) fn a(&self) -> f64 {
         self.surplus as f64 / self.all as f64
     }
 

@@ -6,7 +6,7 @@
 use ndarray::{Array2, ArrayView2};
 
 pub mod compare;
-mod kendall;
+pub(crate) mod kendall;
 pub mod noise;
 pub mod patterns;
 pub mod rank;

@@ -4,8 +4,9 @@ use emotome_lanes::{InstructionSet, LANES};
 
 use super::kernel::{BAND, Part, add_squares, dot, dots, panel};
 use super::models::{Form, Models, columns};
+use super::search::{Found, Scratch};
 use super::sides::{Comparison, Cross, Side, compare, covariance, mantel};
-use super::{Found, Plan, Scratch, Search};
+use super::{Plan, Search};
 use crate::model::Metric;
 
 /// The comparison of unit patterns by Pearson, cosine or their whitened forms.

@@ -1,4 +1,4 @@
-//! Rank correlation of similarities: exact, or in bins with a certificate.
+//! Rank correlation of similarities: exact, or in bins with a certificate; and Kendall's τ_a.
 //!
 //! Of K bins with c_b pairs each, every pair takes the mean rank of its bin. That loses
 //! Σ (c_b³ − c_b)/12 of the (N³ − N)/12 that untied ranks have about their mean, a part β²; binned
@@ -23,9 +23,11 @@ use super::correlation::{flop, scale};
 use super::kernel::{BAND, Bins};
 use super::models::Source;
 use super::pairs::{Bands, Pairs};
+use super::search::Found;
 use super::sides::Comparison;
-use super::{Found, Interrupted, Plan, Search};
+use super::{Interrupted, Plan, Search};
 use crate::model::Metric;
+use crate::rdm::kendall::Kendall;
 
 /// Most stimuli: N < 2²⁶ pairs, so that 512 products of u fit 64 bits.
 pub(super) const LIMIT: usize = 10_000;
@@ -41,6 +43,7 @@ pub(super) struct Ranks {
     bins: usize,
     bound: f64,
     exact: bool,
+    kendall: bool,
     centre: bool,
 }
 
@@ -71,7 +74,17 @@ impl Ranks {
             .iter()
             .map(|m| product(&m.values, &m.values) as f64)
             .collect();
+        let comparison = plan.params.comparison;
+        let kendall = comparison == Comparison::KendallTauA;
+        let cells = kendall.then(|| {
+            let mut cells = Bands::filled(&plan.pairs, false);
+            cells.fill(&plan.pairs, |_, _| true);
+            cells.values
+        });
         let between = Array2::from_shape_fn((models.len(), models.len()), |(a, b)| {
+            if let Some(cells) = &cells {
+                return tau_a(&models[a].values, &models[b].values, |cell| cells[cell]);
+            }
             if a == b {
                 return 1.0;
             }
@@ -84,7 +97,8 @@ impl Ranks {
             between,
             bins: plan.params.bins,
             bound: plan.params.bound,
-            exact: plan.params.comparison == Comparison::SpearmanExact,
+            exact: kendall || comparison == Comparison::SpearmanExact,
+            kendall,
             centre: plan.params.brain == Metric::Correlation,
         })
     }
@@ -93,7 +107,7 @@ impl Ranks {
         &self,
         search: &Search<'_>,
         at: usize,
-        scratch: &mut super::Scratch,
+        scratch: &mut super::search::Scratch,
     ) -> Found {
         let plan = &search.plan;
         let pairs = &plan.pairs;
@@ -139,7 +153,13 @@ impl Ranks {
 
     /// The bin of each similarity, how many each bin has, and the similarities themselves as
     /// ordered integers if `keys`.
-    fn bin(&self, search: &Search<'_>, scratch: &mut super::Scratch, bins: &Bins, keys: bool) {
+    fn bin(
+        &self,
+        search: &Search<'_>,
+        scratch: &mut super::search::Scratch,
+        bins: &Bins,
+        keys: bool,
+    ) {
         let pairs = &search.plan.pairs;
         let ranks = &mut scratch.ranks;
         ranks.counts.clear();
@@ -247,12 +267,27 @@ impl Ranks {
                 from = to;
             }
         }
+        if self.kendall {
+            let kept = |cell: usize| usize::from(scratch.bins[cell]) < self.bins;
+            let each = self.models.iter();
+            return each
+                .map(|model| tau_a(&scratch.ranks, &model.values, kept))
+                .collect();
+        }
         let own = product(&scratch.ranks, &scratch.ranks) as f64;
         let models = self.models.iter().zip(&self.norms);
         models
             .map(|(model, &norm)| ratio(product(&scratch.ranks, &model.values) as f64, own, norm))
             .collect()
     }
+}
+
+/// τ_a of two sets of ranks over the cells kept.
+fn tau_a(a: &[i32], b: &[i32], kept: impl Fn(usize) -> bool) -> f64 {
+    let cells = a.iter().zip(b).enumerate().filter(|(cell, _)| kept(*cell));
+    // The order of signed integers as unsigned ones.
+    let lifted = |rank: i32| (rank as u32) ^ (1 << 31);
+    Kendall::of(cells.map(|(_, (&a, &b))| (lifted(a), lifted(b))).collect()).a()
 }
 
 fn ratio(sum: f64, a: f64, b: f64) -> f64 {

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 /// | `DebiasedCka` | CKA from the unbiased estimates of HSIC (Song et al. 2012, JMLR 13:1393), squared Euclidean only |
 /// | `Spearman` | correlation of ranks in bins, with a certified bound of its error |
 /// | `SpearmanExact` | correlation of average ranks, as scipy's `spearmanr` |
+/// | `KendallTauA` | concordant less discordant pairs of distances over all, rsatoolbox's `tau-a`; for few stimuli |
 ///
 /// Whitened comparisons: Diedrichsen et al. (2021), arXiv:2007.02789.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,8 @@ pub enum Comparison {
     Spearman,
     /// Rank correlation.
     SpearmanExact,
+    /// Kendall's τ_a.
+    KendallTauA,
 }
 
 impl Comparison {
@@ -52,7 +55,10 @@ impl Comparison {
     }
 
     pub(super) const fn ranked(self) -> bool {
-        matches!(self, Self::Spearman | Self::SpearmanExact)
+        matches!(
+            self,
+            Self::Spearman | Self::SpearmanExact | Self::KendallTauA
+        )
     }
 }
 
@@ -137,7 +143,10 @@ pub(super) fn compare(
             )
         }
         // Ranks have their own path; of sums only Pearson's form is left.
-        Comparison::Pearson | Comparison::Spearman | Comparison::SpearmanExact => {
+        Comparison::Pearson
+        | Comparison::Spearman
+        | Comparison::SpearmanExact
+        | Comparison::KendallTauA => {
             let own = |s: &Side| s.variance - s.excluded_square - s.excluded * s.excluded / kept;
             let both = cross.covariance - cross.excluded - x.excluded * y.excluded / kept;
             ratio(both, own(x), own(y))

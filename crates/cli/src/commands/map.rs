@@ -8,8 +8,9 @@ use crate::terminal::Session;
 use clap::{ArgGroup, Args, Subcommand};
 use emotome_neurofiles::Millimetres;
 use emotome_workflows::map::{
-    CompareMapsRequest, Cut, Depth, Look, MapSummary, ParcelMapRequest, SliceMapRequest,
-    SurfaceMapRequest, Target, compare_maps, parcel_map, slice_map, surface_map,
+    CompareMapsRequest, Cut, Depth, Fade, FadeBy, Look, MapSummary, Outline, ParcelMapRequest,
+    SliceMapRequest, Sure, SurfaceMapRequest, Target, compare_maps, parcel_map, slice_map,
+    surface_map,
 };
 use std::path::PathBuf;
 
@@ -63,6 +64,53 @@ struct LookFlags {
     force: ForceFlag,
 }
 
+/// How sure values are: results below a threshold fade instead of vanishing, those above it are outlined.
+#[derive(Debug, Args)]
+struct SureFlags {
+    /// What fades colours: p=… for 1 − p, size=… for the size of t or z, value=… for itself; an image, or a column of
+    /// the table.
+    #[arg(long, value_name = "KIND=FILE|COLUMN", value_parser = fade)]
+    confidence: Option<(FadeBy, String)>,
+    /// Where colours are gone and where they are full. [default: 0 and 1 for p, 0 and the largest for all others]
+    #[arg(long, value_name = "LOW,HIGH", value_parser = limits, requires = "confidence")]
+    fade: Option<(f64, f64)>,
+    /// p, an image or a column of the table: what is at most --level is outlined.
+    #[arg(long, value_name = "FILE|COLUMN")]
+    outline: Option<String>,
+    /// The level of --outline.
+    #[arg(long, value_name = "P", default_value_t = 0.05)]
+    level: f64,
+}
+
+impl SureFlags {
+    fn get(self) -> Sure {
+        let (fade, level) = (self.fade, self.level);
+        Sure {
+            fade: self.confidence.map(|(by, of)| Fade {
+                by,
+                of,
+                range: fade,
+            }),
+            outline: self.outline.map(|of| Outline { of, level }),
+        }
+    }
+}
+
+fn fade(text: &str) -> Result<(FadeBy, String), String> {
+    let (kind, of) = text.split_once('=').unwrap_or(("", text));
+    let by = match kind {
+        "p" => FadeBy::OneMinusP,
+        "size" => FadeBy::Size,
+        "value" => FadeBy::Value,
+        _ => {
+            return Err(format!(
+                "{text:?} does not say how it fades colours; give p={of}, size={of} or value={of}"
+            ));
+        }
+    };
+    Ok((by, of.to_owned()))
+}
+
 #[derive(Debug, Args)]
 struct Parcels {
     /// A table of values, such as regions.tsv or group.tsv of `emotome rsa roi`.
@@ -80,6 +128,8 @@ struct Parcels {
     /// The table of regions that names are of: horikawa2020, glasser22, emotion2025, … [default: names are of areas]
     #[arg(long, value_name = "NAME")]
     regions: Option<String>,
+    #[command(flatten)]
+    sure: SureFlags,
     #[command(flatten)]
     look: LookFlags,
 }
@@ -131,9 +181,17 @@ struct SurfaceFlags {
     /// that values are taken on]
     #[arg(long, value_name = "LEFT,RIGHT", value_delimiter = ',', num_args = 1)]
     sulci: Vec<PathBuf>,
+    /// Regions drawn with pycortex (overlays.svg) on these flat surfaces.
+    #[arg(long, value_name = "FILE", requires = "flat")]
+    overlays: Option<PathBuf>,
+    /// The layer of --overlays.
+    #[arg(long, value_name = "NAME", default_value = "rois")]
+    overlay_layer: String,
     /// Rows of pixels of the flat map.
     #[arg(long, value_name = "N", default_value_t = 800)]
     height: usize,
+    #[command(flatten)]
+    sure: SureFlags,
     #[command(flatten)]
     look: LookFlags,
 }
@@ -155,6 +213,8 @@ struct Slices {
     /// Left is drawn at right, as if one faced the person.
     #[arg(long)]
     radiological: bool,
+    #[command(flatten)]
+    sure: SureFlags,
     #[command(flatten)]
     look: LookFlags,
 }
@@ -233,6 +293,7 @@ impl MapCommand {
                     only: flags.only,
                     regions: flags.regions,
                     look,
+                    sure: flags.sure.get(),
                     target,
                 })?
             }
@@ -258,8 +319,10 @@ impl MapCommand {
                     flat: some_sides("--flat", flags.flat)?,
                     inflated: some_sides("--inflated", flags.inflated)?,
                     sulci: some_sides("--sulci", flags.sulci)?,
+                    overlays: flags.overlays.map(|path| (path, flags.overlay_layer)),
                     height: flags.height,
                     look,
+                    sure: flags.sure.get(),
                     target,
                 })?
             }
@@ -272,6 +335,7 @@ impl MapCommand {
                     cuts: flags.cuts,
                     radiological: flags.radiological,
                     look,
+                    sure: flags.sure.get(),
                     target,
                 })?
             }

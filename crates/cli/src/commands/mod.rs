@@ -23,6 +23,7 @@ mod plan;
 mod qc;
 mod report;
 mod rsa;
+mod rsa_group;
 mod server;
 mod simulate;
 mod tripletize;

@@ -1,6 +1,7 @@
 //! `emotome rsa`
 
 use super::command_line;
+use super::rsa_group::GroupFlags;
 use crate::failure::Failure;
 use crate::flags::{
     ControlFlags, ForceFlag, ModelFlags, ResumeFlag, SeedFlag, StandardiseFlags, metric,
@@ -33,6 +34,8 @@ enum Action {
     Searchlight(Box<Searchlight>),
     /// Compare regions with models, in each subject and over subjects.
     Roi(Box<Roi>),
+    /// Test the maps of several subjects together.
+    Group(Box<GroupFlags>),
     /// Compare two files of dissimilarities or features.
     Compare(CompareFiles),
 }
@@ -218,6 +221,8 @@ enum MetricName {
     Spearman,
     /// Rank correlation, exact.
     SpearmanExact,
+    /// Kendall's τ_a, exact; for some hundred stimuli.
+    TauA,
     /// Linear centred kernel alignment.
     Cka,
     /// The same without its bias.
@@ -317,6 +322,7 @@ impl RsaCommand {
                 let request = flags.request()?;
                 session.show(&roi(&request, session.run())?, of_regions)
             }
+            Action::Group(flags) => flags.run(session),
             Action::Compare(flags) => {
                 session.show(&compare(&flags.request(), session.run())?, compared)
             }
@@ -346,6 +352,7 @@ impl Searchlight {
             MetricName::Cosine => (Comparison::Cosine, Metric::Correlation),
             MetricName::Spearman => (Comparison::Spearman, Metric::Correlation),
             MetricName::SpearmanExact => (Comparison::SpearmanExact, Metric::Correlation),
+            MetricName::TauA => (Comparison::KendallTauA, Metric::Correlation),
             MetricName::Cka | MetricName::CosineCov => {
                 (Comparison::CosineCov, Metric::SquaredEuclidean)
             }

@@ -9,6 +9,7 @@ mod every_command;
 mod export;
 mod figures;
 mod fit;
+mod group;
 mod importing;
 mod interpret;
 mod loopback;

@@ -2,7 +2,7 @@
 
 use emotome_figures::{
     Figure,
-    cortex::{CortexMap, FlatHemisphere, FlatOutline, FlatParcel, FlatVertices},
+    cortex::{CortexMap, FlatHemisphere, FlatOutline, FlatParcel, FlatVertices, Line},
     histogram2d::Histogram2d,
     inflated::{Surface, SurfaceViews},
     paint::{Colours, Ramp},
@@ -50,13 +50,13 @@ fn squares(name: &str, value: impl Fn(f64) -> f64) -> FlatHemisphere {
                 name: "Insula".into(),
                 rings: vec![square(110.0, 90.0, 40.0)],
                 at: Some([110.0, 90.0]),
-                thin: false,
+                line: Line::Region,
             },
             FlatOutline {
                 name: "ACC".into(),
                 rings: vec![square(110.0, 100.0, 20.0)],
                 at: Some([110.0, 92.0]),
-                thin: false,
+                line: Line::Region,
             },
         ],
         vertices: None,
@@ -99,6 +99,9 @@ fn vertices() -> CortexMap {
                 .map(|i| if i % 97 == 0 { f32::NAN } else { value(i) })
                 .collect(),
             confidence: Vec::new(),
+            outlined: (0..N * N)
+                .map(|i| f32::from(u8::from(value(i) > 0.1)))
+                .collect(),
             curvature: (0..N * N).map(|i| (i as f32 / 5.0).sin()).collect(),
         }),
         ..FlatHemisphere::default()
@@ -108,6 +111,7 @@ fn vertices() -> CortexMap {
         colours: Colours {
             threshold: Some(0.05),
             limits: Some((-0.15, 0.15)),
+            outline: Some("value above 0.1".into()),
             ..colours(Ramp::Diverging)
         },
         hemispheres: vec![side("left"), side("right")],
@@ -155,6 +159,10 @@ fn sphere(left: bool) -> Surface {
             .collect(),
         curvature: points.iter().map(|p| (p[1] / 5.0).sin() as f32).collect(),
         confidence: Vec::new(),
+        outlined: points
+            .iter()
+            .map(|p| f32::from(u8::from(p[2] > 20.0)))
+            .collect(),
         points,
         triangles,
     }

@@ -2,7 +2,7 @@
 
 use emotome_figures::{
     Figure,
-    cortex::{CortexMap, FlatHemisphere, FlatOutline, FlatParcel, FlatVertices},
+    cortex::{CortexMap, FlatHemisphere, FlatOutline, FlatParcel, FlatVertices, Line},
     histogram2d::Histogram2d,
     inflated::{Surface, SurfaceViews},
     paint::{Colours, Ramp},
@@ -25,6 +25,7 @@ pub(crate) fn maps(n: usize, long: &str, value: impl Fn(usize) -> f64) -> Vec<Bo
         limits: Some((value(k), value(k + 3))),
         threshold: Some(value(k + 1)),
         confidence: Some((long.to_owned(), (value(k + 2), value(k)))),
+        outline: Some(long.to_owned()),
     };
     let mut out: Vec<Box<dyn Figure>> = Vec::new();
     for k in 0..4 {
@@ -48,7 +49,7 @@ pub(crate) fn maps(n: usize, long: &str, value: impl Fn(usize) -> f64) -> Vec<Bo
                         name: long.to_owned(),
                         rings: rings.clone(),
                         at: Some([value(i), value(i + 2)]),
-                        thin: i % 2 == 0,
+                        line: [Line::Region, Line::Parcel, Line::Found][i % 3],
                     }],
                     vertices: Some(FlatVertices {
                         width: n - i % 2,
@@ -58,6 +59,7 @@ pub(crate) fn maps(n: usize, long: &str, value: impl Fn(usize) -> f64) -> Vec<Bo
                         values: vec![value(i) as f32; n],
                         confidence: vec![1.0],
                         curvature: vec![f32::NAN],
+                        outlined: vec![value(i) as f32, 1.0],
                     }),
                 })
                 .collect(),
@@ -75,6 +77,7 @@ pub(crate) fn maps(n: usize, long: &str, value: impl Fn(usize) -> f64) -> Vec<Bo
                         .collect(),
                     triangles: vec![[0, 1, 2], [0, 1, if i == 0 { 2 } else { 99 }]],
                     values: vec![value(i) as f32; i],
+                    outlined: vec![value(i + 1) as f32; n],
                     ..Surface::default()
                 })
                 .collect(),
@@ -96,6 +99,7 @@ pub(crate) fn maps(n: usize, long: &str, value: impl Fn(usize) -> f64) -> Vec<Bo
             },
             values: (0..n).map(|i| value(i) as f32).collect(),
             underlay: vec![value(k) as f32; n / 2],
+            outlined: vec![true; n / 3],
             cuts: (0..n).map(|i| (Plane::Axial, value(i))).collect(),
             note: long.to_owned(),
             ..Slices::default()

@@ -108,14 +108,17 @@ impl Meaning {
         !self.found.ratings.is_empty()
     }
 
-    pub(crate) fn sections(&self, analyses: &[Analysis]) -> Vec<Section> {
-        let mut sections = page::sections(&self.found, &self.material);
+    pub(crate) fn sections(&self) -> Vec<Section> {
+        page::sections(&self.found, &self.material)
+    }
+
+    /// What stands at the end: what reviewers ask, and the methods.
+    pub(crate) fn closing(&self, analyses: &[Analysis]) -> [Section; 2] {
         let beside = Beside {
             ceilings: analyses.iter().all(|a| a.ceiling.is_some()),
             reproducibility: analyses.iter().all(|a| a.reproducibility.is_some()),
         };
-        sections.extend(page::closing(&self.found, Some(beside)));
-        sections
+        page::closing(&self.found, Some(beside))
     }
 
     pub(crate) fn explorer(&self) -> Explorer {

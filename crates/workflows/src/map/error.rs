@@ -62,8 +62,18 @@ pub enum MapError {
         /// How they differ.
         source: Box<emotome_neurofiles::GridMismatch>,
     },
-    /// A slice beside the volume.
-    #[error("{path}: a slice at {axis} = {at} mm lies beside the volume, which reaches from {low:.0} to {high:.0} mm; choose others with --cuts", path = path.display())]
+    /// A drawing that was made on other surfaces.
+    #[error("{path}: the drawing is {found:.3} times as wide as high and both flat surfaces side by side {expected:.3} times; give the flat surfaces that it was drawn on", path = path.display())]
+    OtherSurfaces {
+        /// The drawing.
+        path: PathBuf,
+        /// Its width over its height.
+        found: f64,
+        /// That of the surfaces.
+        expected: f64,
+    },
+    /// A slice beside all values.
+    #[error("{path}: a slice at {axis} = {at} mm lies beside all voxels with a value, which reach from {low:.0} to {high:.0} mm; choose others with --cuts", path = path.display())]
     Cut {
         /// The image.
         path: PathBuf,
@@ -71,9 +81,9 @@ pub enum MapError {
         axis: char,
         /// Where the slice is.
         at: f64,
-        /// Where the volume begins.
+        /// Where values begin.
         low: f64,
-        /// Where it ends.
+        /// Where they end.
         high: f64,
     },
     /// Nothing to draw.
@@ -82,6 +92,9 @@ pub enum MapError {
         /// The file.
         path: PathBuf,
     },
+    /// A name cannot be given.
+    #[error(transparent)]
+    Name(#[from] emotome_neurofiles::derivatives::NameError),
     /// Surfaces cannot be read or written.
     #[error(transparent)]
     Image(#[from] emotome_neurofiles::nifti::ImageError),

@@ -2,11 +2,12 @@
 
 mod draw;
 mod error;
+mod overlays;
 mod parcels;
 mod surface;
 mod volume;
 
-pub use draw::{Look, MapSummary, Target};
+pub use draw::{Fade, FadeBy, Look, MapSummary, Outline, Sure, Target};
 pub use error::MapError;
 pub use parcels::{ParcelMapRequest, parcel_map};
 pub use surface::{Depth, SurfaceMapRequest, surface_map};

@@ -1,11 +1,11 @@
 //! Values of areas or regions on the flattened cortex, with outlines that come with the program.
 
-use super::draw::{self, Look, MapSummary, Target};
+use super::draw::{self, Look, MapSummary, Sure, Target};
 use super::error::MapError;
 use crate::WorkflowError;
 use emotome_brain::regions::{Area, Hemisphere, Preset, RegionTable};
 use emotome_brain::surface::{inner_point, mmp};
-use emotome_figures::cortex::{CortexMap, FlatHemisphere, FlatOutline, FlatParcel};
+use emotome_figures::cortex::{CortexMap, FlatHemisphere, FlatOutline, FlatParcel, Line};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -25,6 +25,8 @@ pub struct ParcelMapRequest {
     pub regions: Option<String>,
     /// How it looks.
     pub look: Look,
+    /// Columns that fade colours, and that say what is outlined.
+    pub sure: Sure,
     /// Where it goes.
     pub target: Target,
 }
@@ -39,16 +41,16 @@ pub fn parcel_map(request: &ParcelMapRequest) -> Result<MapSummary, WorkflowErro
         Some(name) => Some(preset(&request.table, name)?),
         None => None,
     };
-    let mut values: BTreeMap<u16, f64> = BTreeMap::new();
+    let mut values: BTreeMap<u16, &Row> = BTreeMap::new();
     let mut unknown = Vec::new();
     let mut twice = BTreeSet::new();
-    for (name, value) in &rows {
-        let areas = areas_of(name, table.as_ref());
+    for row in &rows {
+        let areas = areas_of(&row.name, table.as_ref());
         if areas.is_empty() {
-            unknown.push(name.clone());
+            unknown.push(row.name.clone());
         }
         for area in areas {
-            if values.insert(area.id(), *value).is_some() {
+            if values.insert(area.id(), row).is_some() {
                 twice.insert(area.to_string());
             }
         }
@@ -78,7 +80,9 @@ pub fn parcel_map(request: &ParcelMapRequest) -> Result<MapSummary, WorkflowErro
     let figure = CortexMap {
         title: request.look.title.clone(),
         narrow: request.look.narrow,
-        colours: request.look.colours(),
+        colours: request
+            .look
+            .sure(&request.sure, rows.iter().filter_map(|row| row.score)),
         hemispheres: [Hemisphere::Left, Hemisphere::Right].map(|side| hemisphere(side, &values, table.as_ref(), &rows)).into(),
         note: "Outlines: HCP-MMP 1.0 (Glasser et al. 2016) on the fs_LR flat surfaces; data provided by the Human Connectome Project".to_owned(),
     };
@@ -86,7 +90,7 @@ pub fn parcel_map(request: &ParcelMapRequest) -> Result<MapSummary, WorkflowErro
     let stem = "flat-map";
     draw::write(&request.target, stem, &figure, &mut files)?;
     let parameters = json!({
-        "name": request.name, "value": request.value, "only": request.only, "regions": request.regions, "look": request.look,
+        "name": request.name, "value": request.value, "only": request.only, "regions": request.regions, "look": request.look, "sure": request.sure,
         "acknowledgement": mmp::NOTICE,
     });
     draw::provenance(&request.target, stem, parameters, [request.table.as_path()])?;
@@ -136,38 +140,50 @@ fn areas_of(name: &str, table: Option<&RegionTable>) -> Vec<Area> {
 
 fn hemisphere(
     side: Hemisphere,
-    values: &BTreeMap<u16, f64>,
+    values: &BTreeMap<u16, &Row>,
     table: Option<&RegionTable>,
-    rows: &[(String, f64)],
+    rows: &[Row],
 ) -> FlatHemisphere {
     let parcels = mmp::areas(side)
         .into_iter()
         .map(|(area, rings)| FlatParcel {
             name: area.to_string(),
             rings,
-            value: values.get(&area.id()).copied().unwrap_or(f64::NAN),
-            confidence: None,
+            value: values.get(&area.id()).map_or(f64::NAN, |row| row.value),
+            confidence: values.get(&area.id()).and_then(|row| row.score),
         });
+    let around = |ids: &BTreeSet<i64>| {
+        mmp::flat(side)
+            .merged(|label| i64::from(ids.contains(&label)))
+            .rings(1)
+    };
     let mut outlines = Vec::new();
     if let Some(table) = table {
-        for (name, _) in rows {
-            let ids: BTreeSet<i64> = areas_of(name, Some(table))
+        for row in rows {
+            let ids: BTreeSet<i64> = areas_of(&row.name, Some(table))
                 .into_iter()
                 .filter(|area| area.hemisphere() == side)
                 .map(|area| i64::from(area.id()))
                 .collect();
-            let rings = mmp::flat(side)
-                .merged(|label| i64::from(ids.contains(&label)))
-                .rings(1);
+            let rings = around(&ids);
             if !rings.is_empty() {
                 outlines.push(FlatOutline {
-                    name: name.clone(),
+                    name: row.name.clone(),
                     at: inner_point(&rings),
                     rings,
-                    thin: false,
+                    line: Line::Region,
                 });
             }
         }
+    }
+    let found = values.iter().filter(|(_, row)| row.found);
+    let rings = around(&found.map(|(&id, _)| i64::from(id)).collect());
+    if !rings.is_empty() {
+        outlines.push(FlatOutline {
+            rings,
+            line: Line::Found,
+            ..FlatOutline::default()
+        });
     }
     FlatHemisphere {
         name: match side {
@@ -184,8 +200,18 @@ fn hemisphere(
 /// Most bytes of a table.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// Names and values of the rows that are asked for.
-fn rows(request: &ParcelMapRequest) -> Result<Vec<(String, f64)>, MapError> {
+/// What a row says of an area or a region.
+struct Row {
+    name: String,
+    value: f64,
+    /// How opaque its colour is, in the unit of [`draw::Fade`].
+    score: Option<f64>,
+    /// Whether it is outlined.
+    found: bool,
+}
+
+/// The rows that are asked for.
+fn rows(request: &ParcelMapRequest) -> Result<Vec<Row>, MapError> {
     let path = &request.table;
     let wrong = |what: String| MapError::Table {
         path: path.clone(),
@@ -216,12 +242,18 @@ fn rows(request: &ParcelMapRequest) -> Result<Vec<(String, f64)>, MapError> {
         })
     };
     let (name, value) = (column(&request.name)?, column(&request.value)?);
+    let fade = request.sure.fade.as_ref();
+    let fade = fade.map(|fade| Ok((fade, column(&fade.of)?))).transpose()?;
+    let outline = request.sure.outline.as_ref();
+    let outline = outline
+        .map(|outline| Ok((outline, column(&outline.of)?)))
+        .transpose()?;
     let only = request
         .only
         .iter()
         .map(|(of, wanted)| Ok((column(of)?, wanted.as_str())))
         .collect::<Result<Vec<_>, MapError>>()?;
-    let mut rows = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
     for (at, line) in lines.enumerate() {
         let cells: Vec<&str> = line.split('\t').map(str::trim).collect();
         if cells.len() != header.len() {
@@ -235,22 +267,32 @@ fn rows(request: &ParcelMapRequest) -> Result<Vec<(String, f64)>, MapError> {
         if only.iter().any(|(of, wanted)| cells[*of] != *wanted) {
             continue;
         }
-        let number = match cells[value] {
-            "n/a" | "" | "NaN" => f64::NAN,
+        let number = |of: usize| match cells[of] {
+            "n/a" | "" | "NaN" => Ok(f64::NAN),
             cell => cell
-                .parse()
-                .map_err(|_| wrong(format!("line {}: {:?} is no number", at + 2, cell)))?,
+                .parse::<f64>()
+                .map_err(|_| wrong(format!("line {}: {:?} is no number", at + 2, cell))),
         };
-        if rows.iter().any(|(other, _)| other == cells[name]) {
+        if rows.iter().any(|row| row.name == cells[name]) {
             return Err(wrong(format!(
                 "line {}: {:?} has a value already; choose rows with --only COLUMN=VALUE, e.g. of one model and subject",
                 at + 2,
                 cells[name]
             )));
         }
-        rows.push((cells[name].to_owned(), number));
+        rows.push(Row {
+            name: cells[name].to_owned(),
+            value: number(value)?,
+            score: fade
+                .map(|(fade, of)| Ok::<_, MapError>(fade.score(number(of)?)))
+                .transpose()?,
+            found: match outline {
+                Some((outline, of)) => outline.inside(number(of)?) == 1.0,
+                None => false,
+            },
+        });
     }
-    if rows.iter().all(|(_, value)| value.is_nan()) {
+    if rows.iter().all(|row| row.value.is_nan()) {
         return Err(MapError::Nothing { path: path.clone() });
     }
     Ok(rows)

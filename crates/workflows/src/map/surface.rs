@@ -1,14 +1,16 @@
 //! A volume, or values by vertex, on cortical surfaces: flat maps and views in space.
 
-use super::draw::{self, Look, MapSummary, Target};
+use super::draw::{self, Look, MapSummary, Sure, Target};
 use super::error::MapError;
-use super::volume::{Image, read};
+use super::overlays;
+use super::volume::{Image, on_grid, read};
 use crate::WorkflowError;
 use emotome_brain::surface::sample::{Interpolation, Sampler, SamplingKind, depths};
 use emotome_brain::surface::{FlatRaster, Mesh};
 use emotome_figures::cortex::{CortexMap, FlatHemisphere, FlatVertices};
 use emotome_figures::inflated::{Surface, SurfaceViews, View};
 use emotome_neurofiles::Millimetres;
+use emotome_neurofiles::derivatives::BidsName;
 use emotome_neurofiles::gifti::{Gifti, Intent, read_surface};
 use serde::Serialize;
 use serde_json::json;
@@ -55,8 +57,12 @@ pub struct SurfaceMapRequest {
     pub sulci: Option<[PathBuf; 2]>,
     /// Rows of pixels of the flat map.
     pub height: usize,
+    /// A drawing of pycortex over both flat surfaces, and which of its layers.
+    pub overlays: Option<(PathBuf, String)>,
     /// How it looks.
     pub look: Look,
+    /// Images that fade colours, and that say what is outlined: where half or more of a vertex's samples are.
+    pub sure: Sure,
     /// Where it goes.
     pub target: Target,
 }
@@ -67,12 +73,43 @@ pub struct SurfaceMapRequest {
 /// [`MapError`] for surfaces that are none, or of different meshes.
 pub fn surface_map(request: &SurfaceMapRequest) -> Result<MapSummary, WorkflowError> {
     let image = read(&request.volume, request.number)?;
+    let beside = |path: &str, of: &dyn Fn(f64) -> f64| {
+        let mut image = on_grid(Path::new(path), &request.volume, &image.grid)?;
+        for value in &mut image.values {
+            *value = of(f64::from(*value)) as f32;
+        }
+        Ok::<_, WorkflowError>(image.values)
+    };
+    let fade = request.sure.fade.as_ref();
+    let fade = fade
+        .map(|fade| beside(&fade.of, &|v| fade.score(v)))
+        .transpose()?;
+    let outline = request.sure.outline.as_ref();
+    let outline = outline
+        .map(|outline| beside(&outline.of, &|p| outline.inside(p)))
+        .transpose()?;
+    let mut scores = Vec::new();
     let mut files = Vec::new();
     let mut notes = Vec::new();
     let mut flats = Vec::new();
+    let mut flat_meshes = Vec::new();
     let mut views = Vec::new();
     for (side, name) in ["left", "right"].into_iter().enumerate() {
-        let (sampled, mesh, path) = sampled(request, &image, side)?;
+        let (sampler, mesh, path) = sampler(request, &image, side)?;
+        let sample = |values: &[f32]| {
+            sampler.sample(values).map_err(|source| MapError::Surface {
+                path: path.clone(),
+                source,
+            })
+        };
+        let sampled = sample(&image.values)?;
+        let [confidence, outlined] = [&fade, &outline].map(|volume| {
+            volume
+                .as_ref()
+                .map_or_else(|| Ok(Vec::new()), |v| sample(v))
+        });
+        let (confidence, outlined) = (confidence?, outlined?);
+        scores.extend(confidence.iter().map(|&v| f64::from(v)));
         let missing = sampled.iter().filter(|value| value.is_nan()).count();
         notes.push(format!(
             "{name}: {} of {} vertices have no value",
@@ -83,7 +120,7 @@ pub fn surface_map(request: &SurfaceMapRequest) -> Result<MapSummary, WorkflowEr
         let gifti = request
             .target
             .out
-            .join(format!("hemi-{letter}_desc-sampled_statmap.func.gii"));
+            .join(gifti_name(&request.volume, letter)?);
         let structure = ["CortexLeft", "CortexRight"][side];
         Gifti::from_columns(
             &Intent::Shape,
@@ -115,11 +152,13 @@ pub fn surface_map(request: &SurfaceMapRequest) -> Result<MapSummary, WorkflowEr
                         .map(|pixel| raster.entry(pixel))
                         .collect(),
                     values: sampled.clone(),
-                    confidence: Vec::new(),
+                    confidence: confidence.clone(),
                     curvature: curvature.clone(),
+                    outlined: outlined.clone(),
                 }),
                 outlines: Vec::new(),
             });
+            flat_meshes.push(flat);
         }
         if let Some(paths) = &request.inflated {
             let surface = mesh_of(&paths[side])?;
@@ -129,8 +168,9 @@ pub fn surface_map(request: &SurfaceMapRequest) -> Result<MapSummary, WorkflowEr
                 points: surface.points().to_vec(),
                 triangles: surface.triangles().to_vec(),
                 values: sampled,
-                confidence: Vec::new(),
+                confidence,
                 curvature,
+                outlined,
             });
         }
     }
@@ -138,11 +178,18 @@ pub fn surface_map(request: &SurfaceMapRequest) -> Result<MapSummary, WorkflowEr
         .volume
         .file_name()
         .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    if let (Some((path, layer)), [left, right]) = (&request.overlays, &flat_meshes[..]) {
+        let drawn = overlays::outlines(path, layer, [left, right])?;
+        for (flat, outlines) in flats.iter_mut().zip(drawn) {
+            flat.outlines = outlines;
+        }
+    }
+    let colours = request.look.sure(&request.sure, scores.into_iter());
     if !flats.is_empty() {
         let figure = CortexMap {
             title: request.look.title.clone(),
             narrow: request.look.narrow,
-            colours: request.look.colours(),
+            colours: colours.clone(),
             hemispheres: flats,
             note: note.clone(),
         };
@@ -152,14 +199,14 @@ pub fn surface_map(request: &SurfaceMapRequest) -> Result<MapSummary, WorkflowEr
         let figure = SurfaceViews {
             title: request.look.title.clone(),
             narrow: request.look.narrow,
-            colours: request.look.colours(),
+            colours,
             surfaces: views,
             views: vec![View::Lateral, View::Medial, View::Ventral],
             note,
         };
         draw::write(&request.target, "surface-views", &figure, &mut files)?;
     }
-    let parameters = json!({"volume": request.number, "depth": request.depth, "height": request.height, "look": request.look});
+    let parameters = json!({"volume": request.number, "depth": request.depth, "height": request.height, "look": request.look, "sure": request.sure, "overlays": request.overlays});
     draw::provenance(&request.target, "surface-map", parameters, inputs(request))?;
     Ok(MapSummary { files, notes })
 }
@@ -174,15 +221,27 @@ fn inputs(request: &SurfaceMapRequest) -> Vec<&Path> {
         .chain(sampled)
         .chain(drawn.into_iter().flatten().flatten())
         .map(PathBuf::as_path)
+        .chain(request.sure.files())
+        .chain(request.overlays.iter().map(|(path, _)| path.as_path()))
         .collect()
 }
 
-/// The values of a hemisphere's vertices, the mesh they were taken on and its file.
-fn sampled(
+/// The name of a hemisphere's values: that of the volume, if it is one of BIDS.
+fn gifti_name(volume: &Path, hemisphere: &str) -> Result<String, MapError> {
+    const EXTENSION: &str = ".func.gii";
+    let name = match draw::bids(volume).filter(|name| name.entities().next().is_some()) {
+        Some(name) => name.renamed("statmap", EXTENSION)?,
+        None => BidsName::new("statmap", EXTENSION)?.with("desc", "sampled")?,
+    };
+    Ok(name.with("hemi", hemisphere)?.to_string())
+}
+
+/// What takes the values of a hemisphere's vertices, the mesh they are taken on and its file.
+fn sampler(
     request: &SurfaceMapRequest,
     image: &Image,
     side: usize,
-) -> Result<(Vec<f32>, Mesh, PathBuf), WorkflowError> {
+) -> Result<(Sampler, Mesh, PathBuf), WorkflowError> {
     let of = |path: &Path, source| MapError::Surface {
         path: path.to_owned(),
         source,
@@ -200,10 +259,7 @@ fn sampled(
             };
             let sampler = Sampler::new(&mesh, image.grid, &kind, Interpolation::Linear, None)
                 .map_err(|e| of(&outer[side], e))?;
-            let values = sampler
-                .sample(&image.values)
-                .map_err(|e| of(&outer[side], e))?;
-            Ok((values, mesh, outer[side].clone()))
+            Ok((sampler, mesh, outer[side].clone()))
         }
         Depth::Along {
             middle,
@@ -217,10 +273,7 @@ fn sampled(
             };
             let sampler = Sampler::new(&mesh, image.grid, &kind, Interpolation::Linear, None)
                 .map_err(|e| of(&middle[side], e))?;
-            let values = sampler
-                .sample(&image.values)
-                .map_err(|e| of(&middle[side], e))?;
-            Ok((values, mesh, middle[side].clone()))
+            Ok((sampler, mesh, middle[side].clone()))
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Volumes: slices, and two volumes voxel by voxel.
 
-use super::draw::{self, Look, MapSummary, Target};
+use super::draw::{self, Look, MapSummary, Sure, Target};
 use super::error::MapError;
 use crate::WorkflowError;
+use crate::rsa::entity;
 use emotome_figures::histogram2d::Histogram2d;
 use emotome_figures::slices::{Convention, Plane, Slices};
+use emotome_neurofiles::derivatives::BidsName;
 use emotome_neurofiles::nifti::{self, Reader};
 use emotome_neurofiles::{Grid, Millimetres};
 use serde::Serialize;
@@ -38,6 +40,8 @@ pub struct SliceMapRequest {
     pub radiological: bool,
     /// How it looks.
     pub look: Look,
+    /// Images that fade colours, and that say what is outlined.
+    pub sure: Sure,
     /// Where it goes.
     pub target: Target,
 }
@@ -90,7 +94,7 @@ pub(super) fn read(path: &Path, number: usize) -> Result<Image, WorkflowError> {
 }
 
 /// Reads a second image, which must be on the grid of the first.
-fn on_grid(path: &Path, first: &Path, grid: &Grid) -> Result<Image, WorkflowError> {
+pub(super) fn on_grid(path: &Path, first: &Path, grid: &Grid) -> Result<Image, WorkflowError> {
     let image = read(path, 1)?;
     grid.same_as(&image.grid, Millimetres(1e-3))
         .map_err(|source| MapError::Grid {
@@ -101,25 +105,39 @@ fn on_grid(path: &Path, first: &Path, grid: &Grid) -> Result<Image, WorkflowErro
     Ok(image)
 }
 
-/// Refuses slices that lie beside a volume.
-fn through(cuts: &[Cut], grid: &Grid, path: &Path) -> Result<(), MapError> {
-    let edge = |corner: usize, axis: usize| match corner >> axis & 1 {
-        0 => -0.5,
-        _ => grid.shape[axis] as f64 - 0.5,
-    };
-    let corners = [0, 1, 2, 3, 4, 5, 6, 7]
-        .map(|corner| grid.affine.apply([0, 1, 2].map(|axis| edge(corner, axis))));
+/// Refuses slices that no voxel with a value lies on.
+fn through(cuts: &[Cut], image: &Image, path: &Path) -> Result<(), MapError> {
+    let grid = &image.grid;
+    let [x, y, _] = grid.shape;
+    // Half of what a voxel reaches along each axis of space.
+    let half = grid
+        .affine
+        .0
+        .map(|row| row[..3].iter().map(|v| v.abs()).sum::<f64>() / 2.0);
+    let mut reach = [(f64::INFINITY, f64::NEG_INFINITY); 3];
+    for (at, _) in image
+        .values
+        .iter()
+        .enumerate()
+        .filter(|(_, v)| v.is_finite())
+    {
+        let index = [at % x, at / x % y, at / (x * y)];
+        let place = grid.affine.apply(index.map(|n| n as f64));
+        for axis in 0..3 {
+            let (low, high) = reach[axis];
+            reach[axis] = (
+                low.min(place[axis] - half[axis]),
+                high.max(place[axis] + half[axis]),
+            );
+        }
+    }
     for cut in cuts {
         let (axis, name, at) = match *cut {
             Cut::Sagittal(at) => (0, 'x', at),
             Cut::Coronal(at) => (1, 'y', at),
             Cut::Axial(at) => (2, 'z', at),
         };
-        let along = || corners.iter().map(|corner| corner[axis]);
-        let (low, high) = (
-            along().fold(f64::INFINITY, f64::min),
-            along().fold(f64::NEG_INFINITY, f64::max),
-        );
+        let (low, high) = reach[axis];
         if !(low..=high).contains(&at) {
             return Err(MapError::Cut {
                 path: path.to_owned(),
@@ -139,25 +157,47 @@ fn through(cuts: &[Cut], grid: &Grid, path: &Path) -> Result<(), MapError> {
 /// [`MapError`] for images of different grids and volumes that are not there.
 pub fn slice_map(request: &SliceMapRequest) -> Result<MapSummary, WorkflowError> {
     let image = read(&request.volume, request.number)?;
-    through(&request.cuts, &image.grid, &request.volume)?;
+    through(&request.cuts, &image, &request.volume)?;
     let underlay = match &request.underlay {
         Some(path) => on_grid(path, &request.volume, &image.grid)?.values,
         None => Vec::new(),
     };
-    let figure = slices(
-        &request.look,
-        image,
+    let beside = |path: &str| on_grid(Path::new(path), &request.volume, &image.grid);
+    let confidence: Vec<f32> = match &request.sure.fade {
+        Some(fade) => {
+            let values = beside(&fade.of)?.values.into_iter();
+            values.map(|v| fade.score(f64::from(v)) as f32).collect()
+        }
+        None => Vec::new(),
+    };
+    let outlined: Vec<bool> = match &request.sure.outline {
+        Some(outline) => {
+            let values = beside(&outline.of)?.values.into_iter();
+            values
+                .map(|p| outline.inside(f64::from(p)) == 1.0)
+                .collect()
+        }
+        None => Vec::new(),
+    };
+    let scores = confidence.iter().map(|&v| f64::from(v));
+    let figure = Slices {
+        colours: request.look.sure(&request.sure, scores),
         underlay,
-        &request.cuts,
-        request.radiological,
-        &request.volume,
-    );
+        outlined,
+        convention: match request.radiological {
+            true => Convention::Radiological,
+            false => Convention::Neurological,
+        },
+        confidence,
+        ..slices(&request.look, image, &request.cuts, &request.volume)
+    };
     let mut files = Vec::new();
     draw::write(&request.target, "slices", &figure, &mut files)?;
-    let parameters = json!({"volume": request.number, "cuts": request.cuts, "radiological": request.radiological, "look": request.look});
+    let parameters = json!({"volume": request.number, "cuts": request.cuts, "radiological": request.radiological, "look": request.look, "sure": request.sure});
     let inputs = std::iter::once(&request.volume)
         .chain(&request.underlay)
-        .map(PathBuf::as_path);
+        .map(PathBuf::as_path)
+        .chain(request.sure.files());
     draw::provenance(&request.target, "slices", parameters, inputs)?;
     Ok(MapSummary {
         files,
@@ -165,14 +205,8 @@ pub fn slice_map(request: &SliceMapRequest) -> Result<MapSummary, WorkflowError>
     })
 }
 
-fn slices(
-    look: &Look,
-    image: Image,
-    underlay: Vec<f32>,
-    cuts: &[Cut],
-    radiological: bool,
-    path: &Path,
-) -> Slices {
+/// Slices with nothing but values.
+fn slices(look: &Look, image: Image, cuts: &[Cut], path: &Path) -> Slices {
     Slices {
         title: look.title.clone(),
         narrow: look.narrow,
@@ -180,8 +214,6 @@ fn slices(
         shape: image.grid.shape,
         affine: image.grid.affine.0,
         values: image.values,
-        confidence: Vec::new(),
-        underlay,
         cuts: cuts
             .iter()
             .map(|cut| match *cut {
@@ -190,14 +222,10 @@ fn slices(
                 Cut::Axial(at) => (Plane::Axial, at),
             })
             .collect(),
-        convention: if radiological {
-            Convention::Radiological
-        } else {
-            Convention::Neurological
-        },
         note: path
             .file_name()
             .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+        ..Slices::default()
     }
 }
 
@@ -209,7 +237,7 @@ pub fn compare_maps(request: &CompareMapsRequest) -> Result<MapSummary, Workflow
     let [first, second] = [&request.volumes[0], &request.volumes[1]];
     let a = read(first, 1)?;
     let b = on_grid(second, first, &a.grid)?;
-    through(&request.cuts, &a.grid, first)?;
+    through(&request.cuts, &a, first)?;
     let both = |x: f32, y: f32| !(x.is_nan() && y.is_nan());
     let points: Vec<(f32, f32)> = a
         .values
@@ -231,7 +259,7 @@ pub fn compare_maps(request: &CompareMapsRequest) -> Result<MapSummary, Workflow
     let mut files = Vec::new();
     draw::write(&request.target, "both-models", &histogram, &mut files)?;
     let difference: Vec<f32> = a.values.iter().zip(&b.values).map(|(x, y)| y - x).collect();
-    let path = request.target.out.join("desc-difference_statmap.nii.gz");
+    let path = request.target.out.join(difference_name(request)?);
     nifti::write(&path, request.target.overwrite, &a.grid, &difference)?;
     files.push(path.clone());
     if !request.cuts.is_empty() {
@@ -245,7 +273,7 @@ pub fn compare_maps(request: &CompareMapsRequest) -> Result<MapSummary, Workflow
             grid: a.grid,
             values: difference,
         };
-        let figure = slices(&look, image, Vec::new(), &request.cuts, false, &path);
+        let figure = slices(&look, image, &request.cuts, &path);
         draw::write(&request.target, "difference", &figure, &mut files)?;
     }
     let parameters = json!({"names": request.names, "cuts": request.cuts, "look": request.look});
@@ -259,4 +287,19 @@ pub fn compare_maps(request: &CompareMapsRequest) -> Result<MapSummary, Workflow
         files,
         notes: Vec::new(),
     })
+}
+
+/// The name of a difference: what both names share, and which is subtracted.
+fn difference_name(request: &CompareMapsRequest) -> Result<String, MapError> {
+    let [first, second] = request.volumes.each_ref().map(|path| draw::bids(path));
+    let [a, b] = request.names.each_ref().map(|name| entity(name));
+    let mut name = BidsName::new("statmap", ".nii.gz")?;
+    if let (Some(first), Some(second)) = (first, second) {
+        for (key, value) in first.entities().filter(|(key, _)| *key != "desc") {
+            if second.get(key) == Some(value) {
+                name = name.with(key, value)?;
+            }
+        }
+    }
+    Ok(name.with("desc", &format!("{b}Minus{a}"))?.to_string())
 }

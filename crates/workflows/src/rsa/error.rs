@@ -247,6 +247,9 @@ pub enum RsaError {
     /// An inference cannot be made.
     #[error(transparent)]
     Inference(#[from] emotome_brain::inference::InferenceError),
+    /// Maps of several subjects cannot be brought together.
+    #[error(transparent)]
+    Group(Box<super::GroupError>),
     /// Models cannot be fitted together.
     #[error(transparent)]
     Regression(#[from] emotome_brain::model::regression::RegressionError),
@@ -255,5 +258,11 @@ pub enum RsaError {
 impl From<emotome_brain::regions::LabelError> for RsaError {
     fn from(error: emotome_brain::regions::LabelError) -> Self {
         Self::ParcelLabels(Box::new(error))
+    }
+}
+
+impl From<super::GroupError> for RsaError {
+    fn from(error: super::GroupError) -> Self {
+        Self::Group(Box::new(error))
     }
 }

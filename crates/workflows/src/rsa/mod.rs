@@ -4,6 +4,7 @@ mod brain;
 mod checkpoint;
 mod compare;
 mod error;
+mod group;
 mod models;
 mod regions;
 mod roi;
@@ -13,10 +14,16 @@ mod volume;
 pub use brain::{BareFiles, BrainOf, BrainReport, Pairs};
 pub use compare::{CompareRequest, CompareSummary, compare};
 pub use error::RsaError;
+pub use group::{
+    ClusterThreshold, FoundWhere, GroupError, GroupRequest, GroupSummary, Prevalent, Replicated,
+    SubjectMap, Untested, WrittenMap, group,
+};
 pub use models::{Control, Holds, LeftOut, ModelOf, ModelReport};
 pub use regions::{ParcelsOf, RegionsOf};
+pub(crate) use roi::bars;
 pub use roi::{RoiCell, RoiGroup, RoiRequest, RoiSummary, roi};
 pub use searchlight::{
     FamilyWise, Held, JointMap, JointMaps, ModelMap, Relabelling, Searched, SearchlightRequest,
     searchlight,
 };
+pub(crate) use volume::{beside, describe, entity};

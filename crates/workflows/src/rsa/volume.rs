@@ -38,7 +38,7 @@ pub(super) fn write(
 }
 
 /// Says in `dataset_description.json` that a folder holds derivatives, and of what.
-pub(super) fn describe(
+pub(crate) fn describe(
     out: &Path,
     overwrite: Overwrite,
     what: &str,
@@ -64,8 +64,18 @@ pub(super) fn describe(
     Ok(output::write_json(path, overwrite, &description)?)
 }
 
+/// What the file beside an image says of it.
+pub(crate) fn beside(path: &Path) -> Option<serde_json::Value> {
+    const MOST_BYTES: u64 = 1 << 20;
+    let name = path.to_str()?;
+    let stem = name.strip_suffix(".nii.gz").or(name.strip_suffix(".nii"))?;
+    let path = std::path::PathBuf::from(format!("{stem}.json"));
+    let small = std::fs::metadata(&path).ok()?.len() <= MOST_BYTES;
+    serde_json::from_slice(&small.then(|| std::fs::read(&path).ok())??).ok()
+}
+
 /// A name as file names of BIDS can hold it: letters and digits alone.
-pub(super) fn entity(name: &str) -> String {
+pub(crate) fn entity(name: &str) -> String {
     let kept: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
     if kept.is_empty() {
         "unnamed".to_owned()

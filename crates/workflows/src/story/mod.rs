@@ -1,5 +1,6 @@
 //! Telling an analysis as a report that can be read without help.
 
+pub(crate) mod brain;
 mod choosing;
 mod imposed;
 mod meaning;
@@ -55,6 +56,8 @@ pub struct Frame {
     pub cautions: Vec<String>,
     /// Sections that stand before those of the agents.
     pub sections: Vec<Section>,
+    /// Sections that stand after those of the agents and of what dimensions mean.
+    pub closing: Vec<Section>,
     /// Inputs, versions, commands.
     pub provenance: Vec<(String, String)>,
 }
@@ -121,9 +124,9 @@ pub fn tell(
             analysis,
         ));
     }
-    if let Some(meaning) = meaning {
-        sections.extend(meaning.sections(analyses));
-    }
+    sections.extend(meaning.into_iter().flat_map(Meaning::sections));
+    sections.extend(frame.closing);
+    sections.extend(meaning.into_iter().flat_map(|m| m.closing(analyses)));
     Report {
         title: frame.title,
         subtitle: frame.subtitle,

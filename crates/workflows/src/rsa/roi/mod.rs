@@ -4,6 +4,8 @@ mod group;
 mod subject;
 mod write;
 
+pub(crate) use write::bars;
+
 use super::RsaError;
 use super::brain::{self, BrainReport, Pairs, Wanted};
 use super::models::{ModelOf, ModelReport};

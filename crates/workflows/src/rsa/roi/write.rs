@@ -145,7 +145,7 @@ fn group_tsv(group: &[RoiGroup]) -> String {
 }
 
 /// Bars by region with a dot a subject; stars from tests that every subject passes.
-fn bars(summary: &RoiSummary) -> RegionBars {
+pub(crate) fn bars(summary: &RoiSummary) -> RegionBars {
     let models: Vec<String> = summary
         .models
         .iter()

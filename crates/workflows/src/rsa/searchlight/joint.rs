@@ -68,7 +68,10 @@ impl JointMaps {
         if count < 2 {
             return Err(RsaError::NothingConstant { models: count });
         }
-        if comparison == Comparison::DebiasedCka {
+        if matches!(
+            comparison,
+            Comparison::DebiasedCka | Comparison::KendallTauA
+        ) {
             return Err(RsaError::NoProduct { comparison });
         }
         if let Some(Held::Models(names)) = &self.partial {

@@ -96,6 +96,7 @@ const fn statistic(comparison: Comparison) -> &'static str {
         Comparison::CosineCov => "cosinecov",
         Comparison::DebiasedCka => "debiasedcka",
         Comparison::Spearman | Comparison::SpearmanExact => "spearman",
+        Comparison::KendallTauA => "taua",
     }
 }
 

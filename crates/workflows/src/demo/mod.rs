@@ -1,4 +1,6 @@
-//! The demo: the whole behavioural half on stimuli and choices that come with the program.
+//! The demo: stimuli and choices that come with the program, and a brain that is simulated.
+
+mod brain;
 
 use crate::WorkflowError;
 use crate::analysis::{AgentChoices, AnalysisParams, RatingsModel, analyse};
@@ -17,12 +19,12 @@ use emotome_triplets::{ChoiceSet, Split};
 use ndarray::Array2;
 use std::time::Instant;
 
-const SCENES: &str = include_str!("../../../demo/scenes.tsv");
-const AUTHOR: &str = include_str!("../../../demo/author_emotions.tsv");
-const CHOICES: &[u8] = include_bytes!("../../../demo/smollm2_choices.parquet");
-const CHOICES_ABOUT: &[u8] = include_bytes!("../../../demo/smollm2_choices.json");
+const SCENES: &str = include_str!("../../../../demo/scenes.tsv");
+const AUTHOR: &str = include_str!("../../../../demo/author_emotions.tsv");
+const CHOICES: &[u8] = include_bytes!("../../../../demo/smollm2_choices.parquet");
+const CHOICES_ABOUT: &[u8] = include_bytes!("../../../../demo/smollm2_choices.json");
 const AGENT: &str = "SmolLM2-135M";
-const LICENCE: &[u8] = include_bytes!("../../../demo/LICENSE-CC0");
+const LICENCE: &[u8] = include_bytes!("../../../../demo/LICENSE-CC0");
 
 /// The bundled scenes and the author's table of intended emotions.
 struct Bundle {
@@ -91,8 +93,8 @@ impl Bundle {
     }
 }
 
-/// Makes a study folder of the bundled stimuli and recorded choices, analyses it and writes the
-/// report.
+/// Makes a study folder of the bundled stimuli and recorded choices, analyses it, compares it with a simulated brain
+/// and writes the report.
 ///
 /// # Errors
 /// [`WorkflowError`] of writing and analysing.
@@ -156,9 +158,13 @@ pub fn demo(to: &Destination, run: Run<'_>) -> Result<Published, WorkflowError> 
         raters: "the emotions that the author of the scenes intended".into(),
         stimuli: bundle.stimuli,
     };
+    let analyses = vec![analysis];
+    let provenance = to.keep(&analyses, &material.stimuli, &[recorded], overwrite)?;
+    let closing = brain::chapter(to, AGENT, overwrite, run)?;
     let frame = Frame {
         title: "emotome demo".into(),
-        subtitle: "From odd-one-out choices of a small language model to an embedding, and how far to trust it".into(),
+        subtitle: "From odd-one-out choices of a small language model to an embedding, how far to trust it, and where a brain would hold it".into(),
+        closing: vec![closing],
         setting: vec![
             format!("240 short scenes, each one sentence, were written for this demo: 171 meant to convey one emotion, 44 a blend of two, 25 neutral. A small language model (SmolLM2-135M-Instruct) read one scene at a time; the probabilities of 94 emotion words as its next word describe what it found there. From three such descriptions follows the odd one out. {} choices were recorded this way and come with the program.", count((main.len() + ceiling.len() + full.len()) as u64)),
             "The model saw each scene under one of five differently worded prompts, drawn anew for every trial. Asking the same triplet again therefore does not always give the same answer, and the noise ceiling below says how often it does.".into(),
@@ -172,8 +178,8 @@ pub fn demo(to: &Destination, run: Run<'_>) -> Result<Published, WorkflowError> 
     to.publish(
         frame,
         &material,
-        vec![analysis],
-        &[recorded],
+        analyses,
+        provenance,
         (start, overwrite),
         run,
     )

@@ -1,0 +1,63 @@
+//! Where regions of brains are like models.
+
+use crate::rsa::{RoiSummary, bars};
+use emotome_figures::report::Section;
+use emotome_figures::scale::count;
+use emotome_figures::table::{Cell, Table};
+use emotome_stats::summary::mean;
+
+/// Tells a comparison of regions with models.
+pub(crate) fn section(summary: &RoiSummary, text: Vec<String>, cautions: Vec<String>) -> Section {
+    let subjects = summary.subjects.len();
+    let mut told = text;
+    told.push(format!(
+        "In each of {subjects} subjects the distances between the patterns that stimuli evoke in a region are compared with the distances between the stimuli in each model. A star stands where every subject by itself exceeds what {} relabellings of the stimuli reach in any region with any model (p ≤ .05). The partial correlation is what is left of the likeness to a model when all other models are held constant.",
+        count(u64::from(summary.permutations)),
+    ));
+    let mut cautions = cautions;
+    cautions.push(format!(
+        "With {subjects} subjects no test that flips the signs of subjects can reach p < {:.3}; what holds in each subject is said of these subjects, and of a population only as far as the prevalence in group.tsv goes.",
+        summary.smallest_sign_flip_p
+    ));
+    Section {
+        heading: "Where in the brain the geometry lies".into(),
+        text: told,
+        figures: vec![Box::new(bars(summary))],
+        tables: vec![("Regions and models, over subjects".into(), table(summary))],
+        cautions,
+        ..Section::default()
+    }
+}
+
+fn table(summary: &RoiSummary) -> Table {
+    let mut table = Table::new([
+        "region",
+        "model",
+        "similarity",
+        "partial_correlation",
+        "subjects_found_in",
+        "subjects",
+        "ceiling_lower",
+        "ceiling_upper",
+    ]);
+    for group in &summary.group {
+        let partial: Vec<f64> = summary
+            .cells
+            .iter()
+            .filter(|cell| cell.region == group.region && cell.model == group.model)
+            .filter_map(|cell| cell.partial)
+            .collect();
+        let number = |value: Option<f64>| value.map_or(Cell::Missing, Cell::Number);
+        table.push([
+            Cell::Text(group.region.clone()),
+            Cell::Text(group.model.clone()),
+            Cell::Number(group.mean),
+            number((!partial.is_empty()).then(|| mean(&partial))),
+            number(group.significant.map(|k| k as f64)),
+            Cell::Number(group.subjects as f64),
+            number(group.ceiling_lower),
+            number(group.ceiling_upper),
+        ]);
+    }
+    table
+}
