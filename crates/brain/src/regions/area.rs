@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::name::ParcelName;
+
 /// A side of the brain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -49,6 +51,14 @@ impl Hemisphere {
         Self::BOTH
             .into_iter()
             .find(|side| side.cifti() == structure)
+    }
+
+    /// A parcel's name with this side in front, unless it states one.
+    pub fn of_parcel(self, name: &str) -> String {
+        match ParcelName::read(name).and_then(|name| name.hemisphere) {
+            Some(_) => name.to_owned(),
+            None => format!("{}_{name}", self.letter()),
+        }
     }
 
     /// The name of its cortex in GIFTI.

@@ -1,7 +1,8 @@
 //! The chance of a value as large anywhere in the brain, by relabelled models.
 
 use super::super::brain::Joined;
-use super::super::{RsaError, volume};
+use super::super::RsaError;
+use super::super::space::Space;
 use super::{SearchlightRequest, write};
 use crate::WorkflowError;
 use emotome_brain::inference::exchange::{Exchange, Presentation};
@@ -32,6 +33,8 @@ pub struct FamilyWise {
     pub model: String,
     /// The image of p: (1 + relabelled models that reach the value anywhere) / (1 + all of them).
     pub path: PathBuf,
+    /// The same of the right surface, where each surface has its own.
+    pub right_path: Option<PathBuf>,
     /// The smallest value with p ≤ .05; `null` if there is none.
     pub threshold: Option<f64>,
     /// Centres with p ≤ .05.
@@ -62,6 +65,7 @@ pub(super) fn family_wise(
     relabelling: &Relabelling,
     request: &SearchlightRequest,
     joined: &Joined,
+    space: &Space<'_>,
     search: &Search<'_>,
     blocks: &[Block],
     run: Run<'_>,
@@ -86,37 +90,36 @@ pub(super) fn family_wise(
         .extremes(permutations.view(), &run)
         .ok_or(RsaError::CostlyRelabelling)?
         .map_err(|_| paused())?;
-    let (grid, _) = volume::grid(&joined.store)?;
+    let mut maps = Vec::with_capacity(request.models.len());
     let mut found = Vec::with_capacity(request.models.len());
     for (m, of) in request.models.iter().enumerate() {
-        let path = write::image(request, joined, &of.name, "pfwe");
         let null = extremes.largest.column(m);
         let p = |value: f64| match value.is_nan() {
             true => f64::NAN,
             false => permutation_p(value, null.iter().copied()),
         };
-        let values =
-            write::placed(joined, blocks)?.map(|(block, at, voxel)| (voxel, block.values[[at, m]]));
-        let tested: Vec<([u32; 3], f64, f64)> = values
-            .map(|(voxel, value)| (voxel, value, p(value)))
-            .collect();
-        volume::write(
-            &path,
-            request.overwrite,
-            &grid,
-            tested.iter().map(|&(voxel, _, p)| (voxel, p)),
-        )?;
-        let significant = tested.iter().filter(|(_, _, p)| *p <= ALPHA);
+        let values = blocks.iter().flat_map(|block| block.values.column(m));
+        let tested: Vec<(f64, f64)> = values.map(|&value| (value, p(value))).collect();
+        let significant = tested.iter().filter(|(_, p)| *p <= ALPHA);
         found.push(FamilyWise {
             model: of.name.clone(),
-            path,
+            path: PathBuf::new(),
+            right_path: None,
             threshold: significant
                 .clone()
-                .map(|(_, value, _)| *value)
+                .map(|(value, _)| *value)
                 .reduce(f64::min),
             significant: significant.count(),
             smallest_p: 1.0 / (1.0 + f64::from(relabelling.permutations)),
         });
+        let p = tested.iter().map(|(_, p)| *p);
+        maps.push((of.name.clone(), write::by_row(joined, blocks, p)));
+    }
+    let name = write::named(joined, "pfwe")?;
+    let written = space.write(&request.out, request.overwrite, &name, &maps)?;
+    for (found, written) in found.iter_mut().zip(written) {
+        found.path = written.path;
+        found.right_path = written.right_path;
     }
     Ok(found)
 }
