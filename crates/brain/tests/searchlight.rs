@@ -548,7 +548,7 @@ fn z_scores_have_the_variance_of_all_relabellings() {
 }
 
 #[test]
-fn extremes_of_permutations_are_those_of_permuted_models() {
+fn maps_of_permutations_are_those_of_permuted_models() {
     let (grid, voxels, responses, models) = study(6, 50, 12);
     let models = &models[..2];
     let spheres = Neighbourhoods::of(&grid, &voxels, &Shape::brainiak(2.0)).unwrap();
@@ -567,9 +567,22 @@ fn extremes_of_permutations_are_those_of_permuted_models() {
         };
         let search =
             prepare(Plan::new(responses.view(), &spheres, models, params.clone()).unwrap());
-        let extremes = quietly(|run| search.extremes(permutations.view(), run))
-            .unwrap()
-            .unwrap();
+        let hoods = search.plan().neighbourhoods().len();
+        let mut relabelled = ndarray::Array3::zeros((2, 19, hoods));
+        let mut visited = Vec::new();
+        quietly(|run| {
+            search.relabelled(permutations.view(), run, |model, first, maps| {
+                visited.push((model, first));
+                for (p, map) in maps.columns().into_iter().enumerate() {
+                    relabelled
+                        .slice_mut(ndarray::s![model, first + p, ..])
+                        .assign(&map);
+                }
+            })
+        })
+        .unwrap()
+        .unwrap();
+        assert_eq!(visited, [(0, 0), (0, 16), (1, 0), (1, 16)]);
         for (p, permutation) in permutations.outer_iter().enumerate() {
             let rows: Vec<usize> = permutation.iter().map(|&i| i as usize).collect();
             let permuted: Vec<Model> = models
@@ -586,18 +599,18 @@ fn extremes_of_permutations_are_those_of_permuted_models() {
                 Plan::new(responses.view(), &spheres, &permuted, params.clone()).unwrap(),
             ));
             for model in 0..2 {
-                let values = || found.values().map(|row| row[model]);
-                let high = values().fold(f64::NEG_INFINITY, f64::max);
-                let low = values().fold(f64::INFINITY, f64::min);
-                assert!((extremes.largest[[p, model]] - high).abs() < 1e-6);
-                assert!((extremes.smallest[[p, model]] - low).abs() < 1e-6);
-                // The order as it is gives the very map: a permutation may tie with it.
-                assert!(p > 0 || extremes.largest[[p, model]] == high);
+                for at in 0..hoods {
+                    let expected = found[&search.plan().neighbourhoods().centre(at)][model];
+                    let value = relabelled[[model, p, at]];
+                    assert!((value - expected).abs() < 1e-6);
+                    // The order as it is gives the very map: a permutation may tie with it.
+                    assert!(p > 0 || value == expected);
+                }
             }
         }
     }
     let search = prepare(Plan::new(responses.view(), &spheres, models, Params::default()).unwrap());
-    assert!(quietly(|run| search.extremes(permutations.view(), run)).is_none());
+    assert!(quietly(|run| search.relabelled(permutations.view(), run, |_, _, _| {})).is_none());
 }
 
 #[test]

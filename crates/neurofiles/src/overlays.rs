@@ -51,7 +51,6 @@ pub struct Border {
 
 /// x' = a x + c y + e, y' = b x + d y + f.
 type Transform = [f64; 6];
-const SAME: Transform = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
 
 impl Overlays {
     /// Reads a layer, such as `rois` or `sulci`.

@@ -11,7 +11,7 @@
 
 use emotome_lanes::{InstructionSet, LANES};
 use emotome_stimuli::run::Run;
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
 use super::covariances::{COVARIANCE, Halves, Squares};
@@ -39,17 +39,6 @@ pub(super) struct Additive {
     energies: Vec<Vec<f32>>,
     pairs: Option<Squares>,
     norms: Vec<Vec<f64>>,
-}
-
-/// Extremes over neighbourhoods for each permutation.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Extremes {
-    /// The largest, permutations × models.
-    pub largest: Array2<f64>,
-    /// The smallest.
-    pub smallest: Array2<f64>,
-    /// Operations done.
-    pub flop: f64,
 }
 
 /// Members of a sphere up to which products of voxels are kept.
@@ -303,12 +292,13 @@ impl Additive {
         energy
     }
 
-    pub(super) fn extremes(
+    pub(super) fn relabelled(
         &self,
         search: &Search<'_>,
         permutations: ArrayView2<'_, u32>,
         run: &Run<'_>,
-    ) -> Result<Extremes, Interrupted> {
+        visit: &mut dyn FnMut(usize, usize, ArrayView2<'_, f64>),
+    ) -> Result<f64, Interrupted> {
         let plan = &search.plan;
         let n = plan.pairs.n;
         let count = permutations.nrows();
@@ -331,12 +321,12 @@ impl Additive {
                 self.side(search, at, scratch)
             })
             .collect();
-        let models = self.models.forms.len();
-        let mut largest = Array2::from_elem((count, models), f64::NEG_INFINITY);
-        let mut smallest = Array2::from_elem((count, models), f64::INFINITY);
+        let mut values = Array2::zeros((hoods.len(), LANES));
         let mut flop = 0.0;
-        run.progress
-            .begin("permutations", Some((count * models) as u64));
+        run.progress.begin(
+            "permutations",
+            Some((count * self.models.forms.len()) as u64),
+        );
         for (model, form) in self.models.forms.iter().enumerate() {
             let Form::Columns { first, k, .. } = *form else {
                 continue;
@@ -347,49 +337,39 @@ impl Additive {
                 let columns = permuted(&self.models.stack, first, k, &lanes, n);
                 let energies = self.project(plan, search.set, &search.data, &columns, run)?;
                 flop += (2 * n * k * permutations.len()) as f64 * self.means.len() as f64;
-                let parts: Vec<([f64; LANES], [f64; LANES])> = (0..hoods.len().div_ceil(SPHERES))
+                values
+                    .axis_chunks_iter_mut(Axis(0), SPHERES)
                     .into_par_iter()
-                    .map(|chunk| {
-                        let mut high = [f64::NEG_INFINITY; LANES];
-                        let mut low = [f64::INFINITY; LANES];
-                        for at in chunk * SPHERES..hoods.len().min((chunk + 1) * SPHERES) {
+                    .enumerate()
+                    .for_each(|(chunk, mut values)| {
+                        for (row, mut values) in values.outer_iter_mut().enumerate() {
+                            let at = chunk * SPHERES + row;
                             let mut sums = [0.0_f64; LANES];
                             for &m in hoods.members(at) {
                                 for (sum, &e) in sums.iter_mut().zip(&energies[m as usize]) {
                                     *sum += f64::from(e);
                                 }
                             }
-                            for lane in 0..permutations.len() {
+                            for (value, energy) in values.iter_mut().zip(sums) {
                                 let cross = Cross {
-                                    energy: sums[lane],
+                                    energy,
                                     ..Cross::default()
                                 };
                                 let (side, kept) = (&sides[at], plan.pairs.kept);
-                                let value =
-                                    compare(plan.params.comparison, n, kept, side, &y, &cross);
-                                high[lane] = high[lane].max(value);
-                                low[lane] = low[lane].min(value);
+                                *value = compare(plan.params.comparison, n, kept, side, &y, &cross);
                             }
                         }
-                        (high, low)
-                    })
-                    .collect();
-                for lane in 0..permutations.len() {
-                    let at = [batch * LANES + lane, model];
-                    for (high, low) in &parts {
-                        largest[at] = largest[at].max(high[lane]);
-                        smallest[at] = smallest[at].min(low[lane]);
-                    }
-                }
+                    });
+                visit(
+                    model,
+                    batch * LANES,
+                    values.slice(s![.., ..permutations.len()]),
+                );
                 run.progress.advance(permutations.len() as u64);
             }
         }
         run.progress.end();
-        Ok(Extremes {
-            largest,
-            smallest,
-            flop,
-        })
+        Ok(flop)
     }
 }
 

@@ -32,7 +32,6 @@ mod search;
 mod shape;
 mod sides;
 
-pub use additive::Extremes;
 pub use error::{Interrupted, PlanError};
 pub use neighbourhood::Neighbourhoods;
 pub use pairs::Exclusion;

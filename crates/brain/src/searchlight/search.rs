@@ -7,7 +7,7 @@ use emotome_stimuli::run::Run;
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
-use super::additive::{Additive, Extremes};
+use super::additive::Additive;
 use super::correlation::Correlation;
 use super::ranks::{self, Ranks};
 use super::{BLOCK, Comparison, Interrupted, Plan, kernel};
@@ -130,27 +130,33 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// The largest and smallest comparison of any neighbourhood with each model, for models whose
-    /// rows are permuted: row i of permutation p is row `permutations[p][i]`. For whitened
-    /// comparisons of squared Euclidean distances, where each costs one product of the whole brain
-    /// with the model, 2 n k voxels; none for others.
+    /// The comparisons of all neighbourhoods with models whose rows are permuted: row i of permutation p is row
+    /// `permutations[p][i]`.
+    ///
+    /// `visit` is given a model, the first of some permutations, and their maps, neighbourhoods × permutations: models
+    /// in their order, and all permutations of one before the next. For whitened comparisons of squared Euclidean
+    /// distances, where each costs one product of the whole brain with the model, 2 n k voxels; none for others.
+    /// Returns the operations done.
     ///
     /// # Errors
     /// [`Interrupted`].
     ///
     /// # Panics
     /// If the permutations have another length than the stimuli or name one that is not there.
-    pub fn extremes(
+    pub fn relabelled(
         &self,
         permutations: ArrayView2<'_, u32>,
         run: &Run<'_>,
-    ) -> Option<Result<Extremes, Interrupted>> {
+        mut visit: impl FnMut(usize, usize, ArrayView2<'_, f64>),
+    ) -> Option<Result<f64, Interrupted>> {
         let whitened = matches!(
             self.plan.params.comparison,
             Comparison::CorrCov | Comparison::CosineCov
         );
         match &self.engine {
-            Engine::Additive(engine) if whitened => Some(engine.extremes(self, permutations, run)),
+            Engine::Additive(engine) if whitened => {
+                Some(engine.relabelled(self, permutations, run, &mut visit))
+            }
             _ => None,
         }
     }
@@ -249,10 +255,10 @@ mod tests {
                     let search = plan.prepare_for(set, &run).unwrap();
                     let block = search.block(0, &run).unwrap();
                     let mut bits: Vec<u64> = block.values.iter().map(|v| v.to_bits()).collect();
-                    if let Some(extremes) = search.extremes(permutations.view(), &run) {
-                        let extremes = extremes.unwrap();
-                        bits.extend(extremes.largest.iter().map(|v| v.to_bits()));
-                    }
+                    let relabelled = search.relabelled(permutations.view(), &run, |_, _, maps| {
+                        bits.extend(maps.iter().map(|v| v.to_bits()));
+                    });
+                    assert!(relabelled.is_none_or(|done| done.is_ok()));
                     let first = first.get_or_insert_with(|| bits.clone());
                     assert_eq!(*first, bits, "{brain:?} {comparison:?} {set:?}");
                 }

@@ -66,7 +66,9 @@ pub enum MeshError {
         found: usize,
     },
     /// Discs that fill the memory.
-    #[error("the discs have more than {limit} points in all; take a smaller radius or fewer centres")]
+    #[error(
+        "the discs have more than {limit} points in all; take a smaller radius or fewer centres"
+    )]
     Members {
         /// The most.
         limit: usize,

@@ -6,9 +6,7 @@ use emotome_neurofiles::cifti::Part;
 use super::disc::{Distance, Reach, discs};
 use super::mesh::{Mesh, MeshError};
 use crate::regions::Hemisphere;
-use crate::searchlight::{
-    Extent, Minimum, NeighbourhoodError, Neighbourhoods, Rule, Shape,
-};
+use crate::searchlight::{Extent, Minimum, NeighbourhoodError, Neighbourhoods, Rule, Shape};
 use crate::store::Places;
 
 /// Why there are no such neighbourhoods.
@@ -35,7 +33,9 @@ pub enum SearchError {
         expected: usize,
     },
     /// A radius in voxels.
-    #[error("a surface has no voxels; give the radius in millimetres (10mm), or a number of nearest vertices (n100)")]
+    #[error(
+        "a surface has no voxels; give the radius in millimetres (10mm), or a number of nearest vertices (n100)"
+    )]
     NoVoxels,
     /// Discs cannot be drawn.
     #[error("the {side} surface: {source}", side = side.name())]
@@ -77,7 +77,14 @@ pub fn neighbourhoods(
                     .filter(|(_, (of, _))| *of == side)
                     .map(|(row, &(_, vertex))| (row, vertex))
                     .collect();
-                on_surface(side, &own, vertices[side as usize], meshes, shape, &mut lists)?;
+                on_surface(
+                    side,
+                    &own,
+                    vertices[side as usize],
+                    meshes,
+                    shape,
+                    &mut lists,
+                )?;
             }
         }
         Places::Grayordinates(axis) => {
@@ -85,7 +92,8 @@ pub fn neighbourhoods(
                 let first = model.offset as u32;
                 match (&model.part, Hemisphere::of_cifti(&model.structure)) {
                     (Part::Surface { vertices, of }, Some(side)) => {
-                        let own: Vec<(u32, u32)> = (first..).zip(vertices.iter().copied()).collect();
+                        let own: Vec<(u32, u32)> =
+                            (first..).zip(vertices.iter().copied()).collect();
                         on_surface(side, &own, *of, meshes, shape, &mut lists)?;
                     }
                     (Part::Voxels(voxels), _) => {

@@ -135,13 +135,19 @@ struct Parcels {
 }
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("depth").required(true).args(["pial", "midthickness"]))]
+#[command(group = ArgGroup::new("depth").args(["pial", "midthickness"]))]
 #[command(group = ArgGroup::new("drawn").required(true).multiple(true).args(["flat", "inflated"]))]
 struct SurfaceFlags {
-    /// The volume.
-    #[arg(value_name = "FILE")]
-    volume: PathBuf,
-    /// Which of its volumes.
+    /// A volume; or values by vertex, which need neither --pial nor --midthickness: GIFTI of left and right, or a
+    /// .dscalar.nii.
+    #[arg(
+        value_name = "FILE|LEFT,RIGHT",
+        value_delimiter = ',',
+        num_args = 1,
+        required = true
+    )]
+    values: Vec<PathBuf>,
+    /// Which of its volumes or maps.
     #[arg(long, value_name = "N", default_value_t = 1)]
     number: usize,
     /// Outer surfaces of left and right; values are taken between these and --white.
@@ -298,8 +304,21 @@ impl MapCommand {
                 })?
             }
             Action::Surface(flags) => {
+                let flags = *flags;
                 let (look, target) = flags.look.split();
-                let depth = if flags.pial.is_empty() {
+                let layer = flags.overlay_layer;
+                let mut files = flags.values.into_iter();
+                let (volume, right) = (files.next().unwrap_or_default(), files.next());
+                let dscalar = volume.to_string_lossy().ends_with(".dscalar.nii");
+                let sampled = !(flags.pial.is_empty() && flags.midthickness.is_empty());
+                if files.next().is_some() || (right.is_some() || dscalar) == sampled {
+                    return Err(Failure::Error(
+                        "a volume needs --pial and --white, or --midthickness; values by vertex, which are LEFT,RIGHT or one .dscalar.nii, need neither".to_owned(),
+                    ));
+                }
+                let depth = if !sampled {
+                    Depth::Vertices { right }
+                } else if flags.pial.is_empty() {
                     Depth::Along {
                         middle: sides("--midthickness", flags.midthickness)?,
                         radius: Millimetres(flags.radius),
@@ -313,13 +332,13 @@ impl MapCommand {
                     }
                 };
                 surface_map(&SurfaceMapRequest {
-                    volume: flags.volume,
+                    volume,
                     number: flags.number,
                     depth,
                     flat: some_sides("--flat", flags.flat)?,
                     inflated: some_sides("--inflated", flags.inflated)?,
                     sulci: some_sides("--sulci", flags.sulci)?,
-                    overlays: flags.overlays.map(|path| (path, flags.overlay_layer)),
+                    overlays: flags.overlays.map(|path| (path, layer)),
                     height: flags.height,
                     look,
                     sure: flags.sure.get(),

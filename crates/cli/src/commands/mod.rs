@@ -30,6 +30,7 @@ mod tripletize;
 
 use crate::failure::Failure;
 use crate::terminal::Session;
+use std::path::PathBuf;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {

@@ -1,7 +1,7 @@
 //! `emotome rsa`
 
-use super::{command_line, sides, some_sides};
 use super::rsa_group::GroupFlags;
+use super::{command_line, sides, some_sides};
 use crate::failure::Failure;
 use crate::flags::{
     ControlFlags, ForceFlag, ModelFlags, ResumeFlag, SeedFlag, StandardiseFlags, metric,
@@ -84,7 +84,13 @@ struct Searchlight {
     /// Surfaces that distances are measured on, where the responses of --store lie on surfaces: GIFTI or FreeSurfer's,
     /// of the mesh of the responses. Take the midthickness of the subject or of the average brain; on inflated or
     /// spherical surfaces distances are none of the brain, on pial ones gyri are wide, on white ones narrow.
-    #[arg(long, value_name = "LEFT,RIGHT", value_delimiter = ',', num_args = 1, conflicts_with = "data")]
+    #[arg(
+        long,
+        value_name = "LEFT,RIGHT",
+        value_delimiter = ',',
+        num_args = 1,
+        conflicts_with = "data"
+    )]
     midthickness: Vec<PathBuf>,
     /// Whether a voxel at the very radius belongs to it.
     #[arg(long, value_enum, default_value_t = RuleName::Le)]
@@ -100,6 +106,15 @@ struct Searchlight {
     /// Relabellings of the stimuli, for the chance of a value as large anywhere; for cka, corr_cov and cosine_cov.
     #[arg(long, value_name = "N", default_value_t = 0)]
     permutations: u32,
+    /// Also test clusters beyond this value by their mass, among the relabelled maps; for corr_cov.
+    #[arg(long, value_name = "VALUE", requires = "permutations")]
+    cluster_threshold: Option<f64>,
+    /// Also test the map after threshold-free cluster enhancement (E 0.5, H 2), among the relabelled maps; for corr_cov.
+    #[arg(long, requires = "permutations")]
+    tfce: bool,
+    /// Keep so many relabelled maps, as volumes of an image, for `emotome rsa group --surrogates`.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "permutations")]
+    keep_relabelled: u32,
     /// What is exchanged: run-blocks, free, or shift=N for circular shifts of at least N places within runs.
     #[arg(long, value_name = "WHAT", value_parser = exchange, default_value = "run-blocks")]
     exchange: Exchange,
@@ -131,7 +146,12 @@ struct Roi {
     regions: String,
     /// Labels of the parcels: an image on the grid of the stores; for stores on surfaces .annot or .label.gii of left
     /// and right, as LEFT,RIGHT, or one .dlabel.nii. [default: the sets of voxels in the stores]
-    #[arg(long, value_name = "FILE|LEFT,RIGHT", value_delimiter = ',', num_args = 1)]
+    #[arg(
+        long,
+        value_name = "FILE|LEFT,RIGHT",
+        value_delimiter = ',',
+        num_args = 1
+    )]
     parcels: Vec<PathBuf>,
     /// Names of the labels: a table with columns index and name. [default: HCP-MMP, 1 to 180 left, 181 to 360 right]
     #[arg(long, value_name = "FILE", requires = "parcels")]
@@ -394,6 +414,9 @@ impl Searchlight {
                 exchange: self.exchange,
                 permutations: self.permutations,
                 seed: self.seed.get().0,
+                cluster_threshold: self.cluster_threshold,
+                tfce: self.tfce,
+                kept: self.keep_relabelled,
             }),
             joint: JointMaps {
                 partial: self.partial.map(|held| match held.as_str() {
@@ -586,6 +609,27 @@ fn searched(s: &Searched) -> String {
                 found.smallest_p
             ),
         ));
+    }
+    for found in &s.family_wise {
+        if let Some(clusters) = &found.clusters {
+            out.push((
+                "clusters",
+                format!(
+                    "{}: {} of {} beyond {} with p ≤ .05 by their mass",
+                    found.model, clusters.significant, clusters.found, clusters.threshold
+                ),
+            ));
+        }
+        if let Some(enhanced) = &found.tfce {
+            out.push((
+                "enhanced",
+                format!(
+                    "{}: {} centres with p ≤ .05 after threshold-free cluster enhancement",
+                    found.model,
+                    count(enhanced.significant as u64)
+                ),
+            ));
+        }
     }
     if let Some(bound) = s.bound.filter(|bound| *bound > 0.0) {
         out.push((

@@ -434,6 +434,22 @@ fn planted_regions_are_found_and_others_are_not() {
             .path("anywhere/sub-01_stat-pfwe_desc-planted_statmap.nii.gz")
             .exists()
     );
+    let whole = scratch.json(&format!(
+        "{search} --model other.tsv --metric corr_cov --tfce --cluster-threshold 0.05 --keep-relabelled 5 --out spatial"
+    ));
+    let [planted, other] = [0, 1].map(|model| &whole["family_wise"][model]);
+    for (of, least, most) in [(planted, 20.0, 500.0), (other, 0.0, 0.0)] {
+        let found = number(&of["tfce"], "significant");
+        assert!((least..=most).contains(&found), "{of}");
+    }
+    assert!((1.0..=2.0).contains(&number(&planted["clusters"], "significant")));
+    assert_eq!(number(&other["clusters"], "significant"), 0.0);
+    let kept = Reader::open(scratch.path(planted["surrogates"].as_str().unwrap())).unwrap();
+    assert_eq!(kept.volumes::<f32>().unwrap().count(), 5);
+    scratch.refuses(
+        &format!("{search} --metric cka --tfce --out no4 --quiet"),
+        &["above it everywhere", "corr_cov"],
+    );
     scratch.refuses(
         &format!("{search} --metric pearson --out no3 --quiet"),
         &["--metric cka", "rsa roi"],

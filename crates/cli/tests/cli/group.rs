@@ -157,11 +157,7 @@ fn eight_subjects_find_what_was_planted_and_nothing_else() {
     assert!(planted((i + 7.0 * (j + 6.0 * k)) as usize));
     let told = read(&scratch, "group/dataset_description.json");
     assert!(told.contains("\"Synthetic\": true") && told.contains("derivative"));
-    assert!(
-        scratch
-            .read("group/stat-t_desc-mllm_statmap.json")
-            .contains("one-sample t")
-    );
+    assert!(read(&scratch, "group/stat-t_desc-mllm_statmap.json").contains("one-sample t"));
     assert!(read(&scratch, "group/provenance.json").contains("sub-08"));
 }
 

@@ -243,10 +243,12 @@ fn rows(request: &ParcelMapRequest) -> Result<Vec<Row>, MapError> {
     };
     let (name, value) = (column(&request.name)?, column(&request.value)?);
     let fade = request.sure.fade.as_ref();
-    let fade = fade.map(|fade| Ok((fade, column(&fade.of)?))).transpose()?;
+    let fade = fade
+        .map(|fade| Ok::<_, MapError>((fade, column(&fade.of)?)))
+        .transpose()?;
     let outline = request.sure.outline.as_ref();
     let outline = outline
-        .map(|outline| Ok((outline, column(&outline.of)?)))
+        .map(|outline| Ok::<_, MapError>((outline, column(&outline.of)?)))
         .transpose()?;
     let only = request
         .only

@@ -128,6 +128,11 @@ pub enum RsaError {
         /// The store.
         store: PathBuf,
     },
+    /// Relabelled maps of surfaces.
+    #[error(
+        "relabelled maps are kept for groups of images, and the responses lie on surfaces; leave --keep-surrogates out"
+    )]
+    SurrogatesOfVoxels,
     /// A surface is no mesh.
     #[error("{path}: {source}", path = path.display())]
     Mesh {
@@ -236,6 +241,11 @@ pub enum RsaError {
         "every relabelling of a correlation-distance search is a search of its own; take --metric cka, corr_cov or cosine_cov for the whole brain, or regions (emotome rsa roi)"
     )]
     CostlyRelabelling,
+    /// Values that are not about 0 where there is nothing form no clusters.
+    #[error(
+        "clusters need values that are about 0 where there is nothing, and those of cka and cosine_cov are above it everywhere; take --metric corr_cov"
+    )]
+    NoZero,
     /// No brain was given.
     #[error("no store is given; name at least one (--store DIR)")]
     NoStore,

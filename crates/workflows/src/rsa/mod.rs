@@ -24,7 +24,7 @@ pub use regions::{ParcelsOf, RegionsOf};
 pub(crate) use roi::bars;
 pub use roi::{RoiCell, RoiGroup, RoiRequest, RoiSummary, roi};
 pub use searchlight::{
-    FamilyWise, Held, JointMap, JointMaps, ModelMap, Relabelling, Searched, SearchlightRequest,
-    searchlight,
+    ClusterWise, Enhanced, FamilyWise, Held, JointMap, JointMaps, ModelMap, Relabelling, Searched,
+    SearchlightRequest, searchlight,
 };
 pub(crate) use volume::{beside, describe, entity};

@@ -2,15 +2,19 @@
 
 use super::{RsaError, volume};
 use crate::WorkflowError;
+use emotome_brain::inference::InferenceError;
+use emotome_brain::inference::clusters::{Neighbours, Touch};
 use emotome_brain::regions::Hemisphere;
 use emotome_brain::searchlight::{Neighbourhoods, Shape};
 use emotome_brain::store::{Place, Places, Store};
 use emotome_brain::surface::{Mesh, search};
+use emotome_neurofiles::Grid;
 use emotome_neurofiles::cifti::{self, Axis, Map};
 use emotome_neurofiles::derivatives::BidsName;
 use emotome_neurofiles::gifti::{Gifti, Intent, read_surface};
 use emotome_stimuli::output::Overwrite;
 use ndarray::Array2;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// The places of a store, with the surfaces that distances are measured on.
@@ -75,6 +79,57 @@ impl<'a> Space<'a> {
         let meshes = self.meshes.as_ref();
         let of = |side: usize| meshes.map(|meshes| &meshes[side]);
         Ok(search::neighbourhoods(self.places, [of(0), of(1)], shape)?)
+    }
+
+    /// The grid and the voxels of a volume.
+    pub(super) const fn volume(&self) -> Option<(&'a Grid, &'a Vec<[u32; 3]>)> {
+        match self.places {
+            Places::Volume { grid, indices, .. } => Some((grid, indices)),
+            _ => None,
+        }
+    }
+
+    /// Which centres touch: voxels by their faces, within their structure if they have one, vertices by an edge of
+    /// the mesh. Centres are counted in the order given.
+    pub(super) fn neighbours(&self, centres: &[u32]) -> Result<Neighbours, InferenceError> {
+        if let Some((_, voxels)) = self.volume() {
+            let at = |&centre: &u32| voxels[centre as usize].map(|i| i as i32);
+            let at: Vec<[i32; 3]> = centres.iter().map(at).collect();
+            return Neighbours::of_voxels(&at, Touch::Faces);
+        }
+        let mut vertices: HashMap<(Hemisphere, u32), u32> = HashMap::new();
+        let mut voxels: HashMap<(Option<&str>, [u32; 3]), u32> = HashMap::new();
+        for (at, &centre) in (0..).zip(centres) {
+            match self.places.place(centre as usize) {
+                Some(Place::Vertex(side, vertex)) => {
+                    vertices.insert((side, vertex), at);
+                }
+                Some(Place::Voxel(_, index, structure)) => {
+                    voxels.insert((structure, index), at);
+                }
+                Some(Place::Point(_)) | None => {}
+            }
+        }
+        let mut edges = Vec::new();
+        for (side, mesh) in Hemisphere::BOTH
+            .into_iter()
+            .zip(self.meshes.iter().flatten())
+        {
+            for &[a, b, c] in mesh.triangles() {
+                for (one, other) in [(a, b), (b, c), (c, a)] {
+                    let at = |vertex| vertices.get(&(side, vertex)).copied();
+                    edges.extend(at(one).zip(at(other)));
+                }
+            }
+        }
+        for (&(structure, index), &at) in &voxels {
+            for axis in 0..3 {
+                let mut next = index;
+                next[axis] += 1;
+                edges.extend(voxels.get(&(structure, next)).map(|&other| (at, other)));
+            }
+        }
+        Neighbours::from_edges(centres.len(), edges)
     }
 
     /// What rows are called.

@@ -277,7 +277,8 @@ pub fn group(request: &GroupRequest, run: Run<'_>) -> Result<GroupSummary, Workf
         all_flips,
         voxels: joined.places.len(),
         untested: joined.untested,
-        critical_t: critical(&test.largest_t, level),
+        // Flipping all signs gives the same largest t again.
+        critical_t: critical(&test.largest_t, level).filter(|_| smallest_p <= level),
         significant_voxels: below(&test.p_fwe),
         cluster_threshold_t: threshold,
         touch: request.touch,

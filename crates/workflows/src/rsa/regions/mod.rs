@@ -64,7 +64,9 @@ pub(super) fn regions(
                 });
             Parcels::from_members(store.voxels(), members).map_err(RsaError::from)?
         }
-        ParcelsOf::Image { image, .. } if is_dlabel(image) => surfaces::grayordinates(store, image)?,
+        ParcelsOf::Image { image, .. } if is_dlabel(image) => {
+            surfaces::grayordinates(store, image)?
+        }
         ParcelsOf::Image { image, names } => labelled(store, image, names.as_deref())?,
         ParcelsOf::Surfaces(sides) => surfaces::sides(store, sides)?,
     };
@@ -115,7 +117,9 @@ pub(super) fn regions(
 }
 
 fn is_dlabel(path: &Path) -> bool {
-    path.to_string_lossy().to_lowercase().ends_with(".dlabel.nii")
+    path.to_string_lossy()
+        .to_lowercase()
+        .ends_with(".dlabel.nii")
 }
 
 /// Every parcel as a region of its own.

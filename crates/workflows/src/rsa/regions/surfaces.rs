@@ -67,22 +67,42 @@ fn of_vertices(path: &Path, side: Hemisphere) -> Result<Parcels, RsaError> {
         return Ok(Parcels::from_annotation(&read_annot(path)?, side)?);
     }
     if !name.ends_with(".gii") && !name.ends_with(".gii.gz") {
-        return Err(wrong(path, "of an unknown kind, by its name; expected .annot or .label.gii".into()));
+        return Err(wrong(
+            path,
+            "of an unknown kind, by its name; expected .annot or .label.gii".into(),
+        ));
     }
     let file = Gifti::read(path)?;
-    let arrays: Vec<_> = file.arrays.iter().filter(|a| a.intent == Intent::Label).collect();
+    let arrays: Vec<_> = file
+        .arrays
+        .iter()
+        .filter(|a| a.intent == Intent::Label)
+        .collect();
     let &[array] = arrays.as_slice() else {
-        return Err(wrong(path, format!("{} arrays of labels; expected one", arrays.len())));
+        return Err(wrong(
+            path,
+            format!("{} arrays of labels; expected one", arrays.len()),
+        ));
     };
-    let labels: Vec<i64> = array.values.to_f64().into_iter().map(|key| key as i64).collect();
+    let labels: Vec<i64> = array
+        .values
+        .to_f64()
+        .into_iter()
+        .map(|key| key as i64)
+        .collect();
     let (parcels, unnamed) = Parcels::from_labels(&labels, &lookup(&file.labels))?;
     if let Some((key, n)) = unnamed.first_key_value() {
-        let what = format!("{} labels have no name, first {key} ({n} vertices); write its label table", unnamed.len());
+        let what = format!(
+            "{} labels have no name, first {key} ({n} vertices); write its label table",
+            unnamed.len()
+        );
         return Err(wrong(path, what));
     }
     Ok(Parcels::from_members(
         parcels.len(),
-        parcels.iter().map(|(name, members)| (side.of_parcel(name), members.to_vec())),
+        parcels
+            .iter()
+            .map(|(name, members)| (side.of_parcel(name), members.to_vec())),
     )?)
 }
 
@@ -101,7 +121,11 @@ pub(super) fn grayordinates(store: &Store, path: &Path) -> Result<Parcels, Workf
         return Err(wrong(path, "is no map of labels over brain models".into()).into());
     };
     let [map] = maps.as_slice() else {
-        let names: Vec<&str> = maps.iter().map(|map| map.map.name.as_str()).take(10).collect();
+        let names: Vec<&str> = maps
+            .iter()
+            .map(|map| map.map.name.as_str())
+            .take(10)
+            .collect();
         let what = format!(
             "{} maps of labels ({}); expected one: take one out (wb_command -cifti-merge)",
             maps.len(),

@@ -1,8 +1,8 @@
 //! What models explain beside each other, around every voxel.
 
+use super::super::RsaError;
 use super::super::brain::Joined;
 use super::super::models::ModelOf;
-use super::super::RsaError;
 use super::super::space::Space;
 use super::{SearchlightRequest, write};
 use crate::WorkflowError;

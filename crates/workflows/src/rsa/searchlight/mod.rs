@@ -4,7 +4,7 @@ mod chance;
 mod joint;
 mod write;
 
-pub use chance::{FamilyWise, Relabelling};
+pub use chance::{ClusterWise, Enhanced, FamilyWise, Relabelling};
 pub use joint::{Held, JointMap, JointMaps};
 pub(super) use write::write_left_out;
 
@@ -18,8 +18,7 @@ use crate::memory::peak_rss_bytes;
 use emotome_brain::model::Metric;
 use emotome_brain::regions::Hemisphere;
 use emotome_brain::searchlight::{
-    Block, Comparison, Estimate, Params, Peak, Plan, Rejected, Search, Shape,
-    gemm_peak,
+    Block, Comparison, Estimate, Params, Peak, Plan, Rejected, Search, Shape, gemm_peak,
 };
 use emotome_brain::store::Repeats;
 use emotome_stimuli::digest::Sha256Sum;
@@ -173,6 +172,9 @@ pub fn searchlight(request: &SearchlightRequest, run: Run<'_>) -> Result<Searche
         relabelling.check(request)?;
     }
     let space = Space::new(&joined.store, request.midthickness.as_ref())?;
+    if request.relabelling.is_some_and(|own| own.kept > 0) && space.volume().is_none() {
+        return Err(RsaError::SurrogatesOfVoxels.into());
+    }
     let neighbourhoods = space.neighbourhoods(&request.shape)?;
     let params = Params {
         brain: request.distance,

@@ -219,7 +219,10 @@ pub(super) fn provenance(
         }
     }
     for map in &searched.joint {
-        for path in [Some(&map.path), map.right_path.as_ref()].into_iter().flatten() {
+        for path in [Some(&map.path), map.right_path.as_ref()]
+            .into_iter()
+            .flatten()
+        {
             let sidecar = files.entry(path).or_default();
             sidecar.statistic = map.statistic;
             sidecar.models.push(json!(map.models));
