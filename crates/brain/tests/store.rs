@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use emotome_brain::regions::Hemisphere;
 use emotome_brain::store::{
-    Contents, Hemisphere, Manifest, Over, Places, Regions, Repeats, Sample, Scale, Scope,
-    Selection, Standardisation, Store, StoreError, Writer,
+    Contents, Manifest, Over, Places, Regions, Repeats, Sample, Scale, Scope, Selection,
+    Standardisation, Store, StoreError, Writer,
 };
+use emotome_neurofiles::cifti::{BrainModel, BrainModels, Part};
 use emotome_neurofiles::{Affine, Grid};
 use emotome_stimuli::output::Overwrite;
 use emotome_stimuli::provenance::Provenance;
@@ -370,6 +372,34 @@ fn surfaces_and_bare_points_come_back() {
                 vertices: [10, 12],
                 indices: vec![(Hemisphere::Left, 9), (Hemisphere::Right, 11)],
             },
+        ),
+        (
+            "grayordinates",
+            Places::Grayordinates(BrainModels {
+                models: vec![
+                    BrainModel {
+                        structure: "CIFTI_STRUCTURE_CORTEX_RIGHT".into(),
+                        offset: 0,
+                        part: Part::Surface {
+                            vertices: vec![7],
+                            of: 12,
+                        },
+                    },
+                    BrainModel {
+                        structure: "CIFTI_STRUCTURE_AMYGDALA_LEFT".into(),
+                        offset: 1,
+                        part: Part::Voxels(vec![[2, 0, 1]]),
+                    },
+                ],
+                volume: Some(Grid {
+                    shape: [3, 1, 2],
+                    affine: Affine([
+                        [2.0, 0.0, 0.0, -90.0],
+                        [0.0, 2.0, 0.0, -126.0],
+                        [0.0, 0.0, 2.0, -72.0],
+                    ]),
+                }),
+            }),
         ),
     ] {
         let contents = Contents {

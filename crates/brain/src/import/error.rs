@@ -10,6 +10,7 @@ use emotome_neurofiles::{GridMismatch, Millimetres};
 use emotome_stimuli::array::ArrayError;
 use emotome_stimuli::stimulus::KeyError;
 
+use crate::regions::Hemisphere;
 use crate::store::StoreError;
 
 /// Why responses cannot become a store.
@@ -96,6 +97,67 @@ pub enum ImportError {
         of: PathBuf,
         /// Lines of it.
         events: usize,
+    },
+    /// Tables of events and files of responses differ in number.
+    #[error(
+        "{tables} tables of events for {files} files of responses: give one for all, or one for each file in its order"
+    )]
+    Tables {
+        /// Files of responses; a pair of hemispheres counts as one.
+        files: usize,
+        /// Tables.
+        tables: usize,
+    },
+    /// A file of vertices is of another surface than the first.
+    #[error(
+        "{path}: {found} vertices, but {first} has {expected}: all files of a hemisphere must be of one surface; nothing is resampled",
+        path = path.display(), first = first.display()
+    )]
+    Vertices {
+        /// The file.
+        path: PathBuf,
+        /// Its vertices.
+        found: usize,
+        /// The first file.
+        first: PathBuf,
+        /// Vertices of the first.
+        expected: usize,
+    },
+    /// A file of one hemisphere stands where the other is due.
+    #[error(
+        "{path} says that it is of {found}, and stands where the {side} hemisphere is due; give LEFT,RIGHT",
+        path = path.display(), side = side.name()
+    )]
+    Swapped {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        found: String,
+        /// What is due.
+        side: Hemisphere,
+    },
+    /// The two hemispheres of a run differ in their samples.
+    #[error(
+        "{left} holds {samples} samples and {right} {others}: the two hemispheres of a run must have the same",
+        left = left.display(), right = right.display()
+    )]
+    Sides {
+        /// The left file.
+        left: PathBuf,
+        /// Its samples.
+        samples: usize,
+        /// The right file.
+        right: PathBuf,
+        /// Its samples.
+        others: usize,
+    },
+    /// Grayordinates that are no store.
+    #[error("{path}: {what}", path = path.display())]
+    Grayordinates {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
     },
     /// No source was given.
     #[error("no file of {what} is given")]

@@ -1,7 +1,7 @@
 //! What was shown when, from a table of events.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::ImportError;
 
@@ -128,4 +128,54 @@ pub fn read_events(
         });
     }
     Ok(events)
+}
+
+/// The events of files of responses, each with its number of samples: from one table for all, or one for each file.
+pub(super) fn of_files(
+    files: &[(&Path, usize)],
+    tables: &[PathBuf],
+    columns: &EventColumns,
+    recognised: &mut Vec<String>,
+) -> Result<Vec<Event>, ImportError> {
+    let check = |path: &Path, responses: usize, of: &Path, events: usize| {
+        if responses == events {
+            return Ok(());
+        }
+        Err(ImportError::Count {
+            path: path.to_owned(),
+            responses,
+            of: of.to_owned(),
+            events,
+        })
+    };
+    let &[(first, _), ..] = files else {
+        return Err(ImportError::NoSource { what: "responses" });
+    };
+    match tables {
+        [] => Err(ImportError::NoSource { what: "events" }),
+        [one] => {
+            let events = read_events(one, columns, None)?;
+            let responses = files.iter().map(|(_, count)| count).sum();
+            check(first, responses, one, events.len())?;
+            Ok(events)
+        }
+        several if several.len() == files.len() => {
+            let mut events = Vec::new();
+            for (at, (table, (path, count))) in several.iter().zip(files).enumerate() {
+                let own = read_events(table, columns, Some(at as u32 + 1))?;
+                check(path, *count, table, own.len())?;
+                events.extend(own);
+            }
+            recognised.push(format!(
+                "{} tables of events: where they have no column {:?}, each is a run of its own, in the order given",
+                several.len(),
+                columns.run
+            ));
+            Ok(events)
+        }
+        several => Err(ImportError::Tables {
+            files: files.len(),
+            tables: several.len(),
+        }),
+    }
 }

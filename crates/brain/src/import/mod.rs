@@ -5,14 +5,18 @@
 //! |---|---|
 //! | betas or volumes in NIfTI, or GLMsingle's betas in HDF5 or MATLAB 7.3, with events and a mask | [`Volumes`](Source::Volumes) |
 //! | BData of bdpy, a file or one for each session | [`BData`](Source::BData) |
+//! | values by vertex of both surfaces in GIFTI or FreeSurfer's overlays, with events | [`Surfaces`](Source::Surfaces) |
+//! | grayordinates in CIFTI-2, with events | [`Cifti`](Source::Cifti) |
 //! | a matrix of samples × voxels with events | [`Matrix`](Source::Matrix) |
 
 mod bdata;
+mod cifti;
 mod error;
 mod events;
 mod lattice;
 mod matrix;
 mod reconcile;
+mod surfaces;
 mod volumes;
 
 use std::path::{Path, PathBuf};
@@ -26,10 +30,12 @@ use ndarray::ArrayView2;
 use crate::store::{Contents, Manifest, Places, Regions, Sample, Standardisation, Writer};
 
 pub use bdata::BDataSource;
+pub use cifti::CiftiSource;
 pub use error::ImportError;
 pub use events::{Event, EventColumns, read_events};
 pub use matrix::{MatrixSource, VoxelOrder, VoxelsFrom};
 pub use reconcile::{Labels, LeftOut, Reconciled, Reconciliation, reconcile};
+pub use surfaces::SurfacesSource;
 pub use volumes::VolumesSource;
 
 /// Where responses come from.
@@ -39,6 +45,10 @@ pub enum Source {
     Volumes(VolumesSource),
     /// BData files of bdpy.
     BData(BDataSource),
+    /// Files of both surfaces with events.
+    Surfaces(SurfacesSource),
+    /// CIFTI-2 files with events.
+    Cifti(CiftiSource),
     /// A matrix with events.
     Matrix(MatrixSource),
 }
@@ -176,6 +186,8 @@ pub fn import(
     let prepared = match source {
         Source::Volumes(source) => source.prepare()?,
         Source::BData(source) => source.prepare()?,
+        Source::Surfaces(source) => source.prepare()?,
+        Source::Cifti(source) => source.prepare()?,
         Source::Matrix(source) => source.prepare()?,
     };
     let joined = reconcile(&prepared.events, params.labels, params.stimuli.as_ref())?;
@@ -224,10 +236,32 @@ fn plan(places: &Places, samples: &[Sample], params: &Params, run: Run<'_>) {
     let mib = |bytes: usize| bytes.div_ceil(1 << 20);
     let bytes = places.len().saturating_mul(samples.len()).saturating_mul(4);
     run.progress.note(&format!(
-        "plan: {} voxels × {} samples, {} MiB on disk, about {} MiB of memory",
+        "plan: {} {} × {} samples, {} MiB on disk, about {} MiB of memory",
         places.len(),
+        places.noun(),
         samples.len(),
         mib(bytes),
         mib(bytes.min(params.memory)) + 100
     ));
+}
+
+/// Whether the JSON beside an image says that it is simulated.
+fn marked_synthetic(path: &Path) -> bool {
+    let mut stem = path.to_string_lossy().into_owned();
+    for ending in [
+        ".gz",
+        ".gii",
+        ".nii",
+        ".func",
+        ".shape",
+        ".dtseries",
+        ".dscalar",
+        ".mgh",
+        ".mgz",
+    ] {
+        stem.truncate(stem.trim_end_matches(ending).len());
+    }
+    let text = std::fs::read_to_string(format!("{stem}.json")).unwrap_or_default();
+    serde_json::from_str::<serde_json::Value>(&text)
+        .is_ok_and(|json| json["synthetic"] == serde_json::Value::Bool(true))
 }

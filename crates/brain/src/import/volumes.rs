@@ -8,8 +8,8 @@ use emotome_neurofiles::nifti::{Mask, Reader};
 use ndarray::ArrayView2;
 
 use super::error::ImportError;
-use super::events::{Event, EventColumns, read_events};
-use super::{Prepared, Sink};
+use super::events::{EventColumns, of_files};
+use super::{Prepared, Sink, marked_synthetic};
 use crate::store::{Places, Regions, StoreError};
 
 /// Entries of affines differ by rounding in float32 files, not by more.
@@ -80,7 +80,15 @@ impl VolumesSource {
             synthetic |= marked_synthetic(path);
             files.push((path.clone(), layout, count));
         }
-        let events = self.events(&files, &mut recognised)?;
+        let counts = files
+            .iter()
+            .map(|(path, _, count)| (path.as_path(), *count));
+        let events = of_files(
+            &counts.collect::<Vec<_>>(),
+            &self.events,
+            &self.columns,
+            &mut recognised,
+        )?;
         let places = Places::Volume {
             grid,
             inferred: false,
@@ -105,53 +113,6 @@ impl VolumesSource {
                 Ok(())
             }),
         })
-    }
-
-    fn events(
-        &self,
-        files: &[(PathBuf, Betas, usize)],
-        recognised: &mut Vec<String>,
-    ) -> Result<Vec<Event>, ImportError> {
-        let check = |path: &Path, responses: usize, of: &Path, events: usize| {
-            if responses == events {
-                return Ok(());
-            }
-            Err(ImportError::Count {
-                path: path.to_owned(),
-                responses,
-                of: of.to_owned(),
-                events,
-            })
-        };
-        match self.events.as_slice() {
-            [] => Err(ImportError::NoSource { what: "events" }),
-            [one] if files.len() != 1 || self.events.len() == 1 => {
-                let events = read_events(one, &self.columns, None)?;
-                let responses = files.iter().map(|(_, _, count)| count).sum();
-                check(&files[0].0, responses, one, events.len())?;
-                Ok(events)
-            }
-            several if several.len() == files.len() => {
-                let mut events = Vec::new();
-                for (at, (table, (path, _, count))) in several.iter().zip(files).enumerate() {
-                    let own = read_events(table, &self.columns, Some(at as u32 + 1))?;
-                    check(path, *count, table, own.len())?;
-                    events.extend(own);
-                }
-                recognised.push(format!(
-                    "{} tables of events: where they have no column {:?}, each is a run of its own, in the order given",
-                    several.len(),
-                    self.columns.run
-                ));
-                Ok(events)
-            }
-            several => Err(ImportError::Count {
-                path: files[0].0.clone(),
-                responses: files.len(),
-                of: several[0].clone(),
-                events: several.len(),
-            }),
-        }
     }
 
     fn betas(
@@ -268,13 +229,4 @@ fn stream(
             })
         }
     }
-}
-
-/// Whether the JSON beside an image says that it is simulated.
-fn marked_synthetic(path: &Path) -> bool {
-    let name = path.to_string_lossy();
-    let stem = name.trim_end_matches(".gz").trim_end_matches(".nii");
-    let text = std::fs::read_to_string(format!("{stem}.json")).unwrap_or_default();
-    serde_json::from_str::<serde_json::Value>(&text)
-        .is_ok_and(|json| json["synthetic"] == serde_json::Value::Bool(true))
 }

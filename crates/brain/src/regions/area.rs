@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::name::ParcelName;
+
 /// A side of the brain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -25,6 +27,45 @@ impl Hemisphere {
         match self {
             Self::Left => 'L',
             Self::Right => 'R',
+        }
+    }
+
+    /// `left` or `right`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Right => "right",
+        }
+    }
+
+    /// The name of its cortex in CIFTI-2.
+    pub const fn cifti(self) -> &'static str {
+        match self {
+            Self::Left => "CIFTI_STRUCTURE_CORTEX_LEFT",
+            Self::Right => "CIFTI_STRUCTURE_CORTEX_RIGHT",
+        }
+    }
+
+    /// The hemisphere whose cortex CIFTI-2 calls so.
+    pub fn of_cifti(structure: &str) -> Option<Self> {
+        Self::BOTH
+            .into_iter()
+            .find(|side| side.cifti() == structure)
+    }
+
+    /// A parcel's name with this side in front, unless it states one.
+    pub fn of_parcel(self, name: &str) -> String {
+        match ParcelName::read(name).and_then(|name| name.hemisphere) {
+            Some(_) => name.to_owned(),
+            None => format!("{}_{name}", self.letter()),
+        }
+    }
+
+    /// The name of its cortex in GIFTI.
+    pub const fn gifti(self) -> &'static str {
+        match self {
+            Self::Left => "CortexLeft",
+            Self::Right => "CortexRight",
         }
     }
 }

@@ -232,14 +232,7 @@ impl Parcels {
             .regions
             .iter()
             .zip(members)
-            .map(|(region, members)| {
-                let states = ParcelName::read(&region.name).is_some_and(|n| n.hemisphere.is_some());
-                let name = match states {
-                    true => region.name.clone(),
-                    false => format!("{}_{}", hemisphere.letter(), region.name),
-                };
-                (name, members)
-            });
+            .map(|(region, members)| (hemisphere.of_parcel(&region.name), members));
         Self::from_members(annotation.labels.len(), named)
     }
 

@@ -17,6 +17,8 @@ pub struct Neighbourhoods {
     pub(super) members: Vec<u32>,
     /// Where voxels lie and which offsets a sphere may hold, if these are spheres of a lattice.
     pub(super) lattice: Option<Lattice>,
+    /// Whether the centre of each is a row, without which it goes.
+    centred: bool,
     /// Members below which a neighbourhood is dropped.
     pub(super) minimum: usize,
     whole: usize,
@@ -87,6 +89,7 @@ impl Neighbourhoods {
                 voxels: voxels.to_vec(),
                 offsets: offsets.iter().map(|o| o.1).collect(),
             }),
+            centred: true,
             minimum,
             whole,
             excluded: 0,
@@ -126,7 +129,8 @@ impl Neighbourhoods {
     /// centre c. Lists of fewer than `minimum` members are left out and counted.
     ///
     /// # Errors
-    /// [`NeighbourhoodError`] if a list names a voxel twice or one that is not there.
+    /// [`NeighbourhoodError`] if a list names a voxel twice or one that is not there, or if they have more than 2²⁸
+    /// members in all.
     pub fn from_lists(
         voxels: usize,
         lists: &[Vec<u32>],
@@ -138,10 +142,19 @@ impl Neighbourhoods {
             starts: vec![0],
             members: Vec::new(),
             lattice: None,
+            centred: false,
             minimum,
             whole: lists.iter().map(Vec::len).max().unwrap_or(0),
             excluded: 0,
         };
+        let total: usize = lists.iter().map(Vec::len).sum();
+        if total > CELLS {
+            return Err(NeighbourhoodError::TooMany {
+                centres: lists.len(),
+                members: found.whole,
+                limit: CELLS,
+            });
+        }
         for (list, members) in lists.iter().enumerate() {
             let mut sorted = members.clone();
             sorted.sort_unstable();
@@ -165,6 +178,18 @@ impl Neighbourhoods {
             found.starts.push(found.members.len());
         }
         Ok(found)
+    }
+
+    /// Neighbourhoods given as lists, list c around row c of the responses, which goes with its row: discs of a
+    /// surface.
+    ///
+    /// # Errors
+    /// As [`from_lists`](Self::from_lists).
+    pub fn around_rows(lists: &[Vec<u32>], minimum: usize) -> Result<Self, NeighbourhoodError> {
+        Ok(Self {
+            centred: true,
+            ..Self::from_lists(lists.len(), lists, minimum)?
+        })
     }
 
     /// Neighbourhoods kept.
@@ -225,7 +250,7 @@ impl Neighbourhoods {
             let from = kept.members.len();
             let members = self.members(at).iter().filter(|&&m| usable[m as usize]);
             kept.members.extend(members);
-            let orphan = self.lattice.is_some() && !usable[self.centre(at) as usize];
+            let orphan = self.centred && !usable[self.centre(at) as usize];
             if orphan || kept.members.len() - from < self.minimum.max(1) {
                 kept.members.truncate(from);
                 continue;

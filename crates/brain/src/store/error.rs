@@ -90,6 +90,12 @@ pub enum StoreError {
         /// What is missing.
         what: String,
     },
+    /// Rows that lie nowhere.
+    #[error("the rows cannot be placed: {what}")]
+    Places {
+        /// What is wrong.
+        what: String,
+    },
     /// Numbers that should agree do not.
     #[error("{what}: {found} found, {expected} expected")]
     Shape {

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `data.npy` | voxels × samples, 32-bit floats, C order |
 //! | `samples.tsv` | stimulus, label, session, run, order in the run (from 1), repeat, whether kept and why not |
-//! | `voxels.tsv` | i, j, k and x, y, z (mm) of each row, or hemisphere and vertex |
+//! | `voxels.tsv` | i, j, k and x, y, z (mm) of each row, or hemisphere and vertex, or structure and either |
 //! | `regions.tsv`, `regions.npy` | names of sets of voxels, and regions × voxels, if the source has any |
 //! | `excluded_voxels.tsv` | voxels left out, with what is wrong with them, if there are any |
 //! | `store.json` | space, standardisation, what was found, provenance |
@@ -24,7 +24,7 @@ mod write;
 
 pub use error::StoreError;
 pub use manifest::{Manifest, Quality};
-pub use place::{Hemisphere, Places, Space};
+pub use place::{Place, Places, Space};
 pub use read::Store;
 pub use sample::{Sample, run_folds};
 pub use standard::{MeansExplain, Over, Scale, Scope, Standardisation};

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use super::error::StoreError;
 use super::manifest::{FORMAT, Manifest, VERSION};
 use super::npy::{Element, Matrix};
-use super::place::{Places, Space};
+use super::place::Places;
 use super::sample::{self, Sample};
 use super::view::{Responses, View};
 use super::write::Regions;
@@ -65,13 +65,8 @@ impl Store {
         }
         let manifest: Manifest =
             serde_json::from_value(value).map_err(|e| not(format!("{MANIFEST}: {e}")))?;
-        if let Space::Volume { grid, .. } = manifest.space
-            && grid.len().is_none_or(|n| n < manifest.voxels)
-        {
-            return Err(not(format!(
-                "{MANIFEST}: {} voxels in a grid of {:?}",
-                manifest.voxels, grid.shape
-            )));
+        if let Some(what) = manifest.space.wrong(manifest.voxels) {
+            return Err(not(format!("{MANIFEST}: {what}")));
         }
         let same = |file: &str, what, found, expected| {
             if found == expected {

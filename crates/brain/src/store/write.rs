@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use super::error::StoreError;
 use super::manifest::{FORMAT, Manifest, Quality, VERSION};
 use super::npy;
-use super::place::Places;
+use super::place::{Place, Places};
 use super::sample::{self, Sample};
 use super::standard::{Found, Standardisation, Standardiser};
 use super::{DATA, EXCLUDED, MANIFEST, REGION_FLAGS, REGIONS, SAMPLES, VOXELS};
@@ -330,9 +330,11 @@ impl Writer {
         let mut warnings: Vec<String> = how.warning(&means_explain).into_iter().collect();
         if kept < voxels {
             warnings.push(format!(
-                "{} of {voxels} voxels hold values that are not finite ({not_finite}) or are constant in at least one run ({constant}): \
+                "{} of {voxels} {} hold values that are not finite ({not_finite}) or are constant in at least one run ({constant}){}: \
                  left out and listed in {EXCLUDED}",
-                voxels - kept
+                voxels - kept,
+                self.contents.places.noun(),
+                by_side(&self.contents.places, &keep)
             ));
         }
         warnings.iter().for_each(|w| run.progress.note(w));
@@ -467,8 +469,28 @@ impl Writer {
     }
 }
 
+/// How many vertices of either hemisphere are left out, where rows are vertices: mostly the medial wall.
+fn by_side(places: &Places, keep: &[bool]) -> String {
+    if places.vertices().is_none() {
+        return String::new();
+    }
+    let mut out = [0_usize; 2];
+    for row in (0..keep.len()).filter(|&row| !keep[row]) {
+        if let Some(Place::Vertex(side, _)) = places.place(row) {
+            out[side as usize] += 1;
+        }
+    }
+    format!(
+        ", {} on the left surface and {} on the right",
+        out[0], out[1]
+    )
+}
+
 fn check(contents: &Contents) -> Result<(), StoreError> {
     let (voxels, samples) = (contents.places.len(), contents.samples.len());
+    if let Some(what) = contents.places.wrong() {
+        return Err(StoreError::Places { what });
+    }
     if voxels == 0 || samples < 2 {
         return Err(StoreError::Nothing {
             what: format!("{voxels} voxels and {samples} samples"),

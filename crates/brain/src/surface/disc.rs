@@ -65,13 +65,18 @@ impl Discs {
     }
 }
 
+/// Points of all discs together at most.
+const MEMBERS: usize = 1 << 28;
+/// Centres whose discs are drawn before their points are counted.
+const CHUNK: usize = 1024;
+
 /// Discs around `centres`, made of points that `keep` has; paths lead over all points.
 ///
 /// O(centres · points in reach · log). With [`Reach::Nearest`] a disc is smaller where an island of the mesh has
 /// fewer points.
 ///
 /// # Errors
-/// [`MeshError::Parameter`] for a reach that is not positive, [`MeshError::Count`] for `keep` of another length,
+/// [`MeshError::Members`] for discs of more than 2²⁸ points in all, [`MeshError::Parameter`] for a reach that is not positive, [`MeshError::Count`] for `keep` of another length,
 /// [`MeshError::Centre`] for a centre that is not there.
 pub fn discs(
     mesh: &Mesh,
@@ -123,7 +128,21 @@ pub fn discs(
         Reach::Below(_) => d < limit,
         _ => d <= limit,
     };
-    let discs: Vec<Vec<u32>> = match distance {
+    let mut discs = Discs {
+        starts: vec![0],
+        members: Vec::new(),
+    };
+    let mut take = |some: Vec<Vec<u32>>| {
+        for disc in some {
+            discs.members.extend(&disc);
+            discs.starts.push(discs.members.len());
+        }
+        match discs.members.len() {
+            members if members > MEMBERS => Err(MeshError::Members { limit: MEMBERS }),
+            _ => Ok(()),
+        }
+    };
+    match distance {
         Distance::Euclidean => {
             let edge = if limit.is_finite() { limit } else { 5.0 };
             let bins = Bins::new(points, edge, kept);
@@ -136,7 +155,9 @@ pub fn discs(
                 let near = near.into_iter().filter(|(d, _)| inside(d.sqrt()));
                 sorted(near.map(|(_, i)| i).collect())
             };
-            centres.par_iter().map(disc).collect()
+            for some in centres.chunks(CHUNK) {
+                take(some.par_iter().map(disc).collect())?;
+            }
         }
         Distance::EdgeGraph => {
             let graph = mesh.neighbours();
@@ -165,18 +186,12 @@ pub fn discs(
                 }
                 sorted(members)
             };
-            centres.par_iter().map(disc).collect()
+            for some in centres.chunks(CHUNK) {
+                take(some.par_iter().map(disc).collect())?;
+            }
         }
-    };
-    let mut starts = Vec::with_capacity(discs.len() + 1);
-    starts.push(0);
-    for disc in &discs {
-        starts.push(starts[starts.len() - 1] + disc.len());
     }
-    Ok(Discs {
-        starts,
-        members: discs.concat(),
-    })
+    Ok(discs)
 }
 
 fn sorted(mut members: Vec<u32>) -> Vec<u32> {

@@ -65,6 +65,14 @@ pub enum MeshError {
         /// Values that there are.
         found: usize,
     },
+    /// Discs that fill the memory.
+    #[error(
+        "the discs have more than {limit} points in all; take a smaller radius or fewer centres"
+    )]
+    Members {
+        /// The most.
+        limit: usize,
+    },
     /// The affine has no inverse.
     #[error("the affine of the volume has no inverse, so millimetres cannot become voxels")]
     Affine,

@@ -7,6 +7,7 @@ mod mesh;
 pub mod mmp;
 mod outline;
 pub mod sample;
+pub mod search;
 pub mod sphere;
 
 pub use disc::{Discs, Distance, Reach, discs};

@@ -1,13 +1,14 @@
 //! `emotome brain`
 
-use super::command_line;
+use super::{command_line, some_sides};
 use crate::failure::Failure;
 use crate::flags::{ForceFlag, ModelFlags, SeedFlag, StandardiseFlags};
 use crate::show::{bytes, count, rows};
 use crate::terminal::Session;
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use emotome_brain::import::{
-    BDataSource, EventColumns, MatrixSource, Source, VolumesSource, VoxelOrder, VoxelsFrom,
+    BDataSource, CiftiSource, EventColumns, MatrixSource, Source, SurfacesSource, VolumesSource,
+    VoxelOrder, VoxelsFrom,
 };
 use emotome_brain::simulate::{Noise, Plant, Strength};
 use emotome_neurofiles::Millimetres;
@@ -41,7 +42,7 @@ enum Action {
 
 /// Reads responses of one subject, joins them to stimuli by key, and reports what was left out and why.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("source").required(true).args(["betas", "bdata", "matrix"]))]
+#[command(group = ArgGroup::new("source").required(true).args(["betas", "bdata", "matrix", "surfaces", "cifti"]))]
 struct Import {
     /// Images of responses in order of presentation: 4-D NIfTI, a volume each, or GLMsingle's .hdf5 or .mat.
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "events", requires = "mask")]
@@ -52,6 +53,23 @@ struct Import {
     /// Samples × voxels: .npy, .tsv or .csv.
     #[arg(long, value_name = "FILE", requires = "events")]
     matrix: Option<PathBuf>,
+    /// Values by vertex in order of presentation, a pair of files of the left and the right surface for each run or
+    /// session: GIFTI (hemi-L_space-fsaverage5_bold.func.gii,hemi-R_…), or FreeSurfer's .mgh or .mgz.
+    #[arg(long, value_name = "LEFT,RIGHT", value_delimiter = ',', num_args = 1.., requires = "events")]
+    surfaces: Vec<PathBuf>,
+    /// CIFTI-2 files in order of presentation: .dtseries.nii or .dscalar.nii.
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "events")]
+    cifti: Vec<PathBuf>,
+    /// Masks of the cortex on the left and the right surface, above zero where it is (desc-cortex_mask.label.gii).
+    /// [default: all vertices that are not constant]
+    #[arg(
+        long,
+        value_name = "LEFT,RIGHT",
+        value_delimiter = ',',
+        num_args = 1,
+        requires = "surfaces"
+    )]
+    cortex: Vec<PathBuf>,
     /// What was shown: a table with a line a sample, for all, or one for each file of responses.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     events: Vec<PathBuf>,
@@ -298,6 +316,27 @@ impl Import {
                 session: self.session.unwrap_or(usual.session.clone()),
                 grid: self.grid,
                 ..usual
+            })
+        } else if !self.surfaces.is_empty() {
+            let (pairs, odd) = self.surfaces.as_chunks::<2>();
+            if let [alone] = odd {
+                return Err(Failure::Error(format!(
+                    "--surfaces names {} files; give LEFT,RIGHT for each run: {} stands alone",
+                    self.surfaces.len(),
+                    alone.display()
+                )));
+            }
+            Source::Surfaces(SurfacesSource {
+                responses: pairs.to_vec(),
+                events: self.events,
+                cortex: some_sides("--cortex", self.cortex)?,
+                columns,
+            })
+        } else if !self.cifti.is_empty() {
+            Source::Cifti(CiftiSource {
+                responses: self.cifti,
+                events: self.events,
+                columns,
             })
         } else if let Some(responses) = self.matrix {
             let voxels = match (self.mask, self.positions) {

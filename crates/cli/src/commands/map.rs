@@ -1,6 +1,6 @@
 //! `emotome map`
 
-use super::command_line;
+use super::{command_line, sides, some_sides};
 use crate::failure::Failure;
 use crate::flags::ForceFlag;
 use crate::show::rows;
@@ -135,13 +135,19 @@ struct Parcels {
 }
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("depth").required(true).args(["pial", "midthickness"]))]
+#[command(group = ArgGroup::new("depth").args(["pial", "midthickness"]))]
 #[command(group = ArgGroup::new("drawn").required(true).multiple(true).args(["flat", "inflated"]))]
 struct SurfaceFlags {
-    /// The volume.
-    #[arg(value_name = "FILE")]
-    volume: PathBuf,
-    /// Which of its volumes.
+    /// A volume; or values by vertex, which need neither --pial nor --midthickness: GIFTI of left and right, or a
+    /// .dscalar.nii.
+    #[arg(
+        value_name = "FILE|LEFT,RIGHT",
+        value_delimiter = ',',
+        num_args = 1,
+        required = true
+    )]
+    values: Vec<PathBuf>,
+    /// Which of its volumes or maps.
     #[arg(long, value_name = "N", default_value_t = 1)]
     number: usize,
     /// Outer surfaces of left and right; values are taken between these and --white.
@@ -261,24 +267,6 @@ fn cut(text: &str) -> Result<Cut, String> {
     cut.ok_or_else(|| format!("{text:?} is no slice; give x=MM, y=MM or z=MM"))
 }
 
-/// The surfaces of left and right.
-fn sides(flag: &str, paths: Vec<PathBuf>) -> Result<[PathBuf; 2], Failure> {
-    <[PathBuf; 2]>::try_from(paths).map_err(|given| {
-        Failure::Error(format!(
-            "{flag} names {} surfaces; give LEFT,RIGHT",
-            given.len()
-        ))
-    })
-}
-
-fn some_sides(flag: &str, paths: Vec<PathBuf>) -> Result<Option<[PathBuf; 2]>, Failure> {
-    if paths.is_empty() {
-        Ok(None)
-    } else {
-        sides(flag, paths).map(Some)
-    }
-}
-
 impl LookFlags {
     fn split(self) -> (Look, Target) {
         let look = Look {
@@ -319,7 +307,18 @@ impl MapCommand {
                 let flags = *flags;
                 let (look, target) = flags.look.split();
                 let layer = flags.overlay_layer;
-                let depth = if flags.pial.is_empty() {
+                let mut files = flags.values.into_iter();
+                let (volume, right) = (files.next().unwrap_or_default(), files.next());
+                let dscalar = volume.to_string_lossy().ends_with(".dscalar.nii");
+                let sampled = !(flags.pial.is_empty() && flags.midthickness.is_empty());
+                if files.next().is_some() || (right.is_some() || dscalar) == sampled {
+                    return Err(Failure::Error(
+                        "a volume needs --pial and --white, or --midthickness; values by vertex, which are LEFT,RIGHT or one .dscalar.nii, need neither".to_owned(),
+                    ));
+                }
+                let depth = if !sampled {
+                    Depth::Vertices { right }
+                } else if flags.pial.is_empty() {
                     Depth::Along {
                         middle: sides("--midthickness", flags.midthickness)?,
                         radius: Millimetres(flags.radius),
@@ -333,7 +332,7 @@ impl MapCommand {
                     }
                 };
                 surface_map(&SurfaceMapRequest {
-                    volume: flags.volume,
+                    volume,
                     number: flags.number,
                     depth,
                     flat: some_sides("--flat", flags.flat)?,

@@ -30,6 +30,7 @@ mod tripletize;
 
 use crate::failure::Failure;
 use crate::terminal::Session;
+use std::path::PathBuf;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -122,4 +123,22 @@ fn command_line() -> Vec<String> {
     std::env::args_os()
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect()
+}
+
+/// The files of left and right.
+fn sides(flag: &str, paths: Vec<PathBuf>) -> Result<[PathBuf; 2], Failure> {
+    <[PathBuf; 2]>::try_from(paths).map_err(|given| {
+        Failure::Error(format!(
+            "{flag} names {} files; give LEFT,RIGHT",
+            given.len()
+        ))
+    })
+}
+
+fn some_sides(flag: &str, paths: Vec<PathBuf>) -> Result<Option<[PathBuf; 2]>, Failure> {
+    if paths.is_empty() {
+        Ok(None)
+    } else {
+        sides(flag, paths).map(Some)
+    }
 }

@@ -1,7 +1,7 @@
 //! `emotome rsa`
 
-use super::command_line;
 use super::rsa_group::GroupFlags;
+use super::{command_line, sides, some_sides};
 use crate::failure::Failure;
 use crate::flags::{
     ControlFlags, ForceFlag, ModelFlags, ResumeFlag, SeedFlag, StandardiseFlags, metric,
@@ -76,9 +76,22 @@ struct Searchlight {
     /// for all others]
     #[arg(long, value_name = "NAME", value_parser = metric)]
     distance: Option<Metric>,
-    /// The neighbourhood: a radius as 3vox or 6mm, or a number of nearest voxels as n100.
+    /// The neighbourhood: a radius as 3vox or 6mm, or a number of nearest voxels as n100. On surfaces a radius in mm
+    /// is measured along --midthickness, and n100 are the 100 nearest vertices; voxels of a CIFTI store are searched
+    /// within their structure.
     #[arg(long, value_name = "RADIUS", value_parser = extent)]
     radius: Extent,
+    /// Surfaces that distances are measured on, where the responses of --store lie on surfaces: GIFTI or FreeSurfer's,
+    /// of the mesh of the responses. Take the midthickness of the subject or of the average brain; on inflated or
+    /// spherical surfaces distances are none of the brain, on pial ones gyri are wide, on white ones narrow.
+    #[arg(
+        long,
+        value_name = "LEFT,RIGHT",
+        value_delimiter = ',',
+        num_args = 1,
+        conflicts_with = "data"
+    )]
+    midthickness: Vec<PathBuf>,
     /// Whether a voxel at the very radius belongs to it.
     #[arg(long, value_enum, default_value_t = RuleName::Le)]
     rule: RuleName,
@@ -131,9 +144,15 @@ struct Roi {
     /// by itself.
     #[arg(long, value_name = "NAME|FILE", default_value = "parcels")]
     regions: String,
-    /// An image that labels the parcels, on the grid of the stores. [default: the sets of voxels in the stores]
-    #[arg(long, value_name = "FILE")]
-    parcels: Option<PathBuf>,
+    /// Labels of the parcels: an image on the grid of the stores; for stores on surfaces .annot or .label.gii of left
+    /// and right, as LEFT,RIGHT, or one .dlabel.nii. [default: the sets of voxels in the stores]
+    #[arg(
+        long,
+        value_name = "FILE|LEFT,RIGHT",
+        value_delimiter = ',',
+        num_args = 1
+    )]
+    parcels: Vec<PathBuf>,
     /// Names of the labels: a table with columns index and name. [default: HCP-MMP, 1 to 180 left, 181 to 360 right]
     #[arg(long, value_name = "FILE", requires = "parcels")]
     parcel_names: Option<PathBuf>,
@@ -387,6 +406,7 @@ impl Searchlight {
                 },
                 minimum: self.minimum,
             },
+            midthickness: some_sides("--midthickness", self.midthickness)?,
             distance: self.distance.unwrap_or(distance),
             comparison,
             bound: self.bound,
@@ -428,9 +448,11 @@ impl Roi {
         Ok(RoiRequest {
             stores: self.stores,
             regions,
-            parcels: self
-                .parcels
-                .map_or(ParcelsOf::Store, |image| ParcelsOf::Image { image, names }),
+            parcels: match <[PathBuf; 1]>::try_from(self.parcels) {
+                Ok([image]) => ParcelsOf::Image { image, names },
+                Err(none) if none.is_empty() => ParcelsOf::Store,
+                Err(several) => ParcelsOf::Surfaces(sides("--parcels", several)?),
+            },
             fewest: self.minimum,
             models: self
                 .controls
@@ -554,7 +576,7 @@ fn searched(s: &Searched) -> String {
         return rows(out);
     }
     for map in &s.maps {
-        let [x, y, z] = map.peak_mm;
+        let [x, y, z] = map.peak_mm.unwrap_or([f64::NAN; 3]);
         out.push((
             "map",
             format!(

@@ -190,7 +190,7 @@ fn a_searchlight_of_bare_files_equals_a_loop_over_pairs() {
         assert_eq!(found["left_out"], 1);
         let values = map(
             &scratch,
-            &format!("{data}-{pairs}/sub-unnamed_desc-model_stat-pearson_statmap.nii.gz"),
+            &format!("{data}-{pairs}/sub-unnamed_stat-pearson_desc-model_statmap.nii.gz"),
         );
         for (at, voxel) in voxels().into_iter().enumerate() {
             let value = f64::from(values[at]);
@@ -328,7 +328,7 @@ fn a_search_that_is_killed_goes_on_to_the_same_bits() {
     assert!(!partial.exists());
     for file in [
         "centres.tsv",
-        "sub-01_desc-model_stat-spearman_statmap.nii.gz",
+        "sub-01_stat-spearman_desc-model_statmap.nii.gz",
     ] {
         assert_eq!(
             fs::read(scratch.path(&format!("cut/{file}"))).unwrap(),
@@ -431,7 +431,7 @@ fn planted_regions_are_found_and_others_are_not() {
     );
     assert!(
         scratch
-            .path("anywhere/sub-01_desc-planted_stat-pfwe_statmap.nii.gz")
+            .path("anywhere/sub-01_stat-pfwe_desc-planted_statmap.nii.gz")
             .exists()
     );
     let whole = scratch.json(&format!(

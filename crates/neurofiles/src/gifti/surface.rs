@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::freesurfer;
 use crate::nifti::ImageError;
 
-use super::{Gifti, Intent, Values};
+use super::{DataArray, Gifti, Intent, Values};
 
 /// A mesh of triangles.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,53 +134,94 @@ impl Gifti {
         }
     }
 
-    /// Data per vertex, a column for each array of one axis and for each column of one of two.
+    /// The structure that it says it is of, such as `CortexLeft`: its own metadata, else that of its first array.
+    pub fn structure(&self) -> Option<&str> {
+        let first = self.arrays.first().map_or(&[][..], |array| &array.meta);
+        let mut meta = self.meta.iter().chain(first);
+        let found = meta.find(|(name, _)| name == "AnatomicalStructurePrimary");
+        found.map(|(_, value)| value.trim())
+    }
+
+    /// Vertices and columns of the data per vertex: a column for each array of one axis and for each column of one of
+    /// two; points and triangles are no data.
     ///
     /// # Errors
-    /// [`ImageError::Field`] if there are none, or their lengths differ.
-    pub fn columns(&self) -> Result<Vec<Vec<f64>>, ImageError> {
-        let mut columns: Vec<Vec<f64>> = Vec::new();
-        let data = self.arrays.iter().enumerate();
-        for (at, array) in
-            data.filter(|(_, a)| !matches!(a.intent, Intent::Pointset | Intent::Triangle))
-        {
-            let values = array.values.to_f64();
-            match array.shape[..] {
-                [_] => columns.push(values),
-                [_, width] => columns.extend(
-                    (0..width).map(|c| values.iter().skip(c).step_by(width).copied().collect()),
-                ),
+    /// [`ImageError::Field`] if there are none, their lengths differ, or an array has more axes.
+    pub fn shape(&self) -> Result<(usize, usize), ImageError> {
+        let wrong = |field: String, found: String, expected: String| {
+            Err(ImageError::field(&self.source, field, found, expected))
+        };
+        let mut known: Option<(usize, usize)> = None;
+        for (at, array) in self.data() {
+            let (length, width) = match array.shape[..] {
+                [length] => (length, 1),
+                [length, width] => (length, width),
                 _ => {
                     let found = format!("of shape {:?}", array.shape);
-                    return Err(ImageError::field(
-                        &self.source,
-                        format!("array {at}"),
-                        found,
-                        "one axis or two",
-                    ));
+                    return wrong(format!("array {at}"), found, "one axis or two".into());
                 }
+            };
+            let (first, columns) = known.unwrap_or((length, 0));
+            if length != first {
+                let expected = format!("{first}, as the first has");
+                return wrong(
+                    format!("the length of array {at}"),
+                    length.to_string(),
+                    expected,
+                );
+            }
+            known = Some((first, columns + width));
+        }
+        match known {
+            Some(shape) => Ok(shape),
+            None => wrong(
+                "data per vertex".into(),
+                "in no array".into(),
+                "in one at least: is this a surface?".into(),
+            ),
+        }
+    }
+
+    /// Hands over each column of the data per vertex; see [`shape`](Self::shape).
+    ///
+    /// # Errors
+    /// Those of [`shape`](Self::shape) before the first column, and of `each`.
+    pub fn each_column<E: From<ImageError>>(
+        &self,
+        mut each: impl FnMut(&[f64]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.shape()?;
+        for (_, array) in self.data() {
+            let values = array.values.to_f64();
+            match array.shape[..] {
+                [_, width] if width > 1 => {
+                    for column in 0..width {
+                        let own: Vec<f64> =
+                            values.iter().skip(column).step_by(width).copied().collect();
+                        each(&own)?;
+                    }
+                }
+                _ => each(&values)?,
             }
         }
-        let lengths: Vec<usize> = columns.iter().map(Vec::len).collect();
-        match lengths[..] {
-            [] => Err(ImageError::field(
-                &self.source,
-                "data per vertex",
-                "in no array",
-                "in one at least: is this a surface?",
-            )),
-            [first, ..] => match lengths.iter().position(|&n| n != first) {
-                None => Ok(columns),
-                Some(at) => {
-                    let expected = format!("{first}, as the first has");
-                    Err(ImageError::field(
-                        &self.source,
-                        format!("the length of column {at}"),
-                        lengths[at],
-                        expected,
-                    ))
-                }
-            },
-        }
+        Ok(())
+    }
+
+    /// All columns of the data per vertex; see [`shape`](Self::shape).
+    ///
+    /// # Errors
+    /// Those of [`shape`](Self::shape).
+    pub fn columns(&self) -> Result<Vec<Vec<f64>>, ImageError> {
+        let mut columns = Vec::new();
+        self.each_column(|column| {
+            columns.push(column.to_vec());
+            Ok::<(), ImageError>(())
+        })?;
+        Ok(columns)
+    }
+
+    fn data(&self) -> impl Iterator<Item = (usize, &DataArray)> {
+        let data = self.arrays.iter().enumerate();
+        data.filter(|(_, a)| !matches!(a.intent, Intent::Pointset | Intent::Triangle))
     }
 }

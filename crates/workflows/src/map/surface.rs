@@ -5,11 +5,13 @@ use super::error::MapError;
 use super::overlays;
 use super::volume::{Image, on_grid, read};
 use crate::WorkflowError;
+use emotome_brain::regions::Hemisphere;
 use emotome_brain::surface::sample::{Interpolation, Sampler, SamplingKind, depths};
 use emotome_brain::surface::{FlatRaster, Mesh};
 use emotome_figures::cortex::{CortexMap, FlatHemisphere, FlatVertices};
 use emotome_figures::inflated::{Surface, SurfaceViews, View};
 use emotome_neurofiles::Millimetres;
+use emotome_neurofiles::cifti::{self, Axis, Part};
 use emotome_neurofiles::derivatives::BidsName;
 use emotome_neurofiles::gifti::{Gifti, Intent, read_surface};
 use serde::Serialize;
@@ -37,6 +39,12 @@ pub enum Depth {
         radius: Millimetres,
         /// Samples.
         samples: usize,
+    },
+    /// Values by vertex need no sampling: the file is a GIFTI of the left surface and this one of the right, or alone
+    /// a `.dscalar.nii`.
+    Vertices {
+        /// The right GIFTI.
+        right: Option<PathBuf>,
     },
 }
 
@@ -72,22 +80,10 @@ pub struct SurfaceMapRequest {
 /// # Errors
 /// [`MapError`] for surfaces that are none, or of different meshes.
 pub fn surface_map(request: &SurfaceMapRequest) -> Result<MapSummary, WorkflowError> {
-    let image = read(&request.volume, request.number)?;
-    let beside = |path: &str, of: &dyn Fn(f64) -> f64| {
-        let mut image = on_grid(Path::new(path), &request.volume, &image.grid)?;
-        for value in &mut image.values {
-            *value = of(f64::from(*value)) as f32;
-        }
-        Ok::<_, WorkflowError>(image.values)
+    let volume = match &request.depth {
+        Depth::Vertices { .. } => None,
+        _ => Some(Volumes::read(request)?),
     };
-    let fade = request.sure.fade.as_ref();
-    let fade = fade
-        .map(|fade| beside(&fade.of, &|v| fade.score(v)))
-        .transpose()?;
-    let outline = request.sure.outline.as_ref();
-    let outline = outline
-        .map(|outline| beside(&outline.of, &|p| outline.inside(p)))
-        .transpose()?;
     let mut scores = Vec::new();
     let mut files = Vec::new();
     let mut notes = Vec::new();
@@ -95,20 +91,14 @@ pub fn surface_map(request: &SurfaceMapRequest) -> Result<MapSummary, WorkflowEr
     let mut flat_meshes = Vec::new();
     let mut views = Vec::new();
     for (side, name) in ["left", "right"].into_iter().enumerate() {
-        let (sampler, mesh, path) = sampler(request, &image, side)?;
-        let sample = |values: &[f32]| {
-            sampler.sample(values).map_err(|source| MapError::Surface {
-                path: path.clone(),
-                source,
-            })
+        let Taken {
+            values: [sampled, confidence, outlined],
+            mesh,
+            path,
+        } = match &volume {
+            Some(volume) => volume.sampled(request, side)?,
+            None => by_vertices(request, side)?,
         };
-        let sampled = sample(&image.values)?;
-        let [confidence, outlined] = [&fade, &outline].map(|volume| {
-            volume
-                .as_ref()
-                .map_or_else(|| Ok(Vec::new()), |v| sample(v))
-        });
-        let (confidence, outlined) = (confidence?, outlined?);
         scores.extend(confidence.iter().map(|&v| f64::from(v)));
         let missing = sampled.iter().filter(|value| value.is_nan()).count();
         notes.push(format!(
@@ -212,15 +202,24 @@ fn inputs(request: &SurfaceMapRequest) -> Vec<&Path> {
     let sampled: Vec<&PathBuf> = match &request.depth {
         Depth::Between { outer, inner, .. } => outer.iter().chain(inner).collect(),
         Depth::Along { middle, .. } => middle.iter().collect(),
+        Depth::Vertices { right } => right.iter().collect(),
     };
     let drawn = [&request.flat, &request.inflated, &request.sulci];
     std::iter::once(&request.volume)
         .chain(sampled)
         .chain(drawn.into_iter().flatten().flatten())
         .map(PathBuf::as_path)
-        .chain(request.sure.files())
+        .chain(request.sure.files().flat_map(|path| parts(request, path)))
         .chain(request.overlays.iter().map(|(path, _)| path.as_path()))
         .collect()
+}
+
+/// The files of left and right, where values are by vertex and both are named.
+fn parts<'a>(request: &SurfaceMapRequest, path: &'a Path) -> Vec<&'a Path> {
+    match (&request.depth, path.to_str()) {
+        (Depth::Vertices { .. }, Some(text)) => text.split(',').map(Path::new).collect(),
+        _ => vec![path],
+    }
 }
 
 /// The name of a hemisphere's values: that of the volume, if it is one of BIDS.
@@ -231,6 +230,151 @@ fn gifti_name(volume: &Path, hemisphere: &str) -> Result<String, MapError> {
         None => BidsName::new("statmap", EXTENSION)?.with("desc", "sampled")?,
     };
     Ok(name.with("hemi", hemisphere)?.to_string())
+}
+
+/// Values of a hemisphere's vertices, what fades them and what is outlined (both may be empty), and their mesh.
+struct Taken {
+    values: [Vec<f32>; 3],
+    mesh: Mesh,
+    path: PathBuf,
+}
+
+/// Volumes on one grid, of which surfaces take their values.
+struct Volumes {
+    image: Image,
+    fade: Option<Vec<f32>>,
+    outline: Option<Vec<f32>>,
+}
+
+impl Volumes {
+    fn read(request: &SurfaceMapRequest) -> Result<Self, WorkflowError> {
+        let image = read(&request.volume, request.number)?;
+        let beside = |path: &str, of: &dyn Fn(f64) -> f64| {
+            let mut image = on_grid(Path::new(path), &request.volume, &image.grid)?;
+            for value in &mut image.values {
+                *value = of(f64::from(*value)) as f32;
+            }
+            Ok::<_, WorkflowError>(image.values)
+        };
+        let fade = request.sure.fade.as_ref();
+        let fade = fade
+            .map(|fade| beside(&fade.of, &|v| fade.score(v)))
+            .transpose()?;
+        let outline = request.sure.outline.as_ref();
+        let outline = outline
+            .map(|outline| beside(&outline.of, &|p| outline.inside(p)))
+            .transpose()?;
+        Ok(Self {
+            image,
+            fade,
+            outline,
+        })
+    }
+
+    fn sampled(&self, request: &SurfaceMapRequest, side: usize) -> Result<Taken, WorkflowError> {
+        let (sampler, mesh, path) = sampler(request, &self.image, side)?;
+        let sample = |values: Option<&Vec<f32>>| -> Result<Vec<f32>, MapError> {
+            let sampled = values.map(|values| sampler.sample(values)).transpose();
+            let sampled = sampled.map_err(|source| MapError::Surface {
+                path: path.clone(),
+                source,
+            })?;
+            Ok(sampled.unwrap_or_default())
+        };
+        let values = [
+            sample(Some(&self.image.values))?,
+            sample(self.fade.as_ref())?,
+            sample(self.outline.as_ref())?,
+        ];
+        Ok(Taken { values, mesh, path })
+    }
+}
+
+/// Values that are given by vertex, on the first of the surfaces to be drawn.
+fn by_vertices(request: &SurfaceMapRequest, side: usize) -> Result<Taken, WorkflowError> {
+    let Some(surfaces) = request.flat.as_ref().or(request.inflated.as_ref()) else {
+        return Err(MapError::Nothing {
+            path: request.volume.clone(),
+        }
+        .into());
+    };
+    let path = surfaces[side].clone();
+    let mesh = mesh_of(&path)?;
+    let points = mesh.points().len();
+    let right = match &request.depth {
+        Depth::Vertices { right } => right.as_deref(),
+        _ => None,
+    };
+    let beside = |files: &str, of: &dyn Fn(f64) -> f64| -> Result<Vec<f32>, WorkflowError> {
+        let (left, right) = match files.split_once(',') {
+            Some((left, right)) => (left, Some(Path::new(right))),
+            None => (files, None),
+        };
+        let mut values = of_side(Path::new(left), right, side, request.number, points, &path)?;
+        for value in &mut values {
+            *value = of(f64::from(*value)) as f32;
+        }
+        Ok(values)
+    };
+    let fade = request.sure.fade.as_ref();
+    let fade = fade.map(|fade| beside(&fade.of, &|v| fade.score(v)));
+    let outline = request.sure.outline.as_ref();
+    let outline = outline.map(|outline| beside(&outline.of, &|p| outline.inside(p)));
+    let values = [
+        of_side(&request.volume, right, side, request.number, points, &path)?,
+        fade.transpose()?.unwrap_or_default(),
+        outline.transpose()?.unwrap_or_default(),
+    ];
+    Ok(Taken { values, mesh, path })
+}
+
+/// The values of a hemisphere from its GIFTI or from a CIFTI; NaN where there is none.
+fn of_side(
+    file: &Path,
+    right: Option<&Path>,
+    side: usize,
+    number: usize,
+    points: usize,
+    mesh: &Path,
+) -> Result<Vec<f32>, WorkflowError> {
+    let none = |path: &Path, found: usize| MapError::NoVolume {
+        path: path.to_owned(),
+        volume: number,
+        found,
+    };
+    if right.is_some() {
+        let path = right.filter(|_| side == 1).unwrap_or(file);
+        let columns = Gifti::read(path)?.columns()?;
+        let column = number.checked_sub(1).and_then(|at| columns.get(at));
+        let column = column.ok_or_else(|| none(path, columns.len()))?;
+        same_points(path, column.len(), mesh, points)?;
+        return Ok(column.iter().map(|&value| value as f32).collect());
+    }
+    let reader = cifti::Reader::open(file)?;
+    let Axis::Models(axis) = reader.axes()[1].clone() else {
+        return Err(MapError::Nothing {
+            path: file.to_owned(),
+        }
+        .into());
+    };
+    let matrix = reader.read::<f32>()?;
+    let row = number.checked_sub(1).filter(|&row| row < matrix.nrows());
+    let row = matrix.row(row.ok_or_else(|| none(file, matrix.nrows()))?);
+    let structure = Hemisphere::BOTH[side].cifti();
+    let mut values = vec![f32::NAN; points];
+    for model in axis
+        .models
+        .iter()
+        .filter(|model| model.structure == structure)
+    {
+        if let Part::Surface { vertices, of } = &model.part {
+            same_points(file, *of as usize, mesh, points)?;
+            for (&vertex, &value) in vertices.iter().zip(row.iter().skip(model.offset)) {
+                values[vertex as usize] = value;
+            }
+        }
+    }
+    Ok(values)
 }
 
 /// What takes the values of a hemisphere's vertices, the mesh they are taken on and its file.
@@ -244,6 +388,10 @@ fn sampler(
         source,
     };
     match &request.depth {
+        Depth::Vertices { .. } => Err(MapError::Nothing {
+            path: request.volume.clone(),
+        }
+        .into()),
         Depth::Between {
             outer,
             inner,

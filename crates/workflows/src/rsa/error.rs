@@ -116,6 +116,40 @@ pub enum RsaError {
         /// Where they lie.
         space: &'static str,
     },
+    /// Vertices without surfaces.
+    #[error("{store}: its responses lie on surfaces, and vertices alone say nothing of distances; give the surfaces of the same mesh (--midthickness LEFT,RIGHT)", store = store.display())]
+    NoMidthickness {
+        /// The store.
+        store: PathBuf,
+    },
+    /// Surfaces without vertices.
+    #[error("{store}: its responses lie in a volume, where distances need no surfaces; leave --midthickness out", store = store.display())]
+    Midthickness {
+        /// The store.
+        store: PathBuf,
+    },
+    /// Relabelled maps of surfaces.
+    #[error(
+        "relabelled maps are kept for groups of images, and the responses lie on surfaces; leave --keep-surrogates out"
+    )]
+    SurrogatesOfVoxels,
+    /// A surface is no mesh.
+    #[error("{path}: {source}", path = path.display())]
+    Mesh {
+        /// The surface.
+        path: PathBuf,
+        /// Why.
+        source: emotome_brain::surface::MeshError,
+    },
+    /// There are no such neighbourhoods on surfaces.
+    #[error(transparent)]
+    OnSurface(#[from] emotome_brain::surface::search::SearchError),
+    /// A surface or a map cannot be read or written.
+    #[error(transparent)]
+    Image(#[from] emotome_neurofiles::nifti::ImageError),
+    /// A map cannot be named.
+    #[error(transparent)]
+    MapName(#[from] emotome_neurofiles::derivatives::NameError),
     /// A table does not say what was shown.
     #[error("{path}: does not say what was shown in each sample: {what}", path = path.display())]
     Labels {

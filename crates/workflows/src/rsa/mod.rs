@@ -9,6 +9,7 @@ mod models;
 mod regions;
 mod roi;
 mod searchlight;
+mod space;
 mod volume;
 
 pub use brain::{BareFiles, BrainOf, BrainReport, Pairs};

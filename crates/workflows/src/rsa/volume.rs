@@ -14,7 +14,7 @@ pub(super) fn grid(store: &Store) -> Result<(Grid, &[[u32; 3]]), RsaError> {
     let space = match store.places() {
         Places::Volume { grid, indices, .. } => return Ok((*grid, indices)),
         Places::Points(_) => "points without a grid",
-        Places::Surface { .. } => "a surface",
+        Places::Surface { .. } | Places::Grayordinates(_) => "surfaces",
     };
     Err(RsaError::NoGrid {
         store: store.path().to_owned(),

@@ -1,11 +1,12 @@
 //! The chance of a value as large anywhere in the brain, by relabelled models.
 
+use super::super::RsaError;
 use super::super::brain::Joined;
-use super::super::models::ModelOf;
-use super::super::{RsaError, volume};
+use super::super::space::{Space, Written};
+use super::super::volume::entity;
 use super::{SearchlightRequest, write};
 use crate::WorkflowError;
-use emotome_brain::inference::clusters::{Heights, Neighbours, TfceParams, Touch, clusters, tfce};
+use emotome_brain::inference::clusters::{Heights, Neighbours, TfceParams, clusters, tfce};
 use emotome_brain::inference::exchange::{Exchange, Presentation};
 use emotome_brain::inference::{InferenceError, permutation_p};
 use emotome_brain::model::Metric;
@@ -17,6 +18,7 @@ use emotome_stimuli::run::Run;
 use ndarray::Array2;
 use rayon::prelude::*;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// How models are relabelled, and what is looked for in the maps.
@@ -43,6 +45,8 @@ pub struct FamilyWise {
     pub model: String,
     /// The image of p: (1 + relabelled models that reach the value anywhere) / (1 + all of them).
     pub path: PathBuf,
+    /// The same of the right surface, where each surface has its own.
+    pub right_path: Option<PathBuf>,
     /// The smallest value with p ≤ .05; `null` if there is none.
     pub threshold: Option<f64>,
     /// Centres with p ≤ .05.
@@ -62,6 +66,8 @@ pub struct FamilyWise {
 pub struct ClusterWise {
     /// The image of p, of each voxel's cluster; 1 outside of clusters.
     pub path: PathBuf,
+    /// The same of the right surface, where each surface has its own.
+    pub right_path: Option<PathBuf>,
     /// The value beyond which they form.
     pub threshold: f64,
     /// Clusters.
@@ -75,8 +81,12 @@ pub struct ClusterWise {
 pub struct Enhanced {
     /// The image of enhanced values.
     pub path: PathBuf,
+    /// The same of the right surface, where each surface has its own.
+    pub right_path: Option<PathBuf>,
     /// The image of their p against the largest anywhere.
     pub p_path: PathBuf,
+    /// The same of the right surface, where each surface has its own.
+    pub right_p_path: Option<PathBuf>,
     /// Centres with p ≤ .05.
     pub significant: usize,
 }
@@ -144,6 +154,7 @@ pub(super) fn family_wise(
     relabelling: &Relabelling,
     request: &SearchlightRequest,
     joined: &Joined,
+    space: &Space<'_>,
     search: &Search<'_>,
     blocks: &[Block],
     run: Run<'_>,
@@ -164,17 +175,11 @@ pub(super) fn family_wise(
     let paused = || WorkflowError::Paused {
         out: request.out.clone(),
     };
-    let (grid, voxels) = volume::grid(&joined.store)?;
     let hoods = search.plan().neighbourhoods();
-    let centres: Vec<[u32; 3]> = (0..hoods.len())
-        .map(|at| voxels[hoods.centre(at) as usize])
-        .collect();
+    let centres: Vec<u32> = (0..hoods.len()).map(|at| hoods.centre(at)).collect();
     let spatial = relabelling.tfce || relabelling.cluster_threshold.is_some();
     let neighbours = match spatial {
-        true => {
-            let places: Vec<[i32; 3]> = centres.iter().map(|v| v.map(|i| i as i32)).collect();
-            Neighbours::of_voxels(&places, Touch::Faces)
-        }
+        true => space.neighbours(&centres),
         false => Neighbours::from_edges(0, []),
     }
     .map_err(RsaError::from)?;
@@ -206,15 +211,17 @@ pub(super) fn family_wise(
     if let Some(error) = failed {
         return Err(RsaError::from(error).into());
     }
-    let write_map = |of: &ModelOf, stat: &str, values: &[f64]| -> Result<PathBuf, WorkflowError> {
-        let path = write::image(request, joined, &of.name, stat);
-        let placed = centres.iter().copied().zip(values.iter().copied());
-        volume::write(&path, request.overwrite, &grid, placed)?;
-        Ok(path)
-    };
+    let mut images: BTreeMap<&str, Vec<(String, Vec<f64>)>> = BTreeMap::new();
     let mut found = Vec::with_capacity(request.models.len());
     for (m, of) in request.models.iter().enumerate() {
         let own = &reached[m];
+        let mut show = |stat, values: &[f64]| {
+            let rows = write::by_row(joined, blocks, values.iter().copied());
+            images
+                .entry(stat)
+                .or_default()
+                .push((of.name.clone(), rows));
+        };
         let values: Vec<f64> = blocks
             .iter()
             .flat_map(|block| block.values.column(m).to_vec())
@@ -243,8 +250,10 @@ pub(super) fn family_wise(
                         image[place as usize] = p;
                     }
                 }
+                show("pmass", &image);
                 Some(ClusterWise {
-                    path: write_map(of, "pmass", &image)?,
+                    path: PathBuf::new(),
+                    right_path: None,
                     threshold,
                     found: formed.len(),
                     significant,
@@ -256,26 +265,31 @@ pub(super) fn family_wise(
             true => {
                 let enhanced = tfce(&values, &neighbours, TFCE).map_err(RsaError::from)?;
                 let p = against(&enhanced, &own.enhanced);
+                show("tfce", &enhanced);
+                show("ptfce", &p);
                 Some(Enhanced {
-                    path: write_map(of, "tfce", &enhanced)?,
-                    p_path: write_map(of, "ptfce", &p)?,
+                    path: PathBuf::new(),
+                    right_path: None,
+                    p_path: PathBuf::new(),
+                    right_p_path: None,
                     significant: below(&p),
                 })
             }
         };
-        let surrogates = match kept[m].is_empty() {
-            true => None,
-            false => Some(surrogates(
-                write::image(request, joined, &of.name, "surrogates"),
-                request.overwrite,
-                &grid,
-                &centres,
-                &kept[m],
-            )?),
+        let surrogates = match (kept[m].as_slice(), space.volume()) {
+            ([], _) | (_, None) => None,
+            (maps, Some((grid, voxels))) => {
+                let name = write::named(joined, "surrogates")?.with("desc", &entity(&of.name));
+                let path = request.out.join(name.map_err(RsaError::from)?.to_string());
+                let placed: Vec<[u32; 3]> = centres.iter().map(|&c| voxels[c as usize]).collect();
+                Some(surrogates(path, request.overwrite, grid, &placed, maps)?)
+            }
         };
+        show("pfwe", &p);
         found.push(FamilyWise {
             model: of.name.clone(),
-            path: write_map(of, "pfwe", &p)?,
+            path: PathBuf::new(),
+            right_path: None,
             threshold: threshold.map(|(value, _)| *value).reduce(f64::min),
             significant: below(&p),
             smallest_p: 1.0 / (1.0 + f64::from(relabelling.permutations)),
@@ -283,6 +297,24 @@ pub(super) fn family_wise(
             tfce: enhanced,
             surrogates,
         });
+    }
+    for (stat, maps) in images {
+        let name = write::named(joined, stat)?;
+        let written = space.write(&request.out, request.overwrite, &name, &maps)?;
+        for (found, Written { path, right_path }) in found.iter_mut().zip(written) {
+            match (stat, &mut found.clusters, &mut found.tfce) {
+                ("pmass", Some(clusters), _) => {
+                    (clusters.path, clusters.right_path) = (path, right_path);
+                }
+                ("tfce", _, Some(enhanced)) => {
+                    (enhanced.path, enhanced.right_path) = (path, right_path);
+                }
+                ("ptfce", _, Some(enhanced)) => {
+                    (enhanced.p_path, enhanced.right_p_path) = (path, right_path);
+                }
+                _ => (found.path, found.right_path) = (path, right_path),
+            }
+        }
     }
     Ok(found)
 }

@@ -1,8 +1,9 @@
 //! What models explain beside each other, around every voxel.
 
+use super::super::RsaError;
 use super::super::brain::Joined;
 use super::super::models::ModelOf;
-use super::super::{RsaError, volume};
+use super::super::space::Space;
 use super::{SearchlightRequest, write};
 use crate::WorkflowError;
 use emotome_brain::model::regression::{RegressionError, commonality, partial, regress};
@@ -45,6 +46,8 @@ pub struct JointMap {
     pub constant: Vec<String>,
     /// The image.
     pub path: PathBuf,
+    /// The same of the right surface, where each surface has its own.
+    pub right_path: Option<PathBuf>,
     /// Mean over centres.
     pub mean: f64,
     /// The largest value.
@@ -142,7 +145,10 @@ impl JointMaps {
                 of: all.clone().collect(),
                 constant: Vec::new(),
             });
-            for subset in 1..1_usize << models.len() {
+            // What one explains alone first, so that maps of one statistic stand together.
+            let mut subsets: Vec<usize> = (1..1_usize << models.len()).collect();
+            subsets.sort_by_key(|subset| subset.count_ones() > 1);
+            for subset in subsets {
                 let of: Vec<usize> = all.clone().filter(|m| subset >> m & 1 == 1).collect();
                 parts.push(Part {
                     statistic: if of.len() == 1 { "unique" } else { "common" },
@@ -194,6 +200,7 @@ fn values(parts: &[Part], r: &Array2<f64>, variance: bool) -> Result<Vec<f64>, R
 pub(super) fn maps(
     request: &SearchlightRequest,
     joined: &Joined,
+    space: &Space<'_>,
     search: &Search<'_>,
     blocks: &[Block],
 ) -> Result<Vec<JointMap>, WorkflowError> {
@@ -208,26 +215,35 @@ pub(super) fn maps(
         .map(|row| values(&parts, &beside(row, between), request.joint.variance))
         .collect::<Result<_, _>>()
         .map_err(RsaError::from)?;
-    let (grid, _) = volume::grid(&joined.store)?;
     let names = |of: &[usize]| -> Vec<String> {
         of.iter().map(|&m| request.models[m].name.clone()).collect()
     };
     let mut maps = Vec::with_capacity(parts.len());
-    for (column, part) in parts.iter().enumerate() {
-        let models = names(&part.of);
-        let path = write::image(request, joined, &models.join(" AND "), part.statistic);
-        let placed = write::placed(joined, blocks)?.map(|(_, _, voxel)| voxel);
-        let own = found.iter().map(|row| row[column]);
-        volume::write(&path, request.overwrite, &grid, placed.zip(own.clone()))?;
-        let defined: Vec<f64> = own.filter(|value| !value.is_nan()).collect();
-        maps.push(JointMap {
-            statistic: part.statistic,
-            models,
-            constant: names(&part.constant),
-            path,
-            mean: emotome_stats::summary::mean(&defined),
-            max: defined.iter().copied().fold(f64::NAN, f64::max),
-        });
+    let mut columns = 0..parts.len();
+    for some in parts.chunk_by(|a, b| a.statistic == b.statistic) {
+        let own: Vec<(String, Vec<f64>)> = some
+            .iter()
+            .zip(&mut columns)
+            .map(|(part, column)| {
+                let values = found.iter().map(|row| row[column]);
+                let map = names(&part.of).join(" AND ");
+                (map, write::by_row(joined, blocks, values))
+            })
+            .collect();
+        let name = write::named(joined, some[0].statistic)?;
+        let written = space.write(&request.out, request.overwrite, &name, &own)?;
+        for ((part, (_, values)), written) in some.iter().zip(own).zip(written) {
+            let defined: Vec<f64> = values.into_iter().filter(|value| !value.is_nan()).collect();
+            maps.push(JointMap {
+                statistic: part.statistic,
+                models: names(&part.of),
+                constant: names(&part.constant),
+                path: written.path,
+                right_path: written.right_path,
+                mean: emotome_stats::summary::mean(&defined),
+                max: defined.iter().copied().fold(f64::NAN, f64::max),
+            });
+        }
     }
     Ok(maps)
 }

@@ -11,13 +11,14 @@ pub(super) use write::write_left_out;
 use super::brain::{self, BrainOf, BrainReport, Joined, Pairs, Wanted};
 use super::checkpoint::{self, Checkpoint};
 use super::models::{ModelOf, ModelReport};
+use super::space::Space;
 use super::{RsaError, volume};
 use crate::WorkflowError;
 use crate::memory::peak_rss_bytes;
 use emotome_brain::model::Metric;
+use emotome_brain::regions::Hemisphere;
 use emotome_brain::searchlight::{
-    Block, Comparison, Estimate, Neighbourhoods, Params, Peak, Plan, Rejected, Search, Shape,
-    gemm_peak,
+    Block, Comparison, Estimate, Params, Peak, Plan, Rejected, Search, Shape, gemm_peak,
 };
 use emotome_brain::store::Repeats;
 use emotome_stimuli::digest::Sha256Sum;
@@ -38,6 +39,8 @@ pub struct SearchlightRequest {
     pub models: Vec<ModelOf>,
     /// The neighbourhoods.
     pub shape: Shape,
+    /// Surfaces of left and right that distances are measured on, where responses lie on surfaces.
+    pub midthickness: Option<[PathBuf; 2]>,
     /// Distances between patterns.
     pub distance: Metric,
     /// How they are compared with a model's.
@@ -114,18 +117,24 @@ pub struct Searched {
 pub struct ModelMap {
     /// The model.
     pub model: String,
-    /// The image.
+    /// The image; on surfaces that of the left one, over grayordinates one file for all models.
     pub path: PathBuf,
+    /// The image of the right surface.
+    pub right_path: Option<PathBuf>,
     /// The image of z scores among all relabellings of the stimuli, for Pearson over all pairs.
     pub z_path: Option<PathBuf>,
+    /// The same of the right surface.
+    pub right_z_path: Option<PathBuf>,
     /// Mean over centres.
     pub mean: f64,
     /// The largest value.
     pub max: f64,
-    /// Voxel of the largest value.
-    pub peak_voxel: [u32; 3],
+    /// Voxel of the largest value, if it lies in one.
+    pub peak_voxel: Option<[u32; 3]>,
+    /// Hemisphere and vertex of the largest value, if it lies on a surface.
+    pub peak_vertex: Option<(Hemisphere, u32)>,
     /// Its place in millimetres.
-    pub peak_mm: [f64; 3],
+    pub peak_mm: Option<[f64; 3]>,
 }
 
 /// Searches one brain for several models.
@@ -162,9 +171,11 @@ pub fn searchlight(request: &SearchlightRequest, run: Run<'_>) -> Result<Searche
     if let Some(relabelling) = &request.relabelling {
         relabelling.check(request)?;
     }
-    let (grid, voxels) = volume::grid(&joined.store)?;
-    let neighbourhoods =
-        Neighbourhoods::of(&grid, voxels, &request.shape).map_err(RsaError::from)?;
+    let space = Space::new(&joined.store, request.midthickness.as_ref())?;
+    if request.relabelling.is_some_and(|own| own.kept > 0) && space.volume().is_none() {
+        return Err(RsaError::SurrogatesOfVoxels.into());
+    }
+    let neighbourhoods = space.neighbourhoods(&request.shape)?;
     let params = Params {
         brain: request.distance,
         comparison: request.comparison,
@@ -181,7 +192,7 @@ pub fn searchlight(request: &SearchlightRequest, run: Run<'_>) -> Result<Searche
     .map_err(RsaError::from)?;
     let estimate = plan.estimate();
     let rejected = plan.rejected();
-    tell(&joined, &estimate, &rejected, run);
+    tell(&joined, space.noun(), &estimate, &rejected, run);
     let mut searched = Searched {
         brain: joined.report.clone(),
         models: joined.models.reports.clone(),
@@ -252,13 +263,13 @@ pub fn searchlight(request: &SearchlightRequest, run: Run<'_>) -> Result<Searche
         "searchlight",
         joined.report.synthetic,
     )?;
-    searched.maps = write::maps(request, &joined, &blocks)?;
-    searched.joint = joint::maps(request, &joined, &search, &blocks)?;
+    searched.maps = write::maps(request, &joined, &space, &blocks)?;
+    searched.joint = joint::maps(request, &joined, &space, &search, &blocks)?;
     if let Some(relabelling) = &request.relabelling {
         searched.family_wise =
-            chance::family_wise(relabelling, request, &joined, &search, &blocks, run)?;
+            chance::family_wise(relabelling, request, &joined, &space, &search, &blocks, run)?;
     }
-    write::centres(request, &joined, &search, &blocks)?;
+    write::centres(request, &space, &search, &blocks)?;
     write_left_out(out, request.overwrite, &joined.models.left_out)?;
     searched.peak_rss_bytes = peak_rss_bytes();
     output::write_json(out.join("searchlight.json"), request.overwrite, &searched)?;
@@ -300,10 +311,10 @@ fn distinct_files(models: &[ModelOf]) -> Result<(), RsaError> {
 }
 
 /// What a person should know before the search begins.
-fn tell(joined: &Joined, estimate: &Estimate, rejected: &Rejected, run: Run<'_>) {
+fn tell(joined: &Joined, noun: &str, estimate: &Estimate, rejected: &Rejected, run: Run<'_>) {
     let responses = joined.responses.values.len() as u64 * 4;
     run.progress.note(&format!(
-        "plan: {} centres of {:.0} voxels on average, {} stimuli, {} models; {:.0} GFLOP; {:.0} MiB of responses and {:.0} MiB for {} threads",
+        "plan: {} centres of {:.0} {noun} on average, {} stimuli, {} models; {:.0} GFLOP; {:.0} MiB of responses and {:.0} MiB for {} threads",
         estimate.spheres,
         estimate.members,
         joined.models.stimuli.len(),
@@ -321,7 +332,7 @@ fn tell(joined: &Joined, estimate: &Estimate, rejected: &Rejected, run: Run<'_>)
     } = rejected;
     if nan + constant + excluded + dropped > 0 {
         run.progress.note(&format!(
-            "{nan} voxels with NaN or infinity and {constant} constant ones are in no neighbourhood; {excluded} centres have too few voxels in the mask, {dropped} more without those"
+            "{nan} {noun} with NaN or infinity and {constant} constant ones are in no neighbourhood; {excluded} centres have too few {noun} in the mask, {dropped} more without those"
         ));
     }
 }
@@ -333,6 +344,7 @@ fn digest(request: &SearchlightRequest, store: &Path) -> Result<Sha256Sum, Workf
         .into();
     files.extend(request.models.iter().map(|of| of.path.clone()));
     files.extend(request.include.clone());
+    files.extend(request.midthickness.iter().flatten().cloned());
     let sums = files
         .iter()
         .map(|path| emotome_stimuli::digest::sha256_of_file(path).map(|sum| sum.to_string()))
@@ -349,6 +361,7 @@ fn parameters(request: &SearchlightRequest, inputs: &[String]) -> serde_json::Va
         "inputs": inputs,
         "models": request.models.iter().map(|of| json!({"name": of.name, "holds": of.holds, "control": of.control})).collect::<Vec<_>>(),
         "shape": request.shape,
+        "midthickness": request.midthickness,
         "distance": request.distance,
         "comparison": request.comparison,
         "bound": request.bound,

@@ -1,5 +1,7 @@
 //! Which voxels of a store belong to which region.
 
+mod surfaces;
+
 use super::{RsaError, volume};
 use crate::WorkflowError;
 use emotome_brain::regions::{Lookup, Parcels, Preset, Region, RegionTable, Resolved, resolve};
@@ -26,13 +28,16 @@ pub enum RegionsOf {
 pub enum ParcelsOf {
     /// As the store says: sets of voxels that came with the responses.
     Store,
-    /// An image of whole numbers on the grid of the store, and a table of their names (index, name).
+    /// An image of whole numbers on the grid of the store, and a table of their names (index, name); or labels of
+    /// grayordinates (`.dlabel.nii`), which name themselves.
     Image {
         /// The image.
         image: PathBuf,
         /// The names; none: the HCP-MMP numbers, 1 to 180 left and 181 to 360 right.
         names: Option<PathBuf>,
     },
+    /// Labels of the vertices of left and right, which name themselves: `.annot` or `.label.gii`.
+    Surfaces([PathBuf; 2]),
 }
 
 /// The regions of a store with at least `fewest` voxels, and what a person should know of all.
@@ -59,7 +64,11 @@ pub(super) fn regions(
                 });
             Parcels::from_members(store.voxels(), members).map_err(RsaError::from)?
         }
+        ParcelsOf::Image { image, .. } if is_dlabel(image) => {
+            surfaces::grayordinates(store, image)?
+        }
         ParcelsOf::Image { image, names } => labelled(store, image, names.as_deref())?,
+        ParcelsOf::Surfaces(sides) => surfaces::sides(store, sides)?,
     };
     let found = match of {
         RegionsOf::Parcels => every(&parcels),
@@ -105,6 +114,12 @@ pub(super) fn regions(
         .into());
     }
     Ok((enough, found))
+}
+
+fn is_dlabel(path: &Path) -> bool {
+    path.to_string_lossy()
+        .to_lowercase()
+        .ends_with(".dlabel.nii")
 }
 
 /// Every parcel as a region of its own.
