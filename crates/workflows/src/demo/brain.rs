@@ -3,11 +3,12 @@
 use crate::WorkflowError;
 use crate::brain::{BrainSimulateRequest, DesignOf, Layout, brain_simulate};
 use crate::publish::Destination;
-use crate::rsa::{Holds, ModelOf, Pairs, ParcelsOf, RegionsOf, RoiRequest, roi};
+use crate::rsa::{Holds, ModelOf, Pairs, ParcelsOf, RegionsOf, RoiRequest, RsaError, roi};
 use crate::story::brain::section;
 use emotome_brain::inference::exchange::Exchange;
 use emotome_brain::model::Metric;
 use emotome_brain::rdm::Comparison;
+use emotome_brain::regions::Preset;
 use emotome_brain::simulate::{Noise, Plant, Strength};
 use emotome_brain::store::{Repeats, Scope, Standardisation};
 use emotome_figures::report::Section;
@@ -23,6 +24,7 @@ const PLANTED: [(&str, &str, f64); 3] = [
 ];
 const INTENDED: &str = "intended emotions";
 const CHOICES: &str = "choices";
+const REGIONS: Preset = Preset::Emotion2025;
 const SUBJECTS: u32 = 3;
 
 /// Simulates the subjects under `brain/`, compares their regions with the models under `rsa/`, and tells it.
@@ -76,7 +78,7 @@ pub(super) fn chapter(
     let summary = roi(
         &RoiRequest {
             stores: simulated.subjects,
-            regions: RegionsOf::Preset("emotion2025".to_owned()),
+            regions: RegionsOf::Preset(REGIONS.name().to_owned()),
             parcels: ParcelsOf::Store,
             fewest: 10,
             models,
@@ -109,5 +111,6 @@ pub(super) fn chapter(
     let cautions = vec![
         "Synthetic data: these numbers say that the method finds what is there. They say nothing of brains.".to_owned(),
     ];
-    Ok(section(&summary, text, cautions))
+    let table = REGIONS.table().map_err(RsaError::from)?;
+    Ok(section(&summary, Some(&table), text, cautions))
 }

@@ -9,6 +9,7 @@ mod volume;
 
 pub use draw::{Fade, FadeBy, Look, MapSummary, Outline, Sure, Target};
 pub use error::MapError;
+pub(crate) use parcels::region_map;
 pub use parcels::{ParcelMapRequest, parcel_map};
 pub use surface::{Depth, SurfaceMapRequest, surface_map};
 pub use volume::{CompareMapsRequest, Cut, SliceMapRequest, compare_maps, slice_map};

@@ -6,6 +6,7 @@ use crate::WorkflowError;
 use emotome_brain::regions::{Area, Hemisphere, Preset, RegionTable};
 use emotome_brain::surface::{inner_point, mmp};
 use emotome_figures::cortex::{CortexMap, FlatHemisphere, FlatOutline, FlatParcel, Line};
+use emotome_figures::paint::Colours;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -41,21 +42,13 @@ pub fn parcel_map(request: &ParcelMapRequest) -> Result<MapSummary, WorkflowErro
         Some(name) => Some(preset(&request.table, name)?),
         None => None,
     };
-    let mut values: BTreeMap<u16, &Row> = BTreeMap::new();
-    let mut unknown = Vec::new();
-    let mut twice = BTreeSet::new();
-    for row in &rows {
-        let areas = areas_of(&row.name, table.as_ref());
-        if areas.is_empty() {
-            unknown.push(row.name.clone());
-        }
-        for area in areas {
-            if values.insert(area.id(), row).is_some() {
-                twice.insert(area.to_string());
-            }
-        }
-    }
-    if values.is_empty() {
+    let colours = request
+        .look
+        .sure(&request.sure, rows.iter().filter_map(|row| row.score));
+    let look = &request.look;
+    let (figure, mut unknown, twice) =
+        flat(&rows, table.as_ref(), &look.title, look.narrow, colours);
+    if unknown.len() == rows.len() {
         unknown.truncate(8);
         return Err(MapError::Unknown {
             path: request.table.clone(),
@@ -71,24 +64,11 @@ pub fn parcel_map(request: &ParcelMapRequest) -> Result<MapSummary, WorkflowErro
         ));
     }
     if !twice.is_empty() {
-        let shown: Vec<String> = twice.into_iter().collect();
         notes.push(format!(
             "areas of several regions have the value of the last: {}",
-            shown.join(", ")
+            twice.join(", ")
         ));
     }
-    let figure = CortexMap {
-        title: request.look.title.clone(),
-        narrow: request.look.narrow,
-        colours: request
-            .look
-            .sure(&request.sure, rows.iter().filter_map(|row| row.score)),
-        hemispheres: [Hemisphere::Left, Hemisphere::Right]
-            .map(|side| hemisphere(side, &values, table.as_ref(), &rows))
-            .into(),
-        note: draw::note(&request.table)
-            + ". Outlines: HCP-MMP 1.0 (Glasser et al. 2016) on the fs_LR flat surfaces; data provided by the Human Connectome Project",
-    };
     let mut files = Vec::new();
     let stem = "flat-map";
     draw::write(&request.target, stem, &figure, &mut files)?;
@@ -98,6 +78,61 @@ pub fn parcel_map(request: &ParcelMapRequest) -> Result<MapSummary, WorkflowErro
     });
     draw::provenance(&request.target, stem, parameters, [request.table.as_path()])?;
     Ok(MapSummary { files, notes })
+}
+
+/// The map of values, names that no area answers to, and areas that several rows claim.
+fn flat(
+    rows: &[Row],
+    table: Option<&RegionTable>,
+    title: &str,
+    narrow: bool,
+    colours: Colours,
+) -> (CortexMap, Vec<String>, Vec<String>) {
+    let mut values: BTreeMap<u16, &Row> = BTreeMap::new();
+    let mut unknown = Vec::new();
+    let mut twice = BTreeSet::new();
+    for row in rows {
+        let areas = areas_of(&row.name, table);
+        if areas.is_empty() {
+            unknown.push(row.name.clone());
+        }
+        for area in areas {
+            if values.insert(area.id(), row).is_some() {
+                twice.insert(area.to_string());
+            }
+        }
+    }
+    let figure = CortexMap {
+        title: title.to_owned(),
+        narrow,
+        colours,
+        hemispheres: [Hemisphere::Left, Hemisphere::Right]
+            .map(|side| hemisphere(side, &values, table, rows))
+            .into(),
+        note: "Outlines: HCP-MMP 1.0 (Glasser et al. 2016) on the fs_LR flat surfaces; data provided by the Human Connectome Project".to_owned(),
+    };
+    (figure, unknown, twice.into_iter().collect())
+}
+
+/// A map of one value a region of a table that comes with the program; outlined where it was found. None where no
+/// region lies on the cortex.
+pub(crate) fn region_map(
+    table: &RegionTable,
+    values: impl IntoIterator<Item = (String, f64, bool)>,
+    title: &str,
+    colours: Colours,
+) -> Option<CortexMap> {
+    let rows: Vec<Row> = values
+        .into_iter()
+        .map(|(name, value, found)| Row {
+            name,
+            value,
+            score: None,
+            found,
+        })
+        .collect();
+    let (figure, unknown, _) = flat(&rows, Some(table), title, false, colours);
+    (unknown.len() < rows.len()).then_some(figure)
 }
 
 fn preset(path: &Path, name: &str) -> Result<RegionTable, MapError> {
