@@ -259,7 +259,7 @@ impl Figure for Slices {
                     canvas.bitmap(corner, (w, h), &png::rgba_uri(columns, &pixels));
                     let edge = (w / columns as f64, h / rows as f64);
                     if let Some(path) = outline::border(&inside, columns, corner, edge) {
-                        outline::draw(&mut canvas, &path);
+                        outline::draw(&mut canvas, &path, self.narrow);
                     }
                     let ends = match (plane, flipped) {
                         (Plane::Sagittal, _) => ["P", "A"],
