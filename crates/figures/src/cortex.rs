@@ -291,7 +291,7 @@ impl Figure for CortexMap {
                     .collect();
                 let pixel = (v.pixel * scale, v.pixel * scale);
                 if let Some(path) = outline::border(&inside, v.width, place(v.corner), pixel) {
-                    outline::draw(&mut canvas, &path);
+                    outline::draw(&mut canvas, &path, self.narrow);
                 }
             }
             // Lines keep their colour on dark pages, as the cortex below them does.
@@ -319,7 +319,7 @@ impl Figure for CortexMap {
                 // Lines of two tones are seen on dark and on bright colours.
                 let pens: &[&str] = match outline.line {
                     Line::Found => {
-                        outline::draw(&mut canvas, &path);
+                        outline::draw(&mut canvas, &path, self.narrow);
                         continue;
                     }
                     Line::Parcel => &["stroke=\"#fff\" stroke-width=\".35\""],

@@ -324,7 +324,7 @@ impl Figure for SurfaceViews {
                 let at = (middle - size.0 / 2.0, top + 18.0 + (tall - size.1) / 2.0);
                 canvas.bitmap(at, size, &png::rgba_uri(width, &pixels));
                 if let Some(path) = outline::border(&inside, width, at, (1.0 / 3.0, 1.0 / 3.0)) {
-                    outline::draw(&mut canvas, &path);
+                    outline::draw(&mut canvas, &path, self.narrow);
                 }
                 left += wide + GAP;
             }

@@ -54,14 +54,13 @@ pub(crate) fn border(
     path
 }
 
-/// Draws a line that is seen on dark and on bright colours.
-pub(crate) fn draw(canvas: &mut Canvas, path: &Path) {
+/// Draws a line that is seen on dark and on bright colours; `narrow` as in one column.
+pub(crate) fn draw(canvas: &mut Canvas, path: &Path, narrow: bool) {
     const SHAPE: &str = "fill=\"none\" stroke-linecap=\"round\" stroke-linejoin=\"round\"";
-    for pen in [
-        "stroke=\"#fff\" stroke-width=\"2.3\"",
-        "stroke=\"#000\" stroke-width=\"1.1\"",
-    ] {
-        canvas.group(&format!("{SHAPE} {pen}"), |canvas| canvas.path("", path));
+    let [halo, line] = if narrow { [1.5, 0.7] } else { [2.3, 1.1] };
+    for (colour, width) in [("#fff", halo), ("#000", line)] {
+        let pen = format!("{SHAPE} stroke=\"{colour}\" stroke-width=\"{width}\"");
+        canvas.group(&pen, |canvas| canvas.path("", path));
     }
 }
 
@@ -79,6 +78,7 @@ mod tests {
         draw(
             &mut canvas,
             &border(&inside, 5, (0.0, 0.0), (1.0, 1.0)).unwrap(),
+            false,
         );
         let drawn = canvas.finish_at(10.0).inline("a", "", "");
         for line in [

@@ -257,7 +257,7 @@ impl Painter<'_> {
                         .fold(Path::from(at((0.0, -9.5))), |path, corner| {
                             path.line(at(corner))
                         });
-                    outline::draw(canvas, &path.closed());
+                    outline::draw(canvas, &path.closed(), false);
                 }
                 canvas.text("note", (start + 26.0, y), Anchor::Start, line);
             }

@@ -247,7 +247,9 @@ impl Figure for Slices {
                                     let t = ((u - dark) / (light - dark)).clamp(0.0, 1.0);
                                     [(35.0 + 190.0 * t) as u8; 3]
                                 });
-                                let shown = anatomy.is_some_and(|u| u > dark)
+                                let measured = self.underlay.is_empty() && value.is_finite();
+                                let shown = measured
+                                    || anatomy.is_some_and(|u| u > dark)
                                     || painter.colour(value).is_some();
                                 let ground = grey.unwrap_or([206; 3]);
                                 shown.then(|| painter.over(ground, value, confidence))
@@ -259,7 +261,7 @@ impl Figure for Slices {
                     canvas.bitmap(corner, (w, h), &png::rgba_uri(columns, &pixels));
                     let edge = (w / columns as f64, h / rows as f64);
                     if let Some(path) = outline::border(&inside, columns, corner, edge) {
-                        outline::draw(&mut canvas, &path);
+                        outline::draw(&mut canvas, &path, self.narrow);
                     }
                     let ends = match (plane, flipped) {
                         (Plane::Sagittal, _) => ["P", "A"],

@@ -273,7 +273,7 @@ pub fn compare_maps(request: &CompareMapsRequest) -> Result<MapSummary, Workflow
             values: difference,
         };
         let figure = Slices {
-            note: draw::note(first),
+            note: format!("{} and {}", draw::note(first), file_name(second)),
             ..slices(&look, image, &request.cuts, &path)
         };
         draw::write(&request.target, "difference", &figure, &mut files)?;
@@ -289,6 +289,11 @@ pub fn compare_maps(request: &CompareMapsRequest) -> Result<MapSummary, Workflow
         files,
         notes: Vec::new(),
     })
+}
+
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 /// The name of a difference: what both names share, and which is subtracted.
