@@ -360,7 +360,7 @@ fn parcels_of_labels_annotations_and_grayordinates_are_the_same_regions() {
             .any(|name| name.to_lowercase().contains("amygdala")),
         "{names:?}"
     );
-    assert!(names.contains(&"V1"), "{names:?}");
+    assert!(names.contains(&"VC"), "{names:?}");
     scratch.refuses(
         &format!("{roi} --store gifti --parcels hemi-L_midthickness.surf.gii,hemi-R_mmp.label.gii --out f"),
         &["hemi-L_midthickness.surf.gii", "0 arrays of labels"],
