@@ -419,7 +419,18 @@ fn surfaces_that_do_not_fit_are_refused_with_the_numbers() {
     scratch.refuses(&import(&format!("--cifti {left}")), &["bold.func.gii"]);
     let cut = fs::read(scratch.path(&format!("{RUN}1_bold.dtseries.nii"))).unwrap();
     scratch.write("cut.dtseries.nii", &cut[..cut.len() - 100]);
-    scratch.refuses(&import("--cifti cut.dtseries.nii"), &["cut.dtseries.nii"]);
+    // The header is sound, so the plan is told before the values are found missing.
+    let failed = scratch
+        .run(&import("--cifti cut.dtseries.nii"))
+        .failure()
+        .code(1);
+    let told = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+    let last = told.lines().last().unwrap();
+    assert!(
+        last.contains("cut.dtseries.nii") && last.contains("emotome: error"),
+        "{told}"
+    );
+    assert!(!scratch.path("no").exists());
     // Another set of vertices in the second run.
     let reader = cifti::Reader::open(scratch.path(&format!("{RUN}2_bold.dtseries.nii"))).unwrap();
     let [series, models] = reader.axes().clone();
