@@ -413,6 +413,68 @@ fn surfaces_and_bare_points_come_back() {
 }
 
 #[test]
+fn vertices_that_are_nowhere_or_twice_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let with = |vertices, indices: Vec<(Hemisphere, u32)>| Contents {
+        places: Places::Surface { vertices, indices },
+        ..contents(runs_of(&[5]), 2)
+    };
+    let refused = |name: &str, contents| {
+        let how = Standardisation::default();
+        let error = write(&dir.path().join(name), contents, &varied(2, 5), how);
+        error.unwrap_err().to_string()
+    };
+    use Hemisphere::{Left, Right};
+    let twice = refused("twice", with([9, 9], vec![(Left, 3), (Left, 3)]));
+    assert!(
+        twice.contains("row 1 lies nowhere, or on a vertex"),
+        "{twice}"
+    );
+    let outside = refused("outside", with([9, 3], vec![(Left, 3), (Right, 3)]));
+    assert!(outside.contains("row 1 lies nowhere"), "{outside}");
+    let vast = refused("vast", with([u32::MAX, 9], vec![(Left, 3), (Right, 3)]));
+    assert!(vast.contains("a surface of 4294967295 vertices"), "{vast}");
+    // The same in the files of a store.
+    let path = dir.path().join("sound");
+    let sound = with([9, 12], vec![(Left, 3), (Right, 11)]);
+    write(&path, sound, &varied(2, 5), Standardisation::default()).unwrap();
+    for (file, old, new, expected) in [
+        (
+            "voxels.tsv",
+            "1\tright\t11",
+            "1\tleft\t3",
+            "line 3: a vertex that a line before has",
+        ),
+        (
+            "voxels.tsv",
+            "1\tright\t11",
+            "1\tright\t12",
+            "line 3: \"1\\tright\\t12\" is no place here",
+        ),
+        (
+            "voxels.tsv",
+            "1\tright\t11",
+            "1\tboth\t1",
+            "is no place here",
+        ),
+        (
+            "store.json",
+            "      12",
+            "      4000000000",
+            "a surface of 4000000000 vertices",
+        ),
+    ] {
+        let text = fs::read_to_string(path.join(file)).unwrap();
+        assert!(text.contains(old), "{file}: {text}");
+        fs::write(path.join(file), text.replacen(old, new, 1)).unwrap();
+        let error = Store::open(&path).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        fs::write(path.join(file), text).unwrap();
+    }
+    Store::open(&path).unwrap();
+}
+
+#[test]
 fn small_groups_and_missing_samples_are_refused_with_their_numbers() {
     let dir = tempfile::tempdir().unwrap();
     let how = Standardisation {

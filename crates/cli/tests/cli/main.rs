@@ -18,4 +18,5 @@ mod naming;
 mod published;
 mod scratch;
 mod study;
+mod surface;
 mod tripletize;
