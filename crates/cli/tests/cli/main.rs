@@ -15,6 +15,7 @@ mod loopback;
 mod models;
 mod naming;
 mod published;
+mod roi;
 mod scratch;
 mod study;
 mod tripletize;
