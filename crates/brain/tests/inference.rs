@@ -13,75 +13,20 @@ use emotome_brain::inference::signs::{SignParams, Signs, sign_flip_test};
 use emotome_brain::inference::variance::{dual, of_covariance};
 use emotome_brain::rdm::{Comparison, Rdm, compare};
 use emotome_stats::multiplicity::{benjamini_hochberg, benjamini_yekutieli, fdr_threshold};
-use emotome_stimuli::run::{Interrupt, Run, Silent};
+use emotome_stimuli::run::Interrupt;
 use ndarray::Array2;
 use serde_json::Value;
 use std::time::Instant;
+
+mod common;
+use common::{close, comparison, list, matrix, numbers, quiet, rdm};
 
 fn fixture() -> Value {
     serde_json::from_str(include_str!("fixtures/inference.json")).unwrap()
 }
 
-fn quiet(interrupt: &Interrupt) -> Run<'_> {
-    Run {
-        progress: &Silent,
-        interrupt,
-    }
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().unwrap()
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    list(value)
-        .iter()
-        .map(|v| v.as_f64().unwrap_or(f64::NAN))
-        .collect()
-}
-
-fn flat(value: &Value) -> Vec<f64> {
-    match value {
-        Value::Array(values) => values.iter().flat_map(flat).collect(),
-        value => vec![value.as_f64().unwrap_or(f64::NAN)],
-    }
-}
-
-fn matrix(value: &Value) -> Array2<f64> {
-    let rows: Vec<Vec<f64>> = list(value).iter().map(numbers).collect();
-    Array2::from_shape_vec((rows.len(), rows[0].len()), rows.concat()).unwrap()
-}
-
 fn rdms(value: &Value) -> Vec<Rdm> {
-    let rdm = |values: Vec<f64>| Rdm::new((8 * values.len()).isqrt() / 2 + 1, values).unwrap();
-    list(value).iter().map(numbers).map(rdm).collect()
-}
-
-#[track_caller]
-fn close(what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
-        let same = (found - expected).abs() <= tolerance * expected.abs().max(1.0);
-        assert!(
-            same || found.is_nan() && expected.is_nan(),
-            "{what}, entry {i}: {found}, expected {expected}"
-        );
-    }
-}
-
-const COMPARISONS: [(&str, Comparison); 8] = [
-    ("corr", Comparison::Pearson),
-    ("cosine", Comparison::Cosine),
-    ("spearman", Comparison::Spearman),
-    ("rho-a", Comparison::RhoA),
-    ("tau-a", Comparison::KendallTauA),
-    ("kendall", Comparison::KendallTauB),
-    ("cosine_cov", Comparison::CosineCov),
-    ("corr_cov", Comparison::CorrCov),
-];
-
-fn comparison(name: &str) -> Comparison {
-    COMPARISONS.iter().find(|c| c.0 == name).unwrap().1
+    list(value).iter().map(rdm).collect()
 }
 
 fn draws(value: &Value) -> Vec<Draw> {
@@ -135,7 +80,7 @@ fn equals_rsatoolbox(subjects: &[Rdm], models: &[Rdm], method: &str, expected: &
     close(
         &what,
         v.ceilings.as_flattened(),
-        &flat(&expected["ceiling_var"]),
+        &numbers(&expected["ceiling_var"]),
         1e-10,
     );
     assert_eq!(found.tests.degrees, expected["dof"].as_f64().unwrap());
@@ -155,7 +100,7 @@ fn equals_rsatoolbox(subjects: &[Rdm], models: &[Rdm], method: &str, expected: &
     close(
         &what,
         found.tests.pairwise.as_slice().unwrap(),
-        &flat(&expected["p_pairwise"]),
+        &numbers(&expected["p_pairwise"]),
         1e-9,
     );
 }
@@ -194,7 +139,7 @@ fn the_dual_bootstrap_clips_from_below_first_and_then_at_both() {
     let f = fixture();
     let variances: Vec<_> = list(&f["variances"])
         .iter()
-        .map(|v| of_covariance(&matrix(v)))
+        .map(|v| of_covariance(&matrix(v), 2))
         .collect();
     let found = dual(&variances[0], &variances[1], &variances[2], 6, 20);
     close("models", &found.models, &numbers(&f["extracted"][0]), 1e-10);
@@ -207,13 +152,13 @@ fn the_dual_bootstrap_clips_from_below_first_and_then_at_both() {
     close(
         "ceilings",
         found.ceilings.as_flattened(),
-        &flat(&f["extracted"][2]),
+        &numbers(&f["extracted"][2]),
         1e-10,
     );
     for (clip, expected) in list(&f["clips"]).iter().zip(numbers(&f["clipped"])) {
         let each: Vec<_> = numbers(clip)
             .into_iter()
-            .map(|v| of_covariance(&Array2::from_diag(&ndarray::arr1(&[v, 1.0, 1.0]))))
+            .map(|v| of_covariance(&Array2::from_diag(&ndarray::arr1(&[v, 1.0, 1.0])), 2))
             .collect();
         close(
             "clip",

@@ -10,20 +10,16 @@ use emotome_brain::model::Metric;
 use emotome_brain::rdm::{Comparison, Rdm};
 use emotome_stats::distribution::student_t_quantile;
 use emotome_stats::random::{CounterRng, Seed};
-use emotome_stimuli::run::{Interrupt, Run, Silent};
+use emotome_stimuli::run::Interrupt;
 use ndarray::Array2;
 use rayon::prelude::*;
 use std::time::Instant;
 
+mod common;
+use common::quiet;
+
 const RUNS: u32 = 12;
 const LENGTH: u32 = 8;
-
-fn quiet(interrupt: &Interrupt) -> Run<'_> {
-    Run {
-        progress: &Silent,
-        interrupt,
-    }
-}
 
 fn shown(runs: u32, length: u32) -> Presentation {
     let n = runs * length;

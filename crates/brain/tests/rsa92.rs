@@ -4,22 +4,19 @@
 
 use emotome_brain::inference::bootstrap::{Draw, Resample, bootstrap_with};
 use emotome_brain::inference::ceiling::noise_ceiling;
-use emotome_brain::rdm::{Comparison, Rdm, compare};
+use emotome_brain::rdm::{Rdm, compare};
 use emotome_neurofiles::matlab::{Value, read_variable};
-use emotome_stimuli::run::{Interrupt, Run, Silent};
+use emotome_stimuli::run::Interrupt;
 use ndarray::{Array2, ShapeBuilder};
 use std::path::Path;
 
-const COMPARISONS: [(&str, Comparison); 8] = [
-    ("corr", Comparison::Pearson),
-    ("cosine", Comparison::Cosine),
-    ("spearman", Comparison::Spearman),
-    ("rho-a", Comparison::RhoA),
-    ("tau-a", Comparison::KendallTauA),
-    ("kendall", Comparison::KendallTauB),
-    ("cosine_cov", Comparison::CosineCov),
-    ("corr_cov", Comparison::CorrCov),
-];
+mod common;
+use common::{COMPARISONS, numbers, quiet};
+
+#[track_caller]
+fn close(what: &str, found: &[f64], expected: &[f64]) {
+    common::close(what, found, expected, 1e-10);
+}
 
 fn study() -> Option<(Vec<Rdm>, Vec<(String, Rdm)>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/brain/rsa92");
@@ -56,24 +53,6 @@ fn study() -> Option<(Vec<Rdm>, Vec<(String, Rdm)>)> {
         .zip(models.field("RDM").unwrap().iter().map(rdm))
         .collect();
     Some((subjects, models))
-}
-
-fn numbers(value: &serde_json::Value) -> Vec<f64> {
-    match value {
-        serde_json::Value::Array(values) => values.iter().flat_map(numbers).collect(),
-        value => vec![value.as_f64().unwrap_or(f64::NAN)],
-    }
-}
-
-#[track_caller]
-fn close(what: &str, found: &[f64], expected: &[f64]) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    for (found, expected) in found.iter().zip(expected) {
-        assert!(
-            (found - expected).abs() < 1e-10,
-            "{what}: {found}, expected {expected}"
-        );
-    }
 }
 
 #[test]
@@ -151,10 +130,7 @@ fn agreements_ceilings_and_variances_are_those_of_rsatoolbox() {
                     stimuli: places(&d["stimuli"]),
                 })
                 .collect();
-            let run = Run {
-                progress: &Silent,
-                interrupt: &interrupt,
-            };
+            let run = quiet(&interrupt);
             let found =
                 bootstrap_with(&subjects, &models, &draws, comparison, resample, run).unwrap();
             let what = format!("{name} {resample:?}");

@@ -1,13 +1,11 @@
 //! Would other stimuli, or other subjects, say the same of the models?
 //!
-//! A sample of stimuli is a weight for each pair, w_i w_j, with pairs made of two copies left out;
-//! nothing is copied, and ranks come from one sorting of each set of dissimilarities for all samples.
-
+use super::InferenceError;
+use super::ceiling::{NoiseCeiling, noise_ceiling};
+use super::resampling::Base;
+use super::sample::Sample;
 use super::variance::{ModelTests, Variances, dual, of_covariance, t_tests};
-use super::{InferenceError, ceiling::NoiseCeiling, ceiling::noise_ceiling};
-use crate::rdm::compare::{Prepared, Shared};
-use crate::rdm::rank::{ascending, ascending_keys, centred_ranks};
-use crate::rdm::{Comparison, Rdm, RdmError, dot, pairs};
+use crate::rdm::{Comparison, Rdm, dot};
 use emotome_stats::random::{CounterRng, Seed};
 use emotome_stats::summary::mean;
 use emotome_stimuli::run::Run;
@@ -104,17 +102,7 @@ pub fn bootstrap(
     run: Run<'_>,
 ) -> Result<Bootstrap, InferenceError> {
     let n = subjects.first().map_or(0, Rdm::n);
-    let seed = Seed(params.seed).derive("bootstrap of subjects and stimuli");
-    let draw = |stream: u64, n: usize| {
-        let mut rng = CounterRng::new(seed, stream);
-        (0..n).map(|_| rng.below(n as u64) as usize).collect()
-    };
-    let draws: Vec<Draw> = (0..u64::from(params.draws))
-        .map(|b| Draw {
-            stimuli: draw(2 * b, n),
-            subjects: draw(2 * b + 1, subjects.len()),
-        })
-        .collect();
+    let draws = draws(n, subjects.len(), params.draws, params.seed);
     bootstrap_with(
         subjects,
         models,
@@ -123,6 +111,21 @@ pub fn bootstrap(
         params.resample,
         run,
     )
+}
+
+/// Draw b of streams 2b (its stimuli) and 2b + 1 (its subjects).
+pub(super) fn draws(n: usize, subjects: usize, draws: u32, seed: u64) -> Vec<Draw> {
+    let seed = Seed(seed).derive("bootstrap of subjects and stimuli");
+    let draw = |stream: u64, n: usize| {
+        let mut rng = CounterRng::new(seed, stream);
+        (0..n).map(|_| rng.below(n as u64) as usize).collect()
+    };
+    (0..u64::from(draws))
+        .map(|b| Draw {
+            stimuli: draw(2 * b, n),
+            subjects: draw(2 * b + 1, subjects),
+        })
+        .collect()
 }
 
 /// Bootstraps with given draws: equal to rsatoolbox's `eval_dual_bootstrap`, `eval_bootstrap_pattern`
@@ -247,7 +250,7 @@ pub fn bootstrap_with(
         .collect();
     let found: Vec<Variances> = samples
         .iter()
-        .map(|sample| of_covariance(&covariance(sample)))
+        .map(|sample| of_covariance(&covariance(sample), 2))
         .collect();
     let (variances, degrees) = match resample {
         Resample::Stimuli => (found[0].corrected(n), n - 1),
@@ -282,7 +285,7 @@ pub fn bootstrap_with(
 }
 
 /// The sample covariance of columns, divided by rows − 1.
-fn covariance(rows: &Array2<f64>) -> Array2<f64> {
+pub(super) fn covariance(rows: &Array2<f64>) -> Array2<f64> {
     let (n, m) = rows.dim();
     let columns: Vec<Vec<f64>> = (0..m)
         .map(|c| {
@@ -294,431 +297,4 @@ fn covariance(rows: &Array2<f64>) -> Array2<f64> {
     Array2::from_shape_fn((m, m), |(i, j)| {
         dot(&columns[i], &columns[j]) / (n as f64 - 1.0)
     })
-}
-
-/// Subjects and models of which samples are drawn.
-struct Base<'a> {
-    subjects: &'a [Rdm],
-    models: &'a [Rdm],
-    comparison: Comparison,
-    /// Pairs that nobody misses.
-    present: Vec<bool>,
-    /// For comparisons of ranks: the pairs of each subject and model in ascending order, and where ties end.
-    orders: Vec<Vec<(u32, bool)>>,
-}
-
-impl<'a> Base<'a> {
-    fn new(subjects: &'a [Rdm], models: &'a [Rdm], comparison: Comparison) -> Self {
-        let present = present(subjects, models);
-        let order = |rdm: &Rdm| {
-            let places: Vec<u32> = (0..)
-                .zip(&present)
-                .filter(|&(_, &p)| p)
-                .map(|(place, _)| place)
-                .collect();
-            let values: Vec<f64> = places
-                .iter()
-                .map(|&place| rdm.values()[place as usize])
-                .collect();
-            let order = ascending(&values);
-            let last = |at: usize| order.get(at + 1).is_none_or(|next| next.0 != order[at].0);
-            (0..order.len())
-                .map(|at| (places[order[at].1 as usize], last(at)))
-                .collect()
-        };
-        let ranked = matches!(comparison, Comparison::Spearman | Comparison::RhoA);
-        let orders = if ranked {
-            subjects.par_iter().chain(models).map(order).collect()
-        } else {
-            Vec::new()
-        };
-        Self {
-            subjects,
-            models,
-            comparison,
-            present,
-            orders,
-        }
-    }
-
-    /// Subjects and models on a sample of stimuli; none if it holds fewer than three different ones.
-    fn sample(&self, stimuli: &[usize]) -> Option<Sample> {
-        let n = self.subjects[0].n();
-        let mut drawn = vec![0_u32; n];
-        stimuli.iter().for_each(|&stimulus| drawn[stimulus] += 1);
-        if drawn.iter().filter(|&&count| count > 0).count() < 3 {
-            return None;
-        }
-        let all = || self.subjects.iter().chain(self.models);
-        let weighable = matches!(
-            self.comparison,
-            Comparison::Pearson | Comparison::Cosine | Comparison::Spearman | Comparison::RhoA
-        );
-        if !weighable {
-            let mut places = stimuli.to_vec();
-            places.sort_unstable();
-            let mut sampled = all()
-                .map(|rdm| rdm.select(&places).ok())
-                .collect::<Option<Vec<_>>>()?;
-            let models = sampled.split_off(self.subjects.len());
-            return Sample::whole(&sampled, &models, self.comparison).ok();
-        }
-        // Pairs of two different stimuli, with the number of times they were drawn together.
-        let (mut slots, mut weights) = (Vec::new(), Vec::new());
-        let mut full = vec![0_u32; pairs(n)];
-        let mut at = 0;
-        for i in 0..n {
-            for &count in &drawn[i + 1..] {
-                let weight = if self.present[at] {
-                    drawn[i] * count
-                } else {
-                    0
-                };
-                full[at] = weight;
-                if weight > 0 {
-                    slots.push(at as u32);
-                    weights.push(weight);
-                }
-                at += 1;
-            }
-        }
-        let total: u64 = weights.iter().map(|&w| u64::from(w)).sum();
-        let roots: Vec<f64> = weights.iter().map(|&w| f64::from(w).sqrt()).collect();
-        let mut scratch = vec![
-            0_i32;
-            if self.orders.is_empty() {
-                0
-            } else {
-                full.len()
-            }
-        ];
-        let mut ranks = Vec::new();
-        let mut prepared = Vec::with_capacity(self.subjects.len() + self.models.len());
-        let mut scales = Vec::new();
-        for (which, rdm) in all().enumerate() {
-            let values: Vec<f64> = match self.orders.get(which) {
-                Some(order) => {
-                    rank_weighted(order, &full, total, &mut scratch);
-                    let own: Vec<i32> = slots.iter().map(|&slot| scratch[slot as usize]).collect();
-                    let values = own
-                        .iter()
-                        .zip(&roots)
-                        .map(|(&rank, root)| f64::from(rank) * root)
-                        .collect();
-                    if which < self.subjects.len() {
-                        ranks.push(own);
-                    }
-                    values
-                }
-                None => {
-                    let own = slots.iter().map(|&slot| rdm.values()[slot as usize]);
-                    let centre = if self.comparison == Comparison::Pearson {
-                        own.clone()
-                            .zip(&weights)
-                            .map(|(v, &w)| v * f64::from(w))
-                            .sum::<f64>()
-                            / total as f64
-                    } else {
-                        0.0
-                    };
-                    own.zip(&roots)
-                        .map(|(v, root)| (v - centre) * root)
-                        .collect()
-                }
-            };
-            let ready = Prepared::new(values);
-            scales.push(ready.norm);
-            prepared.push(ready);
-        }
-        let models = prepared.split_off(self.subjects.len());
-        let ranks = (!ranks.is_empty()).then_some(Ranks {
-            ranks,
-            weights,
-            roots,
-            total,
-        });
-        Some(Sample::Products(Products {
-            comparison: self.comparison,
-            subjects: prepared,
-            models,
-            scales,
-            ranks,
-        }))
-    }
-}
-
-/// Doubled centred ranks of pairs with weights, written where each pair stands.
-fn rank_weighted(order: &[(u32, bool)], weights: &[u32], total: u64, ranks: &mut [i32]) {
-    let total = total as i64;
-    let (mut below, mut tied, mut start) = (0_i64, 0_i64, 0);
-    for (at, &(place, last)) in order.iter().enumerate() {
-        tied += i64::from(weights[place as usize]);
-        if last {
-            let rank = (2 * below + tied - total) as i32;
-            for &(place, _) in &order[start..=at] {
-                ranks[place as usize] = rank;
-            }
-            below += tied;
-            tied = 0;
-            start = at + 1;
-        }
-    }
-}
-
-fn present(subjects: &[Rdm], models: &[Rdm]) -> Vec<bool> {
-    let mut present = vec![true; subjects.first().map_or(0, |rdm| rdm.values().len())];
-    for rdm in subjects.iter().chain(models) {
-        present
-            .iter_mut()
-            .zip(rdm.values())
-            .for_each(|(p, v)| *p &= !v.is_nan());
-    }
-    present
-}
-
-/// Subjects and models on one sample of stimuli, ready to be compared.
-pub(super) enum Sample {
-    /// Comparisons that are products.
-    Products(Products),
-    /// Comparisons that are none.
-    Direct {
-        comparison: Comparison,
-        n: usize,
-        present: Vec<bool>,
-        subjects: Vec<Vec<f64>>,
-        models: Vec<Vec<f64>>,
-    },
-}
-
-pub(super) struct Products {
-    comparison: Comparison,
-    subjects: Vec<Prepared>,
-    models: Vec<Prepared>,
-    /// What a subject is divided by before it is pooled.
-    scales: Vec<f64>,
-    /// Ranks of subjects, which are pooled and ranked again.
-    ranks: Option<Ranks>,
-}
-
-struct Ranks {
-    ranks: Vec<Vec<i32>>,
-    weights: Vec<u32>,
-    roots: Vec<f64>,
-    total: u64,
-}
-
-impl Sample {
-    /// All stimuli.
-    pub(super) fn whole(
-        subjects: &[Rdm],
-        models: &[Rdm],
-        comparison: Comparison,
-    ) -> Result<Self, InferenceError> {
-        let Some(first) = subjects.first() else {
-            return Err(InferenceError::Few {
-                what: "subjects",
-                found: 0,
-                least: 1,
-            });
-        };
-        let n = first.n();
-        if let Some(odd) = subjects.iter().chain(models).find(|rdm| rdm.n() != n) {
-            return Err(RdmError::Sizes {
-                left: n,
-                right: odd.n(),
-            }
-            .into());
-        }
-        let present = present(subjects, models);
-        let shared = Shared::new(n, &present);
-        comparison.check(&shared)?;
-        let values = |rdms: &[Rdm]| rdms.iter().map(|rdm| shared.of(rdm)).collect::<Vec<_>>();
-        let (raw, raw_models) = (values(subjects), values(models));
-        let ready = |raw: &[Vec<f64>]| {
-            raw.iter()
-                .map(|v| shared.prepare(v, comparison))
-                .collect::<Option<Vec<_>>>()
-        };
-        let Some((prepared, models)) = ready(&raw).zip(ready(&raw_models)) else {
-            return Ok(Self::Direct {
-                comparison,
-                n,
-                present,
-                subjects: raw,
-                models: raw_models,
-            });
-        };
-        let scale = |values: &Vec<f64>| {
-            let centre = if matches!(comparison, Comparison::Pearson | Comparison::CorrCov) {
-                mean(values)
-            } else {
-                0.0
-            };
-            values
-                .iter()
-                .map(|v| (v - centre).powi(2))
-                .sum::<f64>()
-                .sqrt()
-        };
-        let ranked = matches!(comparison, Comparison::Spearman | Comparison::RhoA);
-        let ranks = ranked.then(|| Ranks {
-            ranks: raw.iter().map(|values| centred_ranks(values)).collect(),
-            weights: vec![1; raw[0].len()],
-            roots: vec![1.0; raw[0].len()],
-            total: raw[0].len() as u64,
-        });
-        Ok(Self::Products(Products {
-            comparison,
-            scales: raw.iter().map(scale).collect(),
-            subjects: prepared,
-            models,
-            ranks,
-        }))
-    }
-
-    /// Models × subjects.
-    pub(super) fn agreements(&self) -> Array2<f64> {
-        match self {
-            Self::Products(p) => {
-                Array2::from_shape_fn((p.models.len(), p.subjects.len()), |(m, s)| {
-                    p.join(&p.models[m], s)
-                })
-            }
-            Self::Direct {
-                comparison,
-                n,
-                present,
-                subjects,
-                models,
-            } => {
-                let shared = Shared::new(*n, present);
-                Array2::from_shape_fn((models.len(), subjects.len()), |(m, s)| {
-                    comparison.direct(&shared, &models[m], &subjects[s])
-                })
-            }
-        }
-    }
-
-    /// Mean agreement of each model with subjects drawn `counts` times, then the ceilings' means.
-    ///
-    /// The ceilings average over different subjects, not over copies, as rsatoolbox does.
-    fn row(&self, counts: &[u32]) -> Vec<f64> {
-        let total: u32 = counts.iter().sum();
-        let weighted = |row: ndarray::ArrayView1<'_, f64>| {
-            row.iter()
-                .zip(counts)
-                .filter(|&(_, &c)| c > 0)
-                .map(|(v, &c)| v * f64::from(c))
-                .sum::<f64>()
-                / f64::from(total)
-        };
-        let mut row: Vec<f64> = self.agreements().outer_iter().map(weighted).collect();
-        let (lower, upper) = self.ceilings(counts);
-        row.extend([mean(&lower), mean(&upper)]);
-        row
-    }
-
-    /// Each subject drawn, once, against the pool of the others and of all.
-    pub(super) fn ceilings(&self, counts: &[u32]) -> (Vec<f64>, Vec<f64>) {
-        let drawn: Vec<usize> = (0..counts.len()).filter(|&s| counts[s] > 0).collect();
-        let others = |s: usize| {
-            let mut others = counts.to_vec();
-            if drawn.len() > 1 {
-                others[s] = 0;
-            }
-            others
-        };
-        match self {
-            Self::Products(p) => {
-                let all = p.pool(counts);
-                let upper = drawn.iter().map(|&s| p.join(&all, s)).collect();
-                (
-                    drawn
-                        .iter()
-                        .map(|&s| p.join(&p.pool(&others(s)), s))
-                        .collect(),
-                    upper,
-                )
-            }
-            Self::Direct {
-                comparison,
-                n,
-                present,
-                subjects,
-                ..
-            } => {
-                let shared = Shared::new(*n, present);
-                let pool = |counts: &[u32]| {
-                    let mut pool = vec![0.0; subjects[0].len()];
-                    for (values, &count) in subjects.iter().zip(counts).filter(|c| *c.1 > 0) {
-                        let own: Vec<f64> = match comparison {
-                            Comparison::Bures => values
-                                .iter()
-                                .map(|v| v / dot(values, values).sqrt())
-                                .collect(),
-                            _ => centred_ranks(values).into_iter().map(f64::from).collect(),
-                        };
-                        pool.iter_mut()
-                            .zip(own)
-                            .for_each(|(p, v)| *p += v * f64::from(count));
-                    }
-                    pool
-                };
-                let join = |pool: &[f64], s: usize| comparison.direct(&shared, pool, &subjects[s]);
-                let all = pool(counts);
-                let upper = drawn.iter().map(|&s| join(&all, s)).collect();
-                (
-                    drawn.iter().map(|&s| join(&pool(&others(s)), s)).collect(),
-                    upper,
-                )
-            }
-        }
-    }
-}
-
-impl Products {
-    fn join(&self, pool: &Prepared, subject: usize) -> f64 {
-        let total = self.ranks.as_ref().map(|ranks| ranks.total as f64);
-        self.comparison
-            .join_weighted(pool, &self.subjects[subject], total)
-    }
-
-    /// Subjects pooled as often as they were drawn.
-    fn pool(&self, counts: &[u32]) -> Prepared {
-        let drawn = || (0..counts.len()).filter(|&s| counts[s] > 0);
-        let Some(ranks) = &self.ranks else {
-            let mut values = vec![0.0; self.subjects[0].values.len()];
-            for s in drawn() {
-                let factor = f64::from(counts[s]) / self.scales[s];
-                values
-                    .iter_mut()
-                    .zip(&self.subjects[s].values)
-                    .for_each(|(p, v)| *p += v * factor);
-            }
-            return Prepared::new(values);
-        };
-        let mut sums = vec![0_i64; ranks.weights.len()];
-        for s in drawn() {
-            sums.iter_mut()
-                .zip(&ranks.ranks[s])
-                .for_each(|(sum, &rank)| *sum += i64::from(counts[s]) * i64::from(rank));
-        }
-        let least = sums.iter().copied().min().unwrap_or(0);
-        let keys: Vec<u64> = sums.into_iter().map(|sum| (sum - least) as u64).collect();
-        let order = ascending_keys(&keys);
-        let mut values = vec![0.0; order.len()];
-        let (mut below, total) = (0_i64, ranks.total as i64);
-        for tied in order.chunk_by(|&a, &b| keys[a as usize] == keys[b as usize]) {
-            let weight: i64 = tied
-                .iter()
-                .map(|&slot| i64::from(ranks.weights[slot as usize]))
-                .sum();
-            for &slot in tied {
-                values[slot as usize] =
-                    (2 * below + weight - total) as f64 * ranks.roots[slot as usize];
-            }
-            below += weight;
-        }
-        Prepared::new(values)
-    }
 }

@@ -1,7 +1,7 @@
 //! How well the best of all models could do, given how much subjects differ.
 
 use super::InferenceError;
-use super::bootstrap::Sample;
+use super::sample::Sample;
 use crate::rdm::{Comparison, Rdm, compare};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};

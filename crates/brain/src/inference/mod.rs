@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | does a region know of a model at all? | stimuli, in blocks that keep their noise together | [`permute`], [`mantel`] |
 //! | would other stimuli, or subjects, say the same? | stimuli, subjects, or both | [`bootstrap`] |
+//! | and of models that are fitted? | the same, with folds of stimuli inside | [`crossval`] |
 //! | could any model do better? | nothing | [`ceiling`] |
 //! | where on a map? | signs of subjects, with the largest value anywhere | [`signs`], [`clusters`] |
 //! | in how many people? | labels within each subject | [`prevalence`] |
@@ -13,11 +14,14 @@
 pub mod bootstrap;
 pub mod ceiling;
 pub mod clusters;
+pub mod crossval;
 pub mod exchange;
 pub mod mantel;
 pub mod permute;
 pub mod prevalence;
 pub mod published;
+mod resampling;
+mod sample;
 pub mod signs;
 pub mod variance;
 

@@ -28,12 +28,12 @@ pub struct ModelTests {
     pub ceiling: Vec<f64>,
 }
 
-/// The variances in a covariance of m agreements followed by the lower and the upper ceiling.
+/// The variances in a covariance of agreements followed by `ceilings` noise ceilings, the lower and the upper (2) or none (0).
 ///
 /// As `extract_variances` of rsatoolbox does before correction. O(m²).
 #[must_use]
-pub fn of_covariance(covariance: &Array2<f64>) -> Variances {
-    let m = covariance.nrows() - 2;
+pub fn of_covariance(covariance: &Array2<f64>, ceilings: usize) -> Variances {
+    let m = covariance.nrows().saturating_sub(ceilings);
     let apart =
         |i: usize, j: usize| covariance[[i, i]] + covariance[[j, j]] - 2.0 * covariance[[i, j]];
     Variances {
@@ -42,7 +42,10 @@ pub fn of_covariance(covariance: &Array2<f64>) -> Variances {
             .flat_map(|i| (i + 1..m).map(move |j| (i, j)))
             .map(|(i, j)| apart(i, j))
             .collect(),
-        ceilings: (0..m).map(|i| [apart(i, m), apart(i, m + 1)]).collect(),
+        ceilings: match ceilings {
+            2 => (0..m).map(|i| [apart(i, m), apart(i, m + 1)]).collect(),
+            _ => Vec::new(),
+        },
     }
 }
 

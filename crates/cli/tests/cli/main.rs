@@ -16,6 +16,7 @@ mod loopback;
 mod models;
 mod naming;
 mod published;
+mod roi;
 mod scratch;
 mod study;
 mod surface;
