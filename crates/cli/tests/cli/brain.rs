@@ -237,14 +237,14 @@ fn maps_of_several_models_part_their_variance_as_a_loop_does() {
     assert_eq!(partial["models"], serde_json::json!(["a"]));
     assert_eq!(partial["constant"], serde_json::json!(["b"]));
     assert_eq!(r2["statistic"], "r2");
-    let values = |name: &str| {
-        map(
-            &scratch,
-            &format!("two/sub-unnamed_desc-{name}_statmap.nii.gz"),
-        )
-    };
-    let [partial, r2] = ["a_stat-partial", "aANDb_stat-r2"].map(values);
-    let parts = ["a_stat-unique", "b_stat-unique", "aANDb_stat-common"].map(values);
+    let values = |name: &str| map(&scratch, &format!("two/sub-unnamed_{name}_statmap.nii.gz"));
+    let [partial, r2] = ["stat-partial_desc-a", "stat-r2_desc-aANDb"].map(values);
+    let parts = [
+        "stat-unique_desc-a",
+        "stat-unique_desc-b",
+        "stat-common_desc-aANDb",
+    ]
+    .map(values);
     for (at, voxel) in voxels().into_iter().enumerate() {
         if !inside(voxel) {
             assert!(partial[at].is_nan() && r2[at].is_nan());
