@@ -6,6 +6,7 @@ mod compare;
 mod error;
 mod group;
 mod models;
+mod records;
 mod regions;
 mod roi;
 mod searchlight;
