@@ -4,7 +4,7 @@
 
 use emotome_brain::inference::bootstrap::{Draw, Resample, bootstrap_with};
 use emotome_brain::inference::ceiling::noise_ceiling;
-use emotome_brain::rdm::{Rdm, compare};
+use emotome_brain::rdm::{Comparison, Rdm, compare};
 use emotome_neurofiles::matlab::{Value, read_variable};
 use emotome_stimuli::run::Interrupt;
 use ndarray::{Array2, ShapeBuilder};

@@ -9,19 +9,19 @@ use ndarray::Array2;
 use serde_json::Value;
 
 /// Work that tells nobody, and stops when asked.
-pub fn quiet(interrupt: &Interrupt) -> Run<'_> {
+pub(crate) fn quiet(interrupt: &Interrupt) -> Run<'_> {
     Run {
         progress: &Silent,
         interrupt,
     }
 }
 
-pub fn list(value: &Value) -> &[Value] {
+pub(crate) fn list(value: &Value) -> &[Value] {
     value.as_array().unwrap()
 }
 
 /// All numbers of nested lists, in order; `null` is NaN.
-pub fn numbers(value: &Value) -> Vec<f64> {
+pub(crate) fn numbers(value: &Value) -> Vec<f64> {
     match value {
         Value::Array(values) => values.iter().flat_map(numbers).collect(),
         value => vec![value.as_f64().unwrap_or(f64::NAN)],
@@ -29,20 +29,20 @@ pub fn numbers(value: &Value) -> Vec<f64> {
 }
 
 /// A list of rows.
-pub fn matrix(value: &Value) -> Array2<f64> {
+pub(crate) fn matrix(value: &Value) -> Array2<f64> {
     let rows: Vec<Vec<f64>> = list(value).iter().map(numbers).collect();
     Array2::from_shape_vec((rows.len(), rows[0].len()), rows.concat()).unwrap()
 }
 
 /// Dissimilarities as a list of pairs.
-pub fn rdm(value: &Value) -> Rdm {
+pub(crate) fn rdm(value: &Value) -> Rdm {
     let values = numbers(value);
     Rdm::new((8 * values.len()).isqrt() / 2 + 1, values).unwrap()
 }
 
 /// Numbers that are equal up to a part of the larger of 1 and their size; NaN equals NaN.
 #[track_caller]
-pub fn close(what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
+pub(crate) fn close(what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
     assert_eq!(found.len(), expected.len(), "{what}");
     for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
         let same = (found - expected).abs() <= tolerance * expected.abs().max(1.0);
@@ -54,7 +54,7 @@ pub fn close(what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
 }
 
 /// Comparisons as rsatoolbox calls them.
-pub const COMPARISONS: [(&str, Comparison); 8] = [
+pub(crate) const COMPARISONS: [(&str, Comparison); 8] = [
     ("corr", Comparison::Pearson),
     ("cosine", Comparison::Cosine),
     ("spearman", Comparison::Spearman),
@@ -65,6 +65,6 @@ pub const COMPARISONS: [(&str, Comparison); 8] = [
     ("corr_cov", Comparison::CorrCov),
 ];
 
-pub fn comparison(name: &str) -> Comparison {
+pub(crate) fn comparison(name: &str) -> Comparison {
     COMPARISONS.iter().find(|c| c.0 == name).unwrap().1
 }

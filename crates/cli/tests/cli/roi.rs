@@ -59,10 +59,7 @@ fn planted_regions_have_it_all_and_bits_do_not_depend_on_threads() {
     );
     let (mut false_alarms, mut majorities) = (0.0, 0);
     for group in list("group") {
-        has(
-            &group,
-            &["no_subject_p_fwe", "majority_p_fwe"],
-        );
+        has(&group, &["no_subject_p_fwe", "majority_p_fwe"]);
         if planted(&group) && group["model"] == "planted" {
             assert_eq!(group["significant"], 3, "{group}");
             assert!(number(&group, "no_subject_p_fwe") < 0.01, "{group}");
