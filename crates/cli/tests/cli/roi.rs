@@ -41,7 +41,7 @@ fn tables(scratch: &Scratch, folder: &str) -> Vec<Vec<u8>> {
 fn planted_regions_have_it_all_and_bits_do_not_depend_on_threads() {
     let scratch = study(120);
     let line = format!(
-        "rsa roi {STORES} --model planted.tsv --model other.tsv --permutations 300 --bootstraps 40 --reweighted --pairs across-runs"
+        "rsa roi {STORES} --regions horikawa2020 --model planted.tsv --model other.tsv --permutations 300 --bootstraps 40 --reweighted --pairs across-runs"
     );
     let found = scratch.json(&format!("{line} --out roi"));
     for threads in 1..=3 {
@@ -52,7 +52,7 @@ fn planted_regions_have_it_all_and_bits_do_not_depend_on_threads() {
         );
     }
     let list = |name: &str| found[name].as_array().unwrap().clone();
-    let planted = |v: &Value| v["region"].as_str().unwrap().ends_with("TPJ");
+    let planted = |v: &Value| v["region"] == "TPJ";
     assert!(
         (0.3..0.5).contains(&number(&found, "reachable_prevalence")),
         "{found}"
@@ -73,12 +73,14 @@ fn planted_regions_have_it_all_and_bits_do_not_depend_on_threads() {
     assert!(false_alarms <= 2.0, "{false_alarms} false alarms");
     assert_eq!(majorities, 0);
     for cell in list("cells") {
-        has(&cell, &["others", "reweighted"]);
+        has(&cell, &["others"]);
         if planted(&cell) && cell["model"] == "planted" {
             assert!(number(&cell, "others") > 0.05, "{cell}");
             assert!(number(&cell, "reweighted") > 0.15, "{cell}");
         } else if cell["model"] == "other" {
-            assert!(number(&cell, "reweighted").abs() < 0.12, "{cell}");
+            // Where no feature fits with a positive weight nothing is predicted, and nothing is said.
+            let fitted = cell["reweighted"].as_f64().unwrap_or(0.0);
+            assert!(fitted.abs() < 0.12, "{cell}");
         }
     }
     for pair in list("pairs") {
@@ -117,7 +119,7 @@ fn planted_regions_have_it_all_and_bits_do_not_depend_on_threads() {
 fn a_comparison_that_is_killed_goes_on_to_the_same_bits() {
     let scratch = study(300);
     let line = format!(
-        "rsa roi {STORES} --model planted.tsv --model other.tsv --permutations 500 --bootstraps 10 --quiet"
+        "rsa roi {STORES} --regions horikawa2020 --model planted.tsv --model other.tsv --permutations 500 --bootstraps 10 --quiet"
     );
     scratch.json(&format!("{line} --out whole"));
     let partial = scratch.path("cut/regions.partial");
