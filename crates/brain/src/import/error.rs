@@ -44,12 +44,20 @@ pub enum ImportError {
         source: io::Error,
     },
     /// A table lacks a column.
-    #[error("{path}: there is no column {wanted:?}; the columns are {found}: name the one to be read", path = path.display())]
+    #[error("{path}: there is no column {wanted:?}; the columns are {found}: name the one to be read (--label, --run or --session)", path = path.display())]
     NoColumn {
         /// The table.
         path: PathBuf,
         /// The column sought.
         wanted: String,
+        /// The columns there are.
+        found: String,
+    },
+    /// No column of a table is known to say what was shown.
+    #[error("{path}: no column says what was shown in each sample; the columns are {found}: call it stimulus, or name it (--label)", path = path.display())]
+    NoLabel {
+        /// The table.
+        path: PathBuf,
         /// The columns there are.
         found: String,
     },

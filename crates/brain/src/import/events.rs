@@ -1,7 +1,10 @@
 //! What was shown when, from a table of events.
 
 use std::collections::HashMap;
+use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
+
+use serde::Serialize;
 
 use super::error::ImportError;
 
@@ -25,7 +28,7 @@ pub struct Event {
 /// | `label` | `stim_file` | what was shown; `n/a` and empty: nothing |
 /// | `session` | `session` | optional: 1 throughout if there is none |
 /// | `run` | `run` | optional where each file of responses has its own events |
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EventColumns {
     /// What was shown.
     pub label: String,
@@ -45,6 +48,60 @@ impl Default for EventColumns {
     }
 }
 
+/// Names of a column that says what was shown, the likeliest first.
+const LABELS: [&str; 7] = [
+    "stim_file",
+    "stimulus",
+    "key",
+    "stimulus_name",
+    "label",
+    "stim",
+    "trial_type",
+];
+
+impl EventColumns {
+    /// The usual columns, with the one of a table that says what was shown: `stim_file`, else `stimulus`, `key`,
+    /// `stimulus_name`, `label`, `stim` or `trial_type`, else the only one there is.
+    ///
+    /// # Errors
+    /// [`ImportError::NoLabel`] with the columns there are.
+    pub fn of(path: &Path) -> Result<Self, ImportError> {
+        let mut header = String::new();
+        std::fs::File::open(path)
+            .and_then(|file| std::io::BufReader::new(file.take(1 << 20)).read_line(&mut header))
+            .map_err(|source| ImportError::Io {
+                path: path.to_owned(),
+                source,
+            })?;
+        let columns = cells(header.trim_start_matches('\u{feff}'), separator(path));
+        let named = LABELS
+            .into_iter()
+            .find_map(|name| columns.iter().find(|cell| cell.eq_ignore_ascii_case(name)));
+        match (named, columns.as_slice()) {
+            (Some(name), _) | (None, [name]) if !name.is_empty() => Ok(Self {
+                label: name.clone(),
+                ..Self::default()
+            }),
+            _ => Err(ImportError::NoLabel {
+                path: path.to_owned(),
+                found: columns.join(", "),
+            }),
+        }
+    }
+}
+
+fn separator(path: &Path) -> char {
+    let csv = path
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("csv"));
+    if csv { ',' } else { '\t' }
+}
+
+fn cells(line: &str, separator: char) -> Vec<String> {
+    let bare = |cell: &str| cell.trim().trim_matches('"').to_owned();
+    line.split(separator).map(bare).collect()
+}
+
 /// Reads a table of events (TSV, or CSV where the file is called so), a line for each sample in order.
 ///
 /// Without a column of runs all samples are of `run`; the place within a run is counted.
@@ -60,21 +117,14 @@ pub fn read_events(
         path: path.to_owned(),
         source,
     })?;
-    let csv = path
-        .extension()
-        .is_some_and(|e| e.eq_ignore_ascii_case("csv"));
-    let separator = if csv { ',' } else { '\t' };
+    let separator = separator(path);
     let mut lines = text
         .trim_start_matches('\u{feff}')
         .lines()
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty());
     let header = lines.next().map_or("", |(_, line)| line);
-    let cells = |line: &str| -> Vec<String> {
-        let bare = |cell: &str| cell.trim().trim_matches('"').to_owned();
-        line.split(separator).map(bare).collect()
-    };
-    let names = cells(header);
+    let names = cells(header, separator);
     let find = |name: &str| names.iter().position(|known| known == name);
     let missing = |name: &str| ImportError::NoColumn {
         path: path.to_owned(),
@@ -89,7 +139,7 @@ pub fn read_events(
     let mut events = Vec::new();
     let mut seen: HashMap<u32, u32> = HashMap::new();
     for (at, line) in lines {
-        let cells = cells(line);
+        let cells = cells(line, separator);
         let wrong = |what: String| ImportError::Cell {
             path: path.to_owned(),
             line: at + 1,

@@ -53,6 +53,19 @@ pub enum Source {
     Matrix(MatrixSource),
 }
 
+impl Source {
+    /// The columns of the events, where the source has any.
+    pub const fn columns(&self) -> Option<&EventColumns> {
+        match self {
+            Self::Volumes(source) => Some(&source.columns),
+            Self::Surfaces(source) => Some(&source.columns),
+            Self::Cifti(source) => Some(&source.columns),
+            Self::Matrix(source) => Some(&source.columns),
+            Self::BData(_) => None,
+        }
+    }
+}
+
 /// How responses become a store.
 ///
 /// | field | default | meaning |

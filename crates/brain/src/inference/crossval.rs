@@ -71,7 +71,7 @@ pub struct Crossvalidation {
 /// covariance of single ones, V = (k V_k − V_1) / (k − 1), which is the line through both at endless repetitions.
 /// It may be negative by chance. Equals what rsatoolbox 0.3 takes in `eval_dual_bootstrap` with `use_correction`.
 ///
-/// Schütt et al. (2023), doi:10.7554/eLife.82566, section "Estimating the variance of cross-validated evaluations".
+/// Schütt et al. (2023), doi:10.7554/eLife.82566.
 ///
 /// # Errors
 /// Fewer than two draws or repetitions.

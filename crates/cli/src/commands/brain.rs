@@ -96,7 +96,8 @@ struct Import {
     /// Dataset of the responses in .hdf5 or .mat. [default: betasmd or modelmd]
     #[arg(long, value_name = "NAME", requires = "betas")]
     dataset: Option<String>,
-    /// Column or key that says what was shown. [default: stim_file; of BData stimulus_name, else Label]
+    /// Column or key that says what was shown. [default: stim_file, else stimulus, key,
+    /// stimulus_name, label, stim, trial_type, or the only one; of BData stimulus_name, else Label]
     #[arg(long, value_name = "NAME")]
     label: Option<String>,
     /// Column or key that says the run. [default: run; of BData Run]
@@ -297,7 +298,12 @@ impl BrainCommand {
 
 impl Import {
     fn request(self) -> Result<BrainImportRequest, Failure> {
-        let usual = EventColumns::default();
+        let usual = match (&self.label, self.events.first()) {
+            (None, Some(events)) => {
+                EventColumns::of(events).map_err(emotome_workflows::WorkflowError::from)?
+            }
+            _ => EventColumns::default(),
+        };
         let columns = EventColumns {
             label: self.label.clone().unwrap_or(usual.label),
             session: self.session.clone().unwrap_or(usual.session),

@@ -208,6 +208,32 @@ fn a_searchlight_of_bare_files_equals_a_loop_over_pairs() {
 }
 
 #[test]
+fn the_column_that_says_what_was_shown_is_found_or_asked_for() {
+    let scratch = bare();
+    let import = "brain import --matrix bold.npy --mask mask.nii.gz --subject 01 --quiet";
+    let found = scratch.json(&format!("{import} --events labels.tsv --out found"));
+    assert_eq!(found["reconciliation"]["stimuli"], STIMULI);
+    assert_eq!(
+        found["manifest"]["provenance"]["parameters"]["columns"]["label"],
+        "stimulus"
+    );
+    let text = fs::read_to_string(scratch.path("labels.tsv")).unwrap();
+    scratch.write("odd.tsv", text.replace("stimulus", "clip shown"));
+    scratch.refuses(
+        &format!("{import} --events odd.tsv --out no"),
+        &["clip shown, run", "--label"],
+    );
+    let line = format!("{import} --events odd.tsv --out named --label");
+    let words: Vec<&str> = line.split(' ').chain(["clip shown"]).collect();
+    let done = Command::new(assert_cmd::cargo::cargo_bin!("emotome"))
+        .current_dir(scratch.0.path())
+        .args(words)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{done:?}");
+}
+
+#[test]
 fn maps_of_several_models_part_their_variance_as_a_loop_does() {
     let scratch = bare();
     let part = |columns: std::ops::Range<usize>, file: &str| {

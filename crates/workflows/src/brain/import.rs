@@ -85,7 +85,14 @@ pub fn brain_import(
         "keys": format!("{:?}", request.keys),
         "stimuli": request.stimuli,
         "standardisation": request.standardisation,
+        "columns": request.source.columns(),
     });
+    if let Some(columns) = request.source.columns() {
+        run.progress.note(&format!(
+            "what was shown is column {:?} of the events",
+            columns.label
+        ));
+    }
     let provenance = Provenance::new(request.command.clone(), None, parameters);
     let imported = import(&request.source, &params, &request.out, provenance, run)?;
     Ok(BrainImported {

@@ -260,11 +260,8 @@ pub(super) fn import(
     if resume {
         return Ok(store);
     }
-    let label = labels_column(&files.labels)?;
-    let columns = EventColumns {
-        label: label.clone(),
-        ..EventColumns::default()
-    };
+    let columns = EventColumns::of(&files.labels)?;
+    let label = columns.label.clone();
     let npy = files
         .data
         .extension()
@@ -306,49 +303,4 @@ pub(super) fn import(
     let provenance = Provenance::new(command.to_vec(), None, parameters);
     import_into(&source, &params, &store, provenance, run)?;
     Ok(store)
-}
-
-/// Names of a column that says what was shown, the likeliest first.
-const LABELS: [&str; 7] = [
-    "stimulus",
-    "key",
-    "stim_file",
-    "stimulus_name",
-    "label",
-    "stim",
-    "trial_type",
-];
-
-/// The column of a table that says what was shown: by its name, or the only one there is.
-fn labels_column(path: &Path) -> Result<String, WorkflowError> {
-    let text = std::fs::read_to_string(path).map_err(|source| RsaError::Labels {
-        path: path.to_owned(),
-        what: source.to_string(),
-    })?;
-    let csv = path
-        .extension()
-        .is_some_and(|e| e.eq_ignore_ascii_case("csv"));
-    let header: Vec<&str> = text
-        .trim_start_matches('\u{feff}')
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .split(if csv { ',' } else { '\t' })
-        .map(str::trim)
-        .collect();
-    let named = LABELS
-        .into_iter()
-        .find_map(|name| header.iter().find(|cell| cell.eq_ignore_ascii_case(name)));
-    match (named, header.as_slice()) {
-        (Some(name), _) | (None, [name]) if !name.is_empty() => Ok((*name).to_owned()),
-        _ => Err(RsaError::Labels {
-            path: path.to_owned(),
-            what: format!(
-                "the columns are {}; call the one that says what was shown {}",
-                header.join(", "),
-                LABELS[0]
-            ),
-        }
-        .into()),
-    }
 }

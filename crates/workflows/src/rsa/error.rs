@@ -150,14 +150,6 @@ pub enum RsaError {
     /// A map cannot be named.
     #[error(transparent)]
     MapName(#[from] emotome_neurofiles::derivatives::NameError),
-    /// A table does not say what was shown.
-    #[error("{path}: does not say what was shown in each sample: {what}", path = path.display())]
-    Labels {
-        /// The table.
-        path: PathBuf,
-        /// Why.
-        what: String,
-    },
     /// Two models would have maps of one name.
     #[error(
         "the maps of the models {first:?} and {second:?} would have the same file name, which keeps letters and digits alone; give one another name"
