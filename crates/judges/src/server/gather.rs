@@ -19,11 +19,12 @@ const AT_ONCE: usize = 64;
 const TICK: Duration = Duration::from_millis(100);
 
 /// Sends requests with the pace, the retries, the limits and the failover of [`ask`](super::ask()), and hands each
-/// exchange to `read` as it comes, in any order. `read` says whether to go on. What was `spent` before counts towards
-/// a bound on the cost.
+/// exchange to `read` as it comes, in any order. `read` says whether to send more. What was `spent` before counts
+/// towards a bound on the cost.
 ///
-/// Why it ended before the last request, if it did, is returned. After a stop request, or at the bound, what is under
-/// way has `grace` to end and is handed over; where nothing can succeed it is dropped.
+/// Why it ended before the last request, if it did, is returned, unless `read` ended it. After a stop request, at the
+/// bound, or when `read` wants no more, what is under way has `grace` to end and is handed over: it may have been paid
+/// for. Where nothing can succeed it is dropped.
 ///
 /// # Errors
 /// Those of starting threads.
@@ -61,7 +62,7 @@ where
                     },
                     Some(Ok((what, Some(exchange)))) => {
                         if !read(what, exchange) {
-                            break;
+                            engine.advance(Phase::Draining);
                         }
                     }
                     Some(Ok((_, None))) => {}

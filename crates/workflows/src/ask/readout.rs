@@ -194,6 +194,9 @@ fn read_served(
     let mut problem = None;
     let stop = gather(server, requests, Nanos(0), run, |question, exchange| {
         run.progress.advance(1);
+        if problem.is_some() {
+            return false;
+        }
         let row = match &exchange.result {
             Ok(reply) => questions.read(reply).map_err(|fault| fault.cause),
             Err(fault) => Err(fault.cause),

@@ -143,6 +143,14 @@ pub struct ModelMap {
 /// [`WorkflowError`] of reading and joining; [`RsaError`]; [`WorkflowError::Paused`] if it was interrupted, with all
 /// finished blocks kept.
 pub fn searchlight(request: &SearchlightRequest, run: Run<'_>) -> Result<Searched, WorkflowError> {
+    if request.resume && request.overwrite == Overwrite::Refuse {
+        // What stands there is of the same search, cut off while it was written.
+        let resumed = SearchlightRequest {
+            overwrite: Overwrite::Replace,
+            ..request.clone()
+        };
+        return searchlight(&resumed, run);
+    }
     let out = &request.out;
     distinct_files(&request.models)?;
     request.joint.check(&request.models, request.comparison)?;
