@@ -1,10 +1,11 @@
-//! What is fuzzed of MATLAB, HDF5 and BData files, of selections, and of names and tables of derivatives.
+//! What is fuzzed of MATLAB, HDF5 and BData files, of selections, of names and tables of derivatives, and of drawings.
 
 use emotome_neurofiles::bdata::{BData, BDataError, Metadata, RoiFile, RoiFileError, Selection};
 use emotome_neurofiles::derivatives::table::{self, Table};
 use emotome_neurofiles::derivatives::{BidsName, DatasetDescription, Role};
 use emotome_neurofiles::hdf5::{Group, Hdf5Error, Node, Source};
 use emotome_neurofiles::matlab;
+use emotome_neurofiles::overlays::Overlays;
 use std::fs;
 use std::path::Path;
 
@@ -12,11 +13,12 @@ use std::path::Path;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 5] = [
     ("matlab", matlab),
     ("hdf5", hdf5),
     ("selection", selection),
     ("derivatives", derivatives),
+    ("overlays", overlays),
 ];
 
 /// A MATLAB file of any version: its names, and all its values.
@@ -151,6 +153,17 @@ pub fn derivatives(bytes: &[u8]) {
             let _ = table::check_duration(path, &events, 100, 2.0);
         }
         let _ = path.parent().map(DatasetDescription::read);
+    });
+}
+
+/// Regions drawn in an SVG.
+pub fn overlays(bytes: &[u8]) {
+    with_file("overlays.svg", bytes, |path| {
+        if let Ok(found) = Overlays::read(path, "rois") {
+            let borders = found.regions.iter().flat_map(|region| &region.borders);
+            let mut points = borders.flat_map(|border| &border.points);
+            assert!(points.all(|point| point.iter().all(|v| v.is_finite())));
+        }
     });
 }
 
