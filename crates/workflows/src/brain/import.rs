@@ -87,14 +87,14 @@ pub fn brain_import(
         "standardisation": request.standardisation,
         "columns": request.source.columns(),
     });
+    let provenance = Provenance::new(request.command.clone(), None, parameters);
+    let imported = import(&request.source, &params, &request.out, provenance, run)?;
     if let Some(columns) = request.source.columns() {
         run.progress.note(&format!(
             "what was shown is column {:?} of the events",
             columns.label
         ));
     }
-    let provenance = Provenance::new(request.command.clone(), None, parameters);
-    let imported = import(&request.source, &params, &request.out, provenance, run)?;
     Ok(BrainImported {
         out: request.out.clone(),
         manifest: imported.manifest,
