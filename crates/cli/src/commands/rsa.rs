@@ -5,6 +5,7 @@ use super::{command_line, sides, some_sides};
 use crate::failure::Failure;
 use crate::flags::{
     ControlFlags, ForceFlag, ModelFlags, ResumeFlag, SeedFlag, StandardiseFlags, metric,
+    refuse_idle,
 };
 use crate::show::{bytes, count, rows};
 use crate::terminal::Session;
@@ -366,6 +367,13 @@ impl RsaCommand {
 
 impl Searchlight {
     fn request(self) -> Result<SearchlightRequest, Failure> {
+        let of_relabelling = [
+            ("--tfce", self.tfce),
+            ("--cluster-threshold", self.cluster_threshold.is_some()),
+            ("--keep-relabelled", self.keep_relabelled > 0),
+        ];
+        let relabelled = self.permutations > 0;
+        refuse_idle(&of_relabelling, |_| relabelled, "--permutations 0")?;
         let brain = match (self.store, self.data, self.mask, self.labels) {
             (Some(store), ..) => BrainOf::Store(store),
             (None, Some(data), Some(mask), Some(labels)) => BrainOf::Files(BareFiles {

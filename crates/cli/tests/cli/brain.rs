@@ -5,8 +5,7 @@ use emotome_neurofiles::nifti::{self, Reader};
 use emotome_neurofiles::{Affine, Grid};
 use emotome_stimuli::output::Overwrite;
 use std::fs;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 const STIMULI: usize = 12;
 const EDGE: usize = 5;
@@ -323,27 +322,7 @@ fn a_search_that_is_killed_goes_on_to_the_same_bits() {
     let line = "rsa searchlight --store study/sub-01 --model model.tsv --metric spearman --radius 3vox --quiet";
     scratch.json(&format!("{line} --out whole"));
     let partial = scratch.path("cut/blocks.partial");
-    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("emotome"))
-        .current_dir(scratch.0.path())
-        .args(format!("{line} --threads 1 --out cut").split(' '))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let began = Instant::now();
-    while fs::metadata(&partial).map_or(0, |m| m.len()) < 5_000 {
-        assert!(
-            began.elapsed() < Duration::from_secs(60),
-            "no block in a minute"
-        );
-        assert!(
-            child.try_wait().unwrap().is_none(),
-            "the search ended before it could be killed"
-        );
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    scratch.killed(&format!("{line} --out cut"), &partial, 5_000);
     scratch.refuses(&format!("{line} --out cut"), &["--resume", "--force"]);
     scratch.refuses(
         &format!("{line} --out cut --resume").replace("3vox", "2vox"),
@@ -472,6 +451,17 @@ fn planted_regions_are_found_and_others_are_not() {
     assert_eq!(number(&other["clusters"], "significant"), 0.0);
     let kept = Reader::open(scratch.path(planted["surrogates"].as_str().unwrap())).unwrap();
     assert_eq!(kept.volumes::<f32>().unwrap().count(), 5);
+    for (flags, words) in [
+        ("--cluster-threshold=-1", ["threshold of clusters", "-1"]),
+        ("--permutations 0 --tfce", ["--tfce", "--permutations 0"]),
+    ] {
+        let line = format!("{search} --metric corr_cov {flags} --out no5 --quiet");
+        let line = match flags.starts_with("--permutations") {
+            true => line.replace(" --permutations 100", ""),
+            false => line,
+        };
+        scratch.refuses(&line, &words);
+    }
     scratch.refuses(
         &format!("{search} --metric cka --tfce --out no4 --quiet"),
         &["above it everywhere", "corr_cov"],

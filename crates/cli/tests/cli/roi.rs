@@ -3,8 +3,6 @@
 use crate::scratch::{Scratch, has, number};
 use serde_json::Value;
 use std::fs;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// A number in [−1, 1) that depends on its place alone.
 fn noise(at: usize) -> f64 {
@@ -123,27 +121,7 @@ fn a_comparison_that_is_killed_goes_on_to_the_same_bits() {
     );
     scratch.json(&format!("{line} --out whole"));
     let partial = scratch.path("cut/regions.partial");
-    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("emotome"))
-        .current_dir(scratch.0.path())
-        .args(format!("{line} --threads 1 --out cut").split(' '))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let began = Instant::now();
-    while fs::metadata(&partial).map_or(0, |m| m.len()) < 1_000 {
-        assert!(
-            began.elapsed() < Duration::from_secs(60),
-            "no part in a minute"
-        );
-        assert!(
-            child.try_wait().unwrap().is_none(),
-            "it ended before it could be killed"
-        );
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    scratch.killed(&format!("{line} --out cut"), &partial, 1_000);
     scratch.refuses(&format!("{line} --out cut"), &["--resume", "--force"]);
     scratch.refuses(
         &format!("{line} --out cut --resume").replace("500", "501"),

@@ -4,6 +4,8 @@ use assert_cmd::Command;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A scratch folder with a small planted data set: 24 stimuli, 3 dimensions, 1,500 choices.
@@ -49,6 +51,32 @@ impl Scratch {
         let value: Value = serde_json::from_str(&stdout).unwrap();
         assert!(value.is_object(), "{line}: {stdout}");
         value
+    }
+
+    /// Runs a command on one thread and kills it once a file has grown to so many bytes.
+    pub(crate) fn killed(&self, line: &str, file: &Path, bytes: u64) {
+        let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("emotome"))
+            .current_dir(self.0.path())
+            .args(format!("{line} --threads 1").split(' '))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let began = Instant::now();
+        while fs::metadata(file).map_or(0, |m| m.len()) < bytes {
+            assert!(
+                began.elapsed() < Duration::from_secs(60),
+                "{line}: {} did not grow in a minute",
+                file.display()
+            );
+            assert!(
+                child.try_wait().unwrap().is_none(),
+                "{line}: it ended before it could be killed"
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     /// Runs a command that must fail with status 1, an empty stdout and one line on stderr.

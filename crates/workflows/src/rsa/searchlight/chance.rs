@@ -104,6 +104,10 @@ impl Relabelling {
         if !(whitened && request.distance == Metric::SquaredEuclidean) {
             return Err(RsaError::CostlyRelabelling);
         }
+        if let Some(threshold) = self.cluster_threshold {
+            let nothing = Neighbours::from_edges(0, [])?;
+            clusters(&[], threshold, &nothing, false)?;
+        }
         let spatial = self.tfce || self.cluster_threshold.is_some();
         if spatial && request.comparison == Comparison::CosineCov {
             return Err(RsaError::NoZero);
