@@ -20,6 +20,7 @@
 //! λ is the α of scikit-learn and himalaya: it is not divided by the number of samples.
 
 mod basis;
+mod block;
 pub mod cross;
 pub mod direct;
 mod error;
@@ -27,9 +28,11 @@ pub mod folds;
 mod groups;
 mod kernel;
 pub mod penalty;
+mod plan;
 pub mod responses;
 pub mod scaling;
 pub mod score;
+mod select;
 
 pub use cross::{Chosen, CrossValidated, Params, Selection, Solver, cross_validate};
 pub use error::RidgeError;
