@@ -181,6 +181,18 @@ impl Basis {
     }
 }
 
+impl Basis {
+    /// Numbers that it holds.
+    pub(crate) fn numbers(&self) -> usize {
+        let (Route::Products(route) | Route::Coordinates(route)) = &self.route;
+        let held = |held: &Held| {
+            let (Form::Products(form) | Form::Rows(form)) = &held.form;
+            form.numbers()
+        };
+        route.numbers() + self.held.iter().map(held).sum::<usize>()
+    }
+}
+
 /// Λ and V of the products of standardised training features.
 fn primal(
     groups: &Groups<'_>,

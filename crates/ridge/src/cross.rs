@@ -14,7 +14,7 @@
 
 use crate::block::Block;
 use crate::groups::Groups;
-use crate::plan::{Plan, Products};
+use crate::plan::{Plan, Turned};
 use crate::select::Part;
 use crate::{Folds, Penalties, Pooling, Responses, RidgeError, Rule, Scaling, Score};
 use emotome_stimuli::run::Run;
@@ -170,36 +170,34 @@ pub fn cross_validate(
     };
     run.progress
         .begin("predicting", Some((layers * targets) as u64));
-    let blocks =
-        |work: &(dyn Fn(&Block, &Products) -> Part + Sync)| -> Result<Vec<Part>, RidgeError> {
-            starts
-                .par_iter()
-                .map(|&start| {
-                    if run.interrupt.requested() {
-                        return Err(RidgeError::Interrupted);
-                    }
-                    let range = start..(start + WIDTH).min(targets);
-                    let count = range.len() as u64;
-                    let block = Block::read(responses, range, folds, params.scaling)?;
-                    let part = work(&block, &plan.products(&block));
-                    run.progress.advance(count);
-                    Ok(part)
-                })
-                .collect()
-        };
+    let blocks = |work: &(dyn Fn(&Turned<'_>) -> Part + Sync)| -> Result<Vec<Part>, RidgeError> {
+        starts
+            .par_iter()
+            .map(|&start| {
+                if run.interrupt.requested() {
+                    return Err(RidgeError::Interrupted);
+                }
+                let range = start..(start + WIDTH).min(targets);
+                let count = range.len() as u64;
+                let block = Block::read(responses, range, folds, params.scaling)?;
+                let part = work(&plan.turn(&block));
+                run.progress.advance(count);
+                Ok(part)
+            })
+            .collect()
+    };
     let found = if !nested {
-        blocks(&|block, products| plan.same_folds(block, products, params))
-            .map(|parts| plan.share(parts, params))
+        blocks(&|turned| plan.same_folds(turned, params)).map(|parts| plan.share(parts, params))
     } else if params.rule == Rule::PerTarget {
-        blocks(&|block, products| {
-            let inner = plan.inner(block, products, params);
-            let chosen = plan.choose(&inner, block.targets.len(), params);
-            plan.outer(block, products, chosen, params)
+        blocks(&|turned| {
+            let inner = plan.inner(turned, params);
+            let chosen = plan.choose(&inner, turned.block.targets.len(), params);
+            plan.predict(turned, chosen, params)
         })
     } else {
-        blocks(&|block, products| Part {
-            table: plan.inner(block, products, params),
-            ..Part::of(block)
+        blocks(&|turned| Part {
+            table: plan.inner(turned, params),
+            ..Part::of(turned.block)
         })
         .and_then(|parts| {
             let table: Vec<Array2<f64>> = (0..folds.count())
@@ -209,9 +207,9 @@ pub fn cross_validate(
                 })
                 .collect();
             let chosen = plan.choose(&table, targets, params);
-            blocks(&|block, products| {
-                let own = chosen.part(block.targets.clone());
-                plan.outer(block, products, own, params)
+            blocks(&|turned| {
+                let own = chosen.part(turned.block.targets.clone());
+                plan.predict(turned, own, params)
             })
         })
     };

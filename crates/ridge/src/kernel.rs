@@ -54,6 +54,11 @@ impl Panels {
         })
     }
 
+    /// Numbers that it holds.
+    pub(crate) const fn numbers(&self) -> usize {
+        self.values.len()
+    }
+
     /// Rows with those that fill up the last panel.
     pub(crate) const fn padded(&self) -> usize {
         self.rows.next_multiple_of(EIGHT)

@@ -15,6 +15,7 @@
 //! | which penalties, and one for what | [`penalty`] |
 //! | what is a good prediction | [`score`] |
 //! | held-out scores of many targets | [`cross`] |
+//! | what chance alone reaches | [`relabel`] |
 //! | predictions and weights themselves | [`direct`] |
 //!
 //! λ is the α of scikit-learn and himalaya: it is not divided by the number of samples.
@@ -29,6 +30,7 @@ mod groups;
 mod kernel;
 pub mod penalty;
 mod plan;
+pub mod relabel;
 pub mod responses;
 pub mod scaling;
 pub mod score;

@@ -22,8 +22,12 @@ pub(crate) struct Plan<'a> {
     pub(crate) solver: Solver,
 }
 
-/// X_gᵀ y of each fold g, folds × padded features × width; empty where samples stand for themselves.
-pub(crate) struct Products(Vec<f64>);
+/// A block beside the features of a plan.
+pub(crate) struct Turned<'a> {
+    pub(crate) block: &'a Block,
+    /// X_gᵀ y of each fold g, folds × padded features × width; empty where samples stand for themselves.
+    products: Vec<f64>,
+}
 
 /// Scratch space of a block, each of coordinates × width.
 pub(crate) struct Scratch {
@@ -68,13 +72,12 @@ impl<'a> Plan<'a> {
                 if run.interrupt.requested() {
                     return Err(RidgeError::Interrupted);
                 }
-                let basis = match &products {
+                match &products {
                     Some(products) if from_products => {
                         Basis::of_products(&groups, products, left_out)
                     }
                     products => Basis::of_coordinates(&groups, products.as_deref(), left_out),
-                };
-                basis
+                }
             })
             .collect();
         let mut single = bases?;
@@ -89,16 +92,25 @@ impl<'a> Plan<'a> {
         })
     }
 
+    /// Bytes of all training sets.
+    pub(crate) fn bytes(&self) -> usize {
+        let bases = self.single.iter().chain(&self.pairs);
+        let numbers: usize = bases.map(Basis::numbers).sum();
+        let turned = self.turned.as_ref().map_or(0, Panels::numbers);
+        (numbers + turned + self.groups.rows.len()) * size_of::<f64>()
+    }
+
     /// Where the training set that lacks folds a < b stands among [`pairs`](Self::pairs).
     pub(crate) fn pair(&self, a: usize, b: usize) -> usize {
         let count = self.groups.folds.count();
         a * (2 * count - a - 1) / 2 + b - a - 1
     }
 
-    /// What products of features with a block's responses are needed.
-    pub(crate) fn products(&self, block: &Block) -> Products {
+    /// Multiplies a block's responses with features, where their products are needed.
+    pub(crate) fn turn<'b>(&self, block: &'b Block) -> Turned<'b> {
         let Some(turned) = &self.turned else {
-            return Products(Vec::new());
+            let products = Vec::new();
+            return Turned { block, products };
         };
         let folds = self.groups.folds;
         let size = turned.padded() * block.width;
@@ -108,17 +120,12 @@ impl<'a> Plan<'a> {
             let y = &block.y[k.start * block.width..];
             turned.multiply(k, y, block.width, products);
         }
-        Products(products)
+        Turned { block, products }
     }
 
     /// Σ z y over some folds: coordinates × width.
-    pub(crate) fn coordinates(
-        &self,
-        basis: &Basis,
-        block: &Block,
-        products: &Products,
-        of: &[usize],
-    ) -> Vec<f64> {
+    pub(crate) fn coordinates(&self, basis: &Basis, turned: &Turned<'_>, of: &[usize]) -> Vec<f64> {
+        let block = turned.block;
         let width = block.width;
         match &basis.route {
             Route::Products(rotate) => {
@@ -126,7 +133,7 @@ impl<'a> Plan<'a> {
                 let mut about = vec![0.0; size];
                 let mut sums = vec![0.0; width];
                 for &fold in of {
-                    let own = &products.0[fold * size..][..size];
+                    let own = &turned.products[fold * size..][..size];
                     about.iter_mut().zip(own).for_each(|(sum, v)| *sum += v);
                     let own = &block.sums[fold * width..][..width];
                     sums.iter_mut().zip(own).for_each(|(sum, v)| *sum += v);
@@ -142,12 +149,12 @@ impl<'a> Plan<'a> {
                 rotate.multiply(0..self.groups.features, &about, width, &mut found);
                 found
             }
-            Route::Coordinates(turned) => {
-                let mut found = vec![0.0; turned.padded() * width];
+            Route::Coordinates(coordinates) => {
+                let mut found = vec![0.0; coordinates.padded() * width];
                 for &fold in of {
                     let k = self.groups.folds.range(fold);
                     let y = &block.y[k.start * width..];
-                    turned.multiply(k, y, width, &mut found);
+                    coordinates.multiply(k, y, width, &mut found);
                 }
                 found
             }
@@ -200,15 +207,15 @@ impl<'a> Plan<'a> {
     pub(crate) fn penalised(
         &self,
         basis: &Basis,
-        block: &Block,
-        products: &Products,
+        turned: &Turned<'_>,
         held: usize,
         b: &[f64],
         scratch: &mut Scratch,
         mut each: impl FnMut(usize, usize, Sums),
     ) {
+        let block = turned.block;
         let (fold, width) = (basis.left_out[held], block.width);
-        let c = self.coordinates(basis, block, products, &[fold]);
+        let c = self.coordinates(basis, turned, &[fold]);
         let means = self.means(basis, block);
         let own = &basis.held[held];
         for (at, penalty) in self.penalties.values().iter().enumerate() {

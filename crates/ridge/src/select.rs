@@ -3,7 +3,7 @@
 use crate::block::Block;
 use crate::cross::{Chosen, CrossValidated, Params};
 use crate::kernel::shrink;
-use crate::plan::{Plan, Products};
+use crate::plan::{Plan, Turned};
 use crate::score::{Pooled, Score, Sums};
 use ndarray::Array2;
 use std::ops::Range;
@@ -60,24 +60,17 @@ impl Indices {
 
 impl Plan<'_> {
     /// Scores of all penalties over all folds, each predicted from the others; the best one's are reported.
-    pub(crate) fn same_folds(&self, block: &Block, products: &Products, params: &Params) -> Part {
+    pub(crate) fn same_folds(&self, turned: &Turned<'_>, params: &Params) -> Part {
+        let block = turned.block;
         let (penalties, targets) = (self.penalties.len(), block.targets.len());
         let mut pooled = vec![Pooled::default(); penalties * targets];
         for basis in &self.single {
             let training: Vec<usize> = self.training(basis).collect();
-            let b = self.coordinates(basis, block, products, &training);
+            let b = self.coordinates(basis, turned, &training);
             let mut scratch = self.scratch(basis, block.width);
-            self.penalised(
-                basis,
-                block,
-                products,
-                0,
-                &b,
-                &mut scratch,
-                |at, t, sums| {
-                    pooled[at * targets + t].add(sums, params.pooling);
-                },
-            );
+            self.penalised(basis, turned, 0, &b, &mut scratch, |at, t, sums| {
+                pooled[at * targets + t].add(sums, params.pooling);
+            });
         }
         let table = |score| {
             Array2::from_shape_fn((penalties, targets), |(at, t)| {
@@ -140,34 +133,22 @@ impl Plan<'_> {
     }
 
     /// For each fold that is left out, scores (penalties × targets) over the others.
-    pub(crate) fn inner(
-        &self,
-        block: &Block,
-        products: &Products,
-        params: &Params,
-    ) -> Vec<Array2<f64>> {
+    pub(crate) fn inner(&self, turned: &Turned<'_>, params: &Params) -> Vec<Array2<f64>> {
         let (count, penalties) = (self.groups.folds.count(), self.penalties.len());
+        let block = turned.block;
         let targets = block.targets.len();
         let mut pooled = vec![vec![Pooled::default(); penalties * targets]; count];
         // Of the folds that an outer fold leaves, each is held out in turn, in order.
         let mut found: Vec<Vec<Sums>> = Vec::new();
         for basis in &self.pairs {
             let training: Vec<usize> = self.training(basis).collect();
-            let b = self.coordinates(basis, block, products, &training);
+            let b = self.coordinates(basis, turned, &training);
             let mut scratch = self.scratch(basis, block.width);
             for held in 0..2 {
                 let mut sums = vec![Sums::default(); penalties * targets];
-                self.penalised(
-                    basis,
-                    block,
-                    products,
-                    held,
-                    &b,
-                    &mut scratch,
-                    |at, t, own| {
-                        sums[at * targets + t] = own;
-                    },
-                );
+                self.penalised(basis, turned, held, &b, &mut scratch, |at, t, own| {
+                    sums[at * targets + t] = own;
+                });
                 found.push(sums);
             }
         }
@@ -212,27 +193,25 @@ impl Plan<'_> {
         chosen
     }
 
-    /// Scores of each fold, predicted from the others with the penalties chosen for it.
+    /// Scores of each fold, predicted from the others with the penalty of that fold and target: r and R².
     pub(crate) fn outer(
         &self,
-        block: &Block,
-        products: &Products,
-        chosen: Indices,
+        turned: &Turned<'_>,
+        penalty: impl Fn(usize, usize) -> f64,
         params: &Params,
-    ) -> Part {
+    ) -> [Vec<f64>; 2] {
+        let block = turned.block;
         let (width, targets) = (block.width, block.targets.len());
         let mut pooled = vec![Pooled::default(); targets];
         for (fold, basis) in self.single.iter().enumerate() {
             let training: Vec<usize> = self.training(basis).collect();
-            let mut b = self.coordinates(basis, block, products, &training);
-            let c = self.coordinates(basis, block, products, &[fold]);
+            let mut b = self.coordinates(basis, turned, &training);
+            let c = self.coordinates(basis, turned, &[fold]);
             let means = self.means(basis, block);
-            let penalties: Vec<f64> = (0..width)
-                .map(|t| match chosen.at[fold].get(t) {
-                    Some(Some(at)) => self.penalties.values()[*at],
-                    _ => f64::NAN,
-                })
-                .collect();
+            let mut penalties = vec![1.0; width];
+            for (t, own) in penalties.iter_mut().enumerate().take(targets) {
+                *own = penalty(fold, t);
+            }
             for (row, value) in b.chunks_exact_mut(width).zip(&basis.values) {
                 for (b, penalty) in row.iter_mut().zip(&penalties) {
                     *b *= 1.0 / (value + penalty);
@@ -257,17 +236,25 @@ impl Plan<'_> {
                 pooled.add(sums, params.pooling);
             }
         }
+        [Score::Pearson, Score::R2].map(|score| {
+            pooled
+                .iter()
+                .map(|pooled| pooled.score(score, params.pooling))
+                .collect()
+        })
+    }
+
+    /// A block with the penalties chosen for it.
+    pub(crate) fn predict(&self, turned: &Turned<'_>, chosen: Indices, params: &Params) -> Part {
+        let penalty = |fold: usize, t: usize| {
+            chosen.at[fold][t].map_or(f64::NAN, |at| self.penalties.values()[at])
+        };
+        let [pearson, r2] = self.outer(turned, penalty, params);
         Part {
-            pearson: pooled
-                .iter()
-                .map(|p| p.score(Score::Pearson, params.pooling))
-                .collect(),
-            r2: pooled
-                .iter()
-                .map(|p| p.score(Score::R2, params.pooling))
-                .collect(),
+            pearson,
+            r2,
             chosen,
-            ..Part::of(block)
+            ..Part::of(turned.block)
         }
     }
 

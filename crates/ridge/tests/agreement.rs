@@ -4,6 +4,7 @@ use emotome_ridge::score::Sums;
 use emotome_ridge::{
     Folds, Params, Penalties, Pooling, Rule, Scaling, Score, Selection, Solver, cross_validate,
     direct,
+    relabel::{Relabel, Relabelling, relabelled},
     responses::{BySample, ByTarget},
 };
 use emotome_stats::random::{CounterRng, Seed};
@@ -273,5 +274,91 @@ fn primal_and_kernel_forms_agree_and_bits_do_not_depend_on_threads_or_neighbours
         )
         .unwrap();
         assert_eq!(other, primal);
+    }
+}
+
+#[test]
+fn relabelled_scores_are_those_of_moved_features() {
+    let interrupt = Interrupt::default();
+    for (p, v) in [(7, 110), (40, 9)] {
+        let (x, y) = data(60, p, v);
+        let folds = Folds::contiguous(60, 4).unwrap();
+        let mut rng = CounterRng::new(Seed(5), 0);
+        let mut labels: Vec<Vec<u32>> = vec![(0..60).collect(); 20];
+        for labels in labels.iter_mut().skip(1) {
+            rng.shuffle(labels);
+        }
+        for selection in [Selection::SameFolds, Selection::Nested] {
+            for rule in [Rule::PerTarget, Rule::Global] {
+                let params = Params {
+                    penalties: Penalties::spaced(0.1, 1e4, 5).unwrap(),
+                    selection,
+                    rule,
+                    ..Params::default()
+                };
+                let of = |x: &Array2<f64>| {
+                    cross_validate(
+                        x.view(),
+                        &BySample(y.view()),
+                        &folds,
+                        &params,
+                        quiet(&interrupt),
+                    )
+                    .unwrap()
+                };
+                let observed = of(&x);
+                for (penalties, kept) in [
+                    (Relabel::Reselect, false),
+                    (Relabel::Keep(&observed.chosen), true),
+                ] {
+                    let mut found = Vec::new();
+                    let relabelling = Relabelling {
+                        labels: &labels,
+                        penalties,
+                    };
+                    relabelled(
+                        x.view(),
+                        &BySample(y.view()),
+                        &folds,
+                        &params,
+                        relabelling,
+                        quiet(&interrupt),
+                        |at, scores| {
+                            assert_eq!(at, found.len());
+                            found.push((scores.pearson.to_vec(), scores.r2.to_vec()));
+                        },
+                    )
+                    .unwrap();
+                    assert_eq!(found.len(), labels.len());
+                    let close = |a: &[f64], b: &[f64]| {
+                        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9)
+                    };
+                    assert!(close(&found[0].0, &observed.pearson));
+                    assert!(close(&found[0].1, &observed.r2));
+                    let rows: Vec<usize> = labels[17].iter().map(|&l| l as usize).collect();
+                    let moved = x.select(Axis(0), &rows);
+                    if kept {
+                        let penalties = observed.chosen.penalties.view();
+                        let predicted = direct::predict_held_out(
+                            moved.view(),
+                            y.view(),
+                            &folds,
+                            params.scaling,
+                            penalties,
+                        )
+                        .unwrap();
+                        let all = [0, 1, 2, 3];
+                        let (score, pooling) = (params.score, params.pooling);
+                        for (t, &got) in found[17].0.iter().enumerate() {
+                            let expected =
+                                pooled(y.view(), &predicted, &folds, &all, score, pooling, t);
+                            assert!((got - expected).abs() < 1e-8);
+                        }
+                    } else {
+                        assert!(close(&found[17].0, &of(&moved).pearson));
+                    }
+                }
+            }
+        }
     }
 }
