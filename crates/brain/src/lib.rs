@@ -3,6 +3,7 @@
 //! Responses to stimuli are kept by voxel and joined to models by stimulus key; distances between
 //! stimuli are compared within regions and searchlights, and tested by what can be exchanged.
 
+pub mod encode;
 pub mod import;
 pub mod inference;
 pub mod model;
